@@ -1,0 +1,1 @@
+"""Development stand-ins: embedded servers, the Entra simulator, the mailbox, demo data."""

@@ -1,0 +1,138 @@
+"""The consumer: poll -> fold -> commit, so that nothing is lost or taken in twice by any crash or rebalance.
+
+Offsets are committed explicitly and only after the writes; no record is taken in before that commit succeeded. When
+MongoDB or Kafka is away the batch is dropped from memory, its position sought again, and polled later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from shared.change import Unavailable
+from shared.intake import Batch, Intake, Raw
+from shared.kafka import Cluster, stop, within
+from shared.metrics import LAG
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 500
+MAX_BACKOFF = 10.0
+LAG_EVERY = 15.0
+
+
+class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One member of a consumer group. `health` hears None when all is well, else which part is away."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        group: str,
+        intake: Intake,
+        *,
+        health: Callable[[str | None], None] = lambda part: None,
+        max_records: int = 1000,
+        client_id: str = "",
+    ) -> None:
+        self._cluster, self._group, self._intake = cluster, group, intake
+        self._health, self._max_records, self._client_id = health, max_records, client_id or group
+        self._busy = asyncio.Lock()
+        self._backoff = 0.0
+        self._next_lag = 0.0
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Consumes until `stopping`; the batch at hand is finished and committed. Raises: Unavailable."""
+        consumer = self._cluster.consumer(self._group, self._client_id)
+        consumer.subscribe([self._cluster.topic], listener=self)
+        try:
+            await within(20, consumer.start())
+            while not stopping.is_set():
+                await self.once(consumer)
+        finally:
+            await stop(consumer)
+
+    async def once(self, consumer: AIOKafkaConsumer) -> int:
+        """One poll; gives the number of records taken in and committed."""
+        polled = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_records)
+        records = [record for some in polled.values() for record in some]
+        uncommitted = {place: some[0].offset for place, some in polled.items() if some}
+        try:
+            async with self._busy:
+                await self._take(consumer, records, uncommitted)
+            await self._observe(consumer)
+        except Unavailable as error:
+            _step_back(consumer, uncommitted)
+            await self._wait(error)
+            return 0
+        self._backoff = 0.0
+        self._health(None)
+        return len(records)
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Lets the batch at hand be finished and committed before the partitions go to somebody else."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._busy.acquire(), 10)
+            self._busy.release()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        log.info("group %s: %d partitions are this member's", self._group, len(list(assigned)))
+
+    async def _take(
+        self, consumer: AIOKafkaConsumer, records: list[Any], uncommitted: dict[TopicPartition, int]
+    ) -> None:
+        owned = consumer.assignment()
+        mine = (_raw(record) for record in records if TopicPartition(record.topic, record.partition) in owned)
+        for batch in self._intake.batches(mine):
+            if any(TopicPartition(*place) not in consumer.assignment() for place in batch.last):
+                return
+            await self._intake.take(batch)
+            if not await _commit(consumer, batch):
+                return
+            uncommitted |= {TopicPartition(*place): last + 1 for place, last in batch.last.items()}
+
+    async def _wait(self, error: Unavailable) -> None:
+        self._backoff = min(MAX_BACKOFF, max(0.2, self._backoff * 2))
+        self._health(error.part)
+        log.warning("group %s waits %.1f s: %s", self._group, self._backoff, error)
+        await asyncio.sleep(self._backoff)
+
+    async def _observe(self, consumer: AIOKafkaConsumer) -> None:
+        """Asks for the log's end now and then: the lag, and proof that the broker answers."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_lag or not consumer.assignment():
+            return
+        self._next_lag = now + LAG_EVERY
+        ends = await within(5, consumer.end_offsets(list(consumer.assignment())))
+        for place, end in ends.items():
+            with contextlib.suppress(IllegalStateError):
+                LAG.labels(place.partition).set(max(0, end - await within(5, consumer.position(place))))
+
+
+async def _commit(consumer: AIOKafkaConsumer, batch: Batch) -> bool:
+    """True if committed; False if the partitions went to another member. Raises: Unavailable."""
+    offsets = {TopicPartition(topic, partition): last + 1 for (topic, partition), last in batch.last.items()}
+    try:
+        await within(10, consumer.commit(offsets))
+    except (CommitFailedError, IllegalStateError) as error:
+        log.warning("a rebalance came before the commit: %s", type(error).__name__)
+        return False
+    except KafkaError as error:
+        raise Unavailable("Kafka", type(error).__name__) from error
+    return True
+
+
+def _step_back(consumer: AIOKafkaConsumer, uncommitted: dict[TopicPartition, int]) -> None:
+    """Puts the position back to what is not committed; `seen` recognises what was taken in already."""
+    for place, offset in uncommitted.items():
+        with contextlib.suppress(IllegalStateError):  # no longer ours
+            consumer.seek(place, offset)
+
+
+def _raw(record: Any) -> Raw:
+    return Raw(record.topic, record.partition, record.offset, record.key, record.value, record.headers)

@@ -1,0 +1,187 @@
+"""Kafka as Tokenswitch uses it: one topic of events, dead letters per group, an idempotent producer, a consumer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    InvalidMessageError,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    NodeNotReadyError,
+    RecordListTooLargeError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
+
+from shared.change import Unavailable
+from shared.wire import Headers
+
+T = TypeVar("T")
+
+RETENTION_MS = 30 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """How to reach Kafka, and the topic's name and shape. `replication` -1: the broker's default."""
+
+    bootstrap: str
+    topic: str = "tokenswitch.events"
+    partitions: int = 12
+    replication: int = -1
+    request_timeout_ms: int = 5_000
+
+    def dead_topic(self, group: str) -> str:
+        return f"tokenswitch.dead.{group}" if self.topic == "tokenswitch.events" else f"{self.topic}.dead.{group}"
+
+    def security(self) -> dict[str, Any]:
+        return {}
+
+    def producer(self, client_id: str) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap,
+            client_id=client_id,
+            acks="all",
+            enable_idempotence=True,
+            request_timeout_ms=self.request_timeout_ms,
+            max_request_size=1_000_000,
+            linger_ms=0,
+            **self.security(),
+        )
+
+    def consumer(self, group: str | None, client_id: str, **more: Any) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            client_id=client_id,
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            request_timeout_ms=self.request_timeout_ms + 5_000,
+            session_timeout_ms=15_000,
+            heartbeat_interval_ms=3_000,
+            max_poll_interval_ms=300_000,
+            fetch_max_wait_ms=250,
+            **(self.security() | more),
+        )
+
+
+class SendRefused(Exception):
+    """The broker will never take this record (too large, not valid); others may pass."""
+
+
+class Sender(Protocol):
+    """Publishes one record and returns when all in-sync replicas have it. Raises: SendRefused, Unavailable."""
+
+    async def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None: ...
+
+
+_RECORD_ERRORS = (MessageSizeTooLargeError, InvalidMessageError, TopicAuthorizationFailedError, RecordListTooLargeError)
+
+
+class Producer:
+    """An idempotent producer that is made when first needed and replaced after an error it cannot recover from.
+
+    (After one refused record aiokafka's idempotent producer fails the partition for good.)
+    """
+
+    def __init__(self, cluster: Cluster, client_id: str) -> None:
+        self._cluster, self._client_id = cluster, client_id
+        self._producer: AIOKafkaProducer | None = None
+        self._lock = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        producer = self._producer or await self._start()
+        try:
+            await producer.send_and_wait(topic, value, key, headers=headers)
+        except KafkaError as error:
+            if not getattr(error, "retriable", False):
+                self._discard(producer)
+            if isinstance(error, _RECORD_ERRORS):
+                raise SendRefused(type(error).__name__) from error
+            raise Unavailable("Kafka", type(error).__name__) from error
+
+    async def _start(self) -> AIOKafkaProducer:
+        async with self._lock:
+            if self._producer is None:
+                producer = self._cluster.producer(self._client_id)
+                try:
+                    await within(10, producer.start())
+                except BaseException:
+                    await stop(producer)
+                    raise
+                self._producer = producer
+            return self._producer
+
+    def _discard(self, producer: AIOKafkaProducer) -> None:
+        if self._producer is producer:
+            self._producer = None
+            task = asyncio.ensure_future(stop(producer))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        if self._producer is not None:
+            self._discard(self._producer)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=5)
+
+
+async def stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Ends a client within 3 seconds, whatever the broker does."""
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(client.stop(), 3)
+
+
+async def ensure_topics(cluster: Cluster, groups: list[str]) -> None:
+    """Makes the event topic and the dead-letter topics of `groups` if they are missing. Raises: Unavailable."""
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=cluster.bootstrap, request_timeout_ms=cluster.request_timeout_ms, **cluster.security()
+    )
+    configs = {"cleanup.policy": "delete", "retention.ms": str(RETENTION_MS)}
+    topics = [NewTopic(cluster.topic, cluster.partitions, cluster.replication, topic_configs=configs)]
+    topics += [
+        NewTopic(cluster.dead_topic(group), 1, cluster.replication, topic_configs=configs) for group in groups
+    ]
+    try:
+        await within(10, admin.start())
+        response = await within(15, admin.create_topics(topics))
+        _check_created(response.topic_errors)
+    finally:
+        await within(5, admin.close())
+
+
+def _check_created(errors: list[Any]) -> None:
+    for name, code, *_ in errors:
+        error = for_code(code)
+        if code and error is not TopicAlreadyExistsError:
+            raise Unavailable("Kafka", f"topic {name} could not be made: {error.__name__}")
+
+
+async def within(seconds: float, call: Awaitable[T]) -> T:
+    """Awaits a call of the Kafka client for so long. Raises: Unavailable on a timeout or a lost broker."""
+    try:
+        return await asyncio.wait_for(call, seconds)
+    except TimeoutError as error:
+        raise Unavailable("Kafka", "no answer in time") from error
+    except (KafkaConnectionError, NodeNotReadyError) as error:
+        raise Unavailable("Kafka", type(error).__name__) from error
+    except KafkaError as error:
+        if getattr(error, "retriable", False):
+            raise Unavailable("Kafka", type(error).__name__) from error
+        raise
+
+
+def tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """A client context that trusts the system's authorities, or only `ca_file`."""
+    return ssl.create_default_context(cafile=ca_file)

@@ -1,0 +1,228 @@
+"""The only import of the database driver (Motor): collections with a deadline on every call and two kinds of errors.
+
+Motor's development ended in favour of PyMongo's own async client; the change to it would be this file alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import InsertOne, UpdateOne
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    InvalidOperation,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
+
+from shared.change import Unavailable
+
+T = TypeVar("T")
+Document = dict[str, Any]
+Filter = Mapping[str, Any]
+Sort = Sequence[tuple[str, int]]
+
+_AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
+_AWAY_CODES = {91, 189, 11600, 11602, 10107, 13435, 13436, 50, 262}
+"""Shutdown, stepdown, not primary, time exceeded: another try may well succeed."""
+
+DUPLICATE = 11000
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """One index: its keys as (field, 1 or -1), and whether it is sparse, unique, or expires documents (seconds)."""
+
+    keys: tuple[tuple[str, int], ...]
+    sparse: bool = False
+    unique: bool = False
+    expire_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    document: Document
+
+    @property
+    def id(self) -> str:
+        return str(self.document["_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """An update guarded by `where`, which names the `_id`."""
+
+    where: Document
+    change: Document
+
+    @property
+    def id(self) -> str:
+        return str(self.where["_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one bulk: `complete` if every guard matched; ids that the database refused, with its words."""
+
+    complete: bool
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+class Collection:
+    """A MongoDB collection whose calls end within the client's timeout, by Unavailable if the database is away."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.name: str = inner.name
+
+    async def get(self, id: str) -> Document | None:
+        found: Document | None = await _guard(self._inner.find_one({"_id": id}))
+        return found
+
+    async def find(
+        self, where: Filter, *, sort: Sort = (), limit: int, fields: Sequence[str] | None = None
+    ) -> list[Document]:
+        cursor = self._inner.find(where, projection=list(fields) if fields else None, limit=limit)
+        if sort:
+            cursor = cursor.sort(list(sort))
+        found: list[Document] = await _guard(cursor.to_list(limit))
+        return found
+
+    async def count(self, where: Filter, *, limit: int) -> int:
+        """Counts at most `limit` documents."""
+        counted: int = await _guard(self._inner.count_documents(where, limit=limit))
+        return counted
+
+    async def write(self, operations: Sequence[Insert | Update]) -> Written:
+        """One unordered bulk. A duplicate key or a guard without a match only makes it incomplete."""
+        if not operations:
+            return Written(True)
+        try:
+            result = await _guard(self._inner.bulk_write([_operation(o) for o in operations], ordered=False))
+        except BulkWriteError as error:
+            return _partly(operations, error.details)
+        except DocumentTooLarge as error:
+            return await self._one_by_one(operations, error)
+        updates = sum(isinstance(operation, Update) for operation in operations)
+        return Written(result.matched_count == updates)
+
+    async def _one_by_one(self, operations: Sequence[Insert | Update], error: Exception) -> Written:
+        """The driver refuses a whole bulk for one document over 16 MB: find out which one."""
+        if len(operations) == 1:
+            return Written(False, {operations[0].id: str(error)[:200]})
+        results = [await self.write([operation]) for operation in operations]
+        refused = {id: why for result in results for id, why in result.refused.items()}
+        return Written(all(result.complete for result in results), refused)
+
+    async def update_many(self, where: Filter, change: Document) -> int:
+        result = await _guard(self._inner.update_many(where, change))
+        return int(result.matched_count)
+
+    async def upsert(self, where: Filter, change: Document) -> Document:
+        """Changes one document, creating it if there is none, and gives it back as it is then."""
+        from pymongo import ReturnDocument
+
+        for _ in range(5):
+            try:
+                changed: Document = await _guard(
+                    self._inner.find_one_and_update(
+                        where, change, upsert=True, return_document=ReturnDocument.AFTER
+                    )
+                )
+                return changed
+            except DuplicateKeyError:  # two creations at once: the other one's is there now
+                continue
+        raise Unavailable("MongoDB", "too many writers of one document")
+
+    async def delete(self, where: Filter) -> int:
+        result = await _guard(self._inner.delete_many(where))
+        return int(result.deleted_count)
+
+    async def ensure(self, indexes: Iterable[Index]) -> None:
+        for index in indexes:
+            options: Document = {"sparse": index.sparse, "unique": index.unique}
+            if index.expire_after is not None:
+                options["expireAfterSeconds"] = index.expire_after
+            await _guard(self._inner.create_index(list(index.keys), **options))
+
+    async def explain(self, where: Filter, *, sort: Sort = (), limit: int = 0) -> Document:
+        cursor = self._inner.find(where, limit=limit)
+        if sort:
+            cursor = cursor.sort(list(sort))
+        plan: Document = await _guard(cursor.explain())
+        return plan
+
+
+class Mongo:
+    """A client of one database. Nothing connects before the first call."""
+
+    def __init__(self, url: str, database: str, *, timeout_seconds: float = 5.0) -> None:
+        self._client: Any = AsyncIOMotorClient(
+            url,
+            tz_aware=True,
+            appname=database,
+            w="majority",
+            journal=True,
+            readConcernLevel="majority",
+            serverSelectionTimeoutMS=int(timeout_seconds * 400),
+            connectTimeoutMS=int(timeout_seconds * 400),
+            timeoutMS=int(timeout_seconds * 1000),
+        )
+        self._database: Any = self._client[database]
+
+    def collection(self, name: str) -> Collection:
+        return Collection(self._database[name])
+
+    async def ping(self) -> None:
+        await _guard(self._database.command("ping"))
+
+    async def drop(self) -> None:
+        """Removes the whole database (tests)."""
+        await _guard(self._client.drop_database(self._database.name))
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _operation(operation: Insert | Update) -> InsertOne[Document] | UpdateOne:
+    if isinstance(operation, Insert):
+        return InsertOne(operation.document)
+    return UpdateOne(operation.where, operation.change)
+
+
+def _partly(operations: Sequence[Insert | Update], details: Mapping[str, Any]) -> Written:
+    errors = details.get("writeErrors", [])
+    refused = {
+        operations[error["index"]].id: str(error.get("errmsg", ""))[:200]
+        for error in errors
+        if error.get("code") != DUPLICATE
+    }
+    if details.get("writeConcernErrors"):
+        raise Unavailable("MongoDB", "the write was not confirmed by a majority")
+    return Written(False, refused)
+
+
+async def _guard(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except BulkWriteError:
+        raise
+    except _AWAY as error:
+        raise Unavailable("MongoDB", type(error).__name__) from error
+    except OperationFailure as error:
+        if error.code in _AWAY_CODES:
+            raise Unavailable("MongoDB", type(error).__name__) from error
+        raise
+    except PyMongoError as error:
+        if getattr(error, "timeout", False):
+            raise Unavailable("MongoDB", type(error).__name__) from error
+        raise
