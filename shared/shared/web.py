@@ -1,0 +1,243 @@
+"""Pages: Jinja2 in the reader's language, with static files, forms' tokens and error pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from shared.i18n import LANGUAGES, N_, SHARED, choose_language, language_name, translations
+from shared.web_forms import (
+    CSRF_DETAIL,
+    CSRF_FIELD,
+    CSRF_TITLE,
+    CSRF_TODO,
+    Csrf,
+    CsrfRefused,
+    cookie_name,
+    csrf_token,
+    delete_cookie,
+    form_cookie_name,
+    require_csrf,
+    set_cookie,
+)
+from shared.web_formats import Clock, Formats
+from shared.web_security import (
+    BodyLimit,
+    SecurityHeaders,
+    TrustedHost,
+    allowed_hosts,
+    client_address,
+    is_https,
+    problem,
+    protect,
+    trusted_networks,
+)
+from shared.web_static import PREFIX, Static
+
+__all__ = [
+    "BodyLimit", "CsrfRefused", "NavGroup", "NavItem", "Pages", "SecurityHeaders", "Static", "TrustedHost",
+    "allowed_hosts", "client_address", "cookie_name", "csrf_token", "delete_cookie", "environment", "problem",
+    "protect", "require_csrf", "set_cookie", "trusted_networks",
+]  # fmt: skip
+
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+DEFAULTS: Mapping[str, Any] = {
+    "brand": "Tokenswitch", "logo": None, "nav": (), "active": "", "flash": (), "user": None, "steps": (),
+}  # fmt: skip
+
+ERRORS: Mapping[int, tuple[str, str, str]] = {
+    403: (
+        N_("You may not do this"),
+        N_("Your account does not have the role that this needs."),
+        N_("Ask an administrator for the role, or sign in with another account."),
+    ),
+    404: (
+        N_("There is nothing here"),
+        N_("The address is not one of ours, or what it led to was removed."),
+        N_("Check the address, or start again from the first page."),
+    ),
+    405: (
+        N_("This address cannot be opened this way"),
+        N_("It only takes a form from one of our pages."),
+        N_("Go back and use the button on the page."),
+    ),
+    413: (
+        N_("This is too much at once"),
+        N_("What was sent is larger than a form can be. Nothing was changed."),
+        N_("Go back and shorten the text."),
+    ),
+    429: (
+        N_("Too many tries"),
+        N_("There were too many requests in a short time."),
+        N_("Wait a minute and try again."),
+    ),
+    500: (
+        N_("Something went wrong on our side"),
+        N_("The error was recorded."),
+        N_("Try again. If it goes on, tell us the time and the reference on this page."),
+    ),
+    503: (
+        N_("The service is not available right now"),
+        N_("A part that it needs is away. It goes on by itself as soon as that part is back."),
+        N_("Wait a moment and reload the page."),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """One entry of the portal's navigation; the label is marked with N_ and translated on the page."""
+
+    label: str
+    url: str
+    key: str
+    icon: str = ""
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class NavGroup:
+    items: Sequence[NavItem]
+    label: str = ""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def package_folder(package: str | Path) -> Path:
+    """The folder of a package by its name, or the folder itself."""
+    if isinstance(package, Path):
+        return package
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise LookupError(f"there is no package {package!r}")
+    return Path(spec.submodule_search_locations[0])
+
+
+def environment(package: Path, language: str, clock: Clock = utc_now) -> Environment:
+    """One language's templates: the package's own before the shared ones, always escaped, nothing undefined."""
+    loaders = [FileSystemLoader(folder / "templates") for folder in (package, SHARED)]
+    found = Environment(
+        loader=ChoiceLoader(loaders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    catalog = translations(language, package)
+    found.install_gettext_translations(catalog, newstyle=True)  # type: ignore[attr-defined]
+    found.filters.update(Formats(language, clock).filters())
+    found.globals.update(lang=language, csrf_field=CSRF_FIELD)
+    return found
+
+
+class Pages:
+    """The pages of one service."""
+
+    def __init__(
+        self,
+        package: str | Path,
+        service: str,
+        public_url: str = "http://localhost",
+        *,
+        languages: Sequence[str] = LANGUAGES,
+        clock: Clock = utc_now,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> None:
+        folder = self._folder = package_folder(package)
+        self.languages = tuple(languages)
+        self.secure = is_https(public_url)
+        self.cookie = cookie_name(service, self.secure)
+        self.language_cookie = f"{self.cookie}-lang"
+        self.static = Static([folder / "static", SHARED / "static"])
+        self._defaults = {**DEFAULTS, **(defaults or {})}
+        self._environments = {language: environment(folder, language, clock) for language in languages}
+        for found in self._environments.values():
+            found.globals["static"] = self.static.url
+
+    def install(self, app: Starlette) -> None:
+        """Serve /static and answer refused forms; other errors stay with whoever handles them for the service."""
+        app.router.routes.append(Route(PREFIX + "{path:path}", self.static.serve, name="static"))
+        app.add_exception_handler(CsrfRefused, self.csrf_refused)
+
+    def language(self, request: Request, invited: str | None = None) -> str:
+        chosen = (request.query_params.get("lang"), request.cookies.get(self.language_cookie))
+        accept = request.headers.get("accept-language", "")
+        return choose_language(self.languages, chosen=chosen, invited=invited, accept_language=accept)
+
+    def gettext(self, language: str) -> Callable[[str], str]:
+        """For texts that are made in Python, such as a form's errors."""
+        return translations(language, self._folder).gettext
+
+    def render(
+        self, request: Request, name: str, /, *, status: int = 200, language: str | None = None, **context: Any
+    ) -> HTMLResponse:
+        """A page. `language` is the invitation's: the reader's own choice on the page goes before it."""
+        lang = self.language(request, language)
+        csrf = Csrf(request, self.cookie)
+        known = {**self._defaults, "request": request, "csrf": csrf, "switch_to": self._switch_to(request, lang)}
+        html = self._environments[lang].get_template(name).render(known | context)
+        response = HTMLResponse(html, status, headers={"Content-Language": lang})
+        if csrf.minted:
+            set_cookie(response, form_cookie_name(self.cookie), csrf.minted, self.secure)
+        if request.query_params.get("lang") == lang:
+            set_cookie(response, self.language_cookie, lang, self.secure, LANGUAGE_COOKIE_AGE)
+        return response
+
+    def _switch_to(self, request: Request, lang: str) -> list[dict[str, Any]]:
+        """The language switch: this page's address in each language. The answer to a form has no address."""
+        if request.method != "GET" or len(self.languages) < 2:
+            return []
+        path = request.url.path
+        address = request.url.include_query_params
+        return [
+            {"code": code, "name": language_name(code), "current": code == lang,
+             "url": f"{path}?{address(lang=code).query}"}
+            for code in self.languages
+        ]  # fmt: skip
+
+    def error(
+        self, request: Request, status: int, title: str = "", detail: str = "", todo: str = "", **context: Any
+    ) -> HTMLResponse:
+        """An error page; what is not given comes from the table of errors. Texts given are already translated."""
+        say = self.gettext(self.language(request, context.get("language")))
+        texts = ERRORS.get(status, ERRORS[500 if status >= 500 else 404])
+        said = {
+            "title": title or say(texts[0]),
+            "detail": detail or say(texts[1]),
+            "todo": todo or say(texts[2]),
+        }
+        known = {"reference": None, "action_url": None, "action_label": None}
+        return self.render(request, "error.html", status=status, **(known | said | context))
+
+    async def http_error(self, request: Request, error: Exception) -> Response:
+        """An exception handler for a service's pages: the error page, or problem+json for who asks for no page."""
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        if wants_page(request):
+            return self.error(request, status)
+        title, detail, todo = ERRORS.get(status, ERRORS[500 if status >= 500 else 404])
+        return problem(status, f"http_{status}", title, f"{detail} {todo}")
+
+    async def csrf_refused(self, request: Request, error: Exception) -> Response:
+        if not wants_page(request):
+            return problem(403, "csrf", CSRF_TITLE, f"{CSRF_DETAIL} {CSRF_TODO}")
+        say = self.gettext(self.language(request))
+        return self.error(request, 403, say(CSRF_TITLE), say(CSRF_DETAIL), say(CSRF_TODO))
+
+
+def wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")

@@ -1,0 +1,212 @@
+"""What stands before every request: security headers, body limit, host check, the client's address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.web_static import IMMUTABLE, PREFIX
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+    "form-action 'self'; base-uri 'none'; object-src 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+HSTS = "max-age=31536000"
+MAX_BYTES = 65536
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def problem(status: int, code: str, title: str, detail: str) -> Response:
+    """RFC 9457, for refusals that come before any page or API is reached."""
+    body = {"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail}
+    return Response(json.dumps(body), status, media_type="application/problem+json")
+
+
+def is_https(public_url: str | None) -> bool:
+    return (public_url or "").lower().startswith("https://")
+
+
+class SecurityHeaders:
+    """Sets the headers on every answer, also on those of errors: put it outside of everything else."""
+
+    def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
+        self._app = app
+        self._headers = {**HEADERS, **({"Strict-Transport-Security": HSTS} if is_https(public_url) else {})}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._set(MutableHeaders(scope=message), scope["path"])
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+    def _set(self, headers: MutableHeaders, path: str) -> None:
+        for name, value in self._headers.items():
+            headers[name] = value
+        if not (path.startswith(PREFIX) and headers.get("Cache-Control") == IMMUTABLE):
+            headers["Cache-Control"] = "no-store"
+
+
+@dataclass
+class _Meter:
+    """One request's body as it is read, and whether the answer has begun."""
+
+    limit: int
+    receive: Receive
+    send: Send
+    read: int = 0
+    started: bool = field(default=False)
+
+    @property
+    def exceeded(self) -> bool:
+        return self.read > self.limit
+
+    async def receive_counted(self) -> Message:
+        if self.exceeded:
+            return {"type": "http.disconnect"}
+        message = await self.receive()
+        self.read += len(message.get("body", b""))
+        return {"type": "http.disconnect"} if self.exceeded else message
+
+    async def send_unless_exceeded(self, message: Message) -> None:
+        if self.exceeded and not self.started:
+            return
+        self.started = True
+        await self.send(message)
+
+
+class BodyLimit:
+    """Refuses a body over the limit with 413: by its stated length before a byte is read, else as it is read."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        if self._stated(scope) > self._max_bytes:
+            return await self._refuse(scope, receive, send)
+        meter = _Meter(self._max_bytes, receive, send)
+        try:
+            await self._app(scope, meter.receive_counted, meter.send_unless_exceeded)
+        except Exception:
+            # The application was cut off in the middle of reading; what it makes of that is our doing.
+            if not meter.exceeded or meter.started:
+                raise
+        if meter.exceeded and not meter.started:
+            await self._refuse(scope, receive, send)
+
+    def _stated(self, scope: Scope) -> int:
+        length = Headers(scope=scope).get("content-length", "0")
+        return int(length) if length.isascii() and length.isdigit() else 0
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = f"The body may have {self._max_bytes} bytes at most. Send less."
+        answer = problem(413, "body_too_large", "Body too large", detail)
+        # The rest of the body is still on its way: without this the next request would begin with it.
+        answer.headers["Connection"] = "close"
+        await answer(scope, receive, send)
+
+
+def allowed_hosts(public_url: str) -> tuple[str, ...]:
+    """The host names that a request may carry: the public URL's; on one machine all names of that machine."""
+    host = urlsplit(public_url).hostname
+    if not host:
+        raise ValueError(f"{public_url!r} is not a URL; give one like https://portal.example.com")
+    return _LOOPBACK if host in _LOOPBACK else (host,)
+
+
+class TrustedHost:
+    """Refuses requests made under another host name (DNS rebinding); probes come by address and may."""
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in PROBES or self._host(scope) in self._hosts:
+            return await self._app(scope, receive, send)
+        detail = "This service is not known under the host name of the request. Use its public address."
+        await problem(400, "unknown_host", "Unknown host", detail)(scope, receive, send)
+
+    def _host(self, scope: Scope) -> str | None:
+        try:
+            return urlsplit("//" + Headers(scope=scope).get("host", "")).hostname
+        except ValueError:
+            return None
+
+
+def protect(app: ASGIApp, public_url: str | None, max_bytes: int = MAX_BYTES) -> ASGIApp:
+    """The application as it meets the network. Wraps it whole, since its own 500 is made outside its middleware."""
+    inner: ASGIApp = BodyLimit(app, max_bytes)
+    if public_url:
+        inner = TrustedHost(inner, allowed_hosts(public_url))
+    return SecurityHeaders(inner, public_url)
+
+
+def trusted_networks(text: str) -> tuple[Network, ...]:
+    """TRUSTED_PROXIES, a list of addresses or CIDR ranges parted by commas."""
+    try:
+        return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise ValueError(f"TRUSTED_PROXIES: {error}; give ranges like 10.0.0.0/8,fd00::/8") from None
+
+
+def client_address(request: Request, trusted_proxies: Sequence[Network]) -> str:
+    """The client's address: the rightmost hop that is not one of our proxies, whatever else is claimed."""
+    peer = _address(request.client.host) if request.client else None
+    if peer is None:
+        return request.client.host if request.client else ""
+    claimed = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    for hop in reversed(claimed):
+        said = _address(hop)
+        if not _trusted(peer, trusted_proxies) or said is None:
+            break
+        peer = said
+    return str(peer)
+
+
+def _trusted(address: Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _address(text: str) -> Address | None:
+    """An address as proxies write it: with or without a port, IPv6 in brackets or bare, IPv4 mapped or not."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
