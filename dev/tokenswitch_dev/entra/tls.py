@@ -1,0 +1,43 @@
+"""The simulator's certificate authority, made once and kept, and the server certificate, made at every start."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+import trustme
+
+
+def certificate_authority(state: Path) -> Path:
+    """Makes DIR/ca.pem and its key unless they are there; gives the path of the certificate."""
+    certificate, key = state / "ca.pem", state / "ca-key.pem"
+    if not (certificate.exists() and key.exists()):
+        authority = trustme.CA(organization_name="Simulated Microsoft sign-in")
+        _write(key, authority.private_key_pem.bytes())
+        _write(certificate, authority.cert_pem.bytes())
+    return certificate
+
+
+def server_certificate(state: Path) -> tuple[Path, Path]:
+    """(chain, key) for localhost, signed by the kept authority."""
+    authority = trustme.CA.from_pem((state / "ca.pem").read_bytes(), (state / "ca-key.pem").read_bytes())
+    leaf = authority.issue_cert("localhost", "127.0.0.1")
+    chain, key = state / "server.pem", state / "server-key.pem"
+    _write(key, leaf.private_key_pem.bytes())
+    _write(chain, b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+    return chain, key
+
+
+def client_context(ca_file: Path) -> ssl.SSLContext:
+    """For a client of ours that trusts this authority and no other."""
+    return ssl.create_default_context(cafile=str(ca_file))
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Atomic, and readable by the owner only."""
+    fresh = path.with_suffix(".new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.replace(fresh, path)
