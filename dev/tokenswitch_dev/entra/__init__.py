@@ -1,1 +1,1 @@
-"""A simulated Microsoft Entra ID and Microsoft Graph: the wire, the rules behind it, and the pages for a person."""
+"""A simulated Microsoft Entra ID and Graph: the wire, the rules behind it, the pages for a person."""

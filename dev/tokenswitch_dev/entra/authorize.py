@@ -12,7 +12,16 @@ from tokenswitch_dev.entra.signin import Who, issue_code
 from tokenswitch_dev.entra.simulator import Simulator
 from tokenswitch_dev.entra.wire import Answer, Call, html, redirect
 
-KEPT = ("redirect_uri", "state", "nonce", "response_mode", "prompt", "login_hint", "code_challenge", "client_info")
+KEPT = (
+    "redirect_uri",
+    "state",
+    "nonce",
+    "response_mode",
+    "prompt",
+    "login_hint",
+    "code_challenge",
+    "client_info",
+)
 
 
 def start_authorize(sim: Simulator, call: Call) -> SignIn | Refusal:
@@ -76,10 +85,12 @@ def _reply(page: SignIn, fields: dict[str, str]) -> Answer:
 
 def _form_post(target: str, fields: dict[str, str]) -> Answer:
     """Microsoft's page posts itself by script; the button is for browsers without."""
-    inputs = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in fields.items())
+    inputs = "".join(
+        f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in fields.items()
+    )
     return html(
         f'<!doctype html><html lang="en"><head><title>Working...</title></head>'
         f'<body onload="document.forms[0].submit()"><form method="post" action="{escape(target)}">{inputs}'
-        '<noscript><p>Script is disabled. Click Submit to continue.</p></noscript>'
+        "<noscript><p>Script is disabled. Click Submit to continue.</p></noscript>"
         '<button type="submit" id="submit">Submit</button></form></body></html>'
     )

@@ -1,4 +1,4 @@
-"""The simulated clock: lifetimes run by it, token timestamps by the real one (clients check those by their own)."""
+"""The simulated clock: lifetimes run by it; token timestamps are real, since clients check them."""
 
 from __future__ import annotations
 

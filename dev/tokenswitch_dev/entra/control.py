@@ -1,85 +1,30 @@
-"""The control API under /_sim/: faults, revocations, roles, secrets, tenants, the clock, and a person's shortcuts."""
+"""The control API under /_sim/: what a test or a developer changes in the simulated world."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tokenswitch_dev.entra.directory import Account, Secret, Tenant
 from tokenswitch_dev.entra.faults import PLACES, Fault, known
 from tokenswitch_dev.entra.shortcuts import approve, authorize, decline
 from tokenswitch_dev.entra.simulator import Simulator
 from tokenswitch_dev.entra.wire import Answer, Call, answer
-
-
-class Wish(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class FaultWish(Wish):
-    where: str
-    code: str = ""
-    kind: str = ""
-    tenant: str = "*"
-    account: str = ""
-    times: int | None = None
-    retry_after: int = 10
-    seconds: float = 30.0
-
-
-class RevokeWish(Wish):
-    tenant: str
-    account: str = ""
-
-
-class RolesWish(Wish):
-    tenant: str
-    account: str
-    roles: list[str]
-
-
-class SecretWish(Wish):
-    client_id: str
-    value: str | None = None
-    expired: bool | None = None
-    expires: float | None = None
-
-
-class PolicyWish(Wish):
-    tenant: str
-    device_code: Literal["allowed", "security_defaults", "conditional_access"] | None = None
-    conditional_access_block: bool | None = None
-    user_consent: bool | None = None
-    consents: dict[str, dict[str, list[str]]] | None = None
-
-
-class AccountWish(Wish):
-    tenant: str
-    account: str
-    enabled: bool
-
-
-class ClockWish(Wish):
-    advance: float
-
-
-class ApproveWish(Wish):
-    user_code: str
-    account: str
-    consent: bool = True
-
-
-class DeclineWish(Wish):
-    user_code: str
-
-
-class AuthorizeWish(Wish):
-    url: str
-    account: str
-    consent: bool = True
+from tokenswitch_dev.entra.wishes import (
+    AccountWish,
+    ApproveWish,
+    AuthorizeWish,
+    ClockWish,
+    DeclineWish,
+    FaultWish,
+    PolicyWish,
+    RevokeWish,
+    RolesWish,
+    SecretWish,
+)
 
 
 class Unknown(Exception):
@@ -110,7 +55,9 @@ def _wrong(status: int, detail: str) -> Answer:
 
 
 def _filter(sim: Simulator, query: dict[str, str]) -> dict[str, Any]:
-    wanted: dict[str, Any] = {name: query[name] for name in ("where", "code", "account", "switch") if name in query}
+    wanted: dict[str, Any] = {
+        name: query[name] for name in ("where", "code", "account", "switch") if name in query
+    }
     if "id" in query:
         wanted["id"] = int(query["id"])
     if "tenant" in query:
@@ -208,7 +155,9 @@ def _decline(sim: Simulator, wish: DeclineWish) -> dict[str, Any]:
 
 def _authorize(sim: Simulator, wish: AuthorizeWish) -> dict[str, Any]:
     parts = urlsplit(wish.url)
-    asked = Call("GET", parts.path, dict(parse_qsl(parts.query)), {}, b"", parts.path.strip("/").partition("/")[0])
+    asked = Call(
+        "GET", parts.path, dict(parse_qsl(parts.query)), {}, b"", parts.path.strip("/").partition("/")[0]
+    )
     return authorize(sim, asked, wish.account, wish.consent)
 
 
@@ -225,7 +174,10 @@ def _all_tenants(sim: Simulator) -> dict[str, Any]:
 
 
 READERS: dict[str, Callable[[Simulator], dict[str, Any]]] = {
-    "log": _log, "faults": _all_faults, "tenants": _all_tenants, "clock": lambda sim: {"now": sim.clock.now()},
+    "log": _log,
+    "faults": _all_faults,
+    "tenants": _all_tenants,
+    "clock": lambda sim: {"now": sim.clock.now()},
 }
 WRITERS: dict[str, tuple[type[BaseModel], Callable[[Simulator, Any], dict[str, Any]]]] = {
     "faults": (FaultWish, _faults),

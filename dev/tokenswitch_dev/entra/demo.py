@@ -82,9 +82,10 @@ class Plan:
 
 PLANS = (
     Plan(1, "contoso.example", "Contoso", "All well"),
-    Plan(2, "fabrikam.example", "Fabrikam", "Security defaults block device code (530035); the button works",
-         device_code="security_defaults"),
-    Plan(3, "woodgrove.example", "Woodgrove Bank", "Conditional access refuses the sign-in (53003)", blocked=True),
+    Plan(2, "fabrikam.example", "Fabrikam",
+         "Security defaults block device code (530035); the button works", device_code="security_defaults"),
+    Plan(3, "woodgrove.example", "Woodgrove Bank", "Conditional access refuses the sign-in (53003)",
+         blocked=True),
     Plan(4, "adatum.example", "Adatum", "Users may not consent (90094): teams@ is refused, admin@ can accept",
          user_consent=False),
     Plan(5, "litware.example", "Litware", "The app registration's secret was entered wrongly (7000215)",
@@ -92,7 +93,8 @@ PLANS = (
     Plan(6, "proseware.example", "Proseware", "The app registration's secret has expired (7000222)",
          expires=EXPIRED_ON),
     Plan(7, "northwind.example", "Northwind", "The account has no administrator role", without_role=True),
-    Plan(8, "tailspin.example", "Tailspin Toys", "Use its admin@ for another customer: account of another tenant"),
+    Plan(8, "tailspin.example", "Tailspin Toys",
+         "Use its admin@ for another customer: account of another tenant; its teams@ is a guest of Contoso"),
     Plan(9, "wingtip.example", "Wingtip", "Microsoft throttles (429 with Retry-After) until switched off",
          fault="throttle"),
     Plan(10, "alpine.example", "Alpine Ski House", "Microsoft is out of order (503) until switched off",
@@ -121,7 +123,7 @@ def _accounts(plan: Plan) -> list[Account]:
 
 
 def _guest(plan: Plan) -> Account:
-    """The administrator of Tailspin is a guest at Contoso, with a role even: a guest must be refused all the same."""
+    """A person of Tailspin is a guest at Contoso, with a role even: a guest must be refused all the same."""
     home = Home(tid=guid(1, 8), oid=guid(2, 8, 2), upn="teams@tailspin.example")
     upn = f"teams_tailspin.example#EXT#@{plan.domain}"
     return Account(upn=upn, name="Gale Guest", oid=guid(2, plan.n, 4), roles=[GLOBAL_ADMINISTRATOR], home=home)
@@ -168,7 +170,8 @@ def _provider(options: Options) -> Tenant:
 
     own = [
         App(client_id=API_CLIENT_ID, name="Tokenswitch API"),
-        App(client_id=PORTAL_CLIENT_ID, name="Tokenswitch portal", secrets=[Secret(value=PORTAL_SECRET, id=guid(4, 99))],
+        App(client_id=PORTAL_CLIENT_ID, name="Tokenswitch portal",
+            secrets=[Secret(value=PORTAL_SECRET, id=guid(4, 99))],
             redirect_uris=[PORTAL_REDIRECT, *options.portal_redirects], assignment_required=True),
         App(client_id=SIGNIN_CLIENT_ID, name="Tokenswitch", multi_tenant=True, emits_wids=True,
             secrets=[Secret(value=SIGNIN_SECRET, id=guid(4, 98))],
@@ -177,8 +180,8 @@ def _provider(options: Options) -> Tenant:
             emits_wids=True),
     ]
     machines = [
-        App(client_id=app.client_id, name=f"Gateway ({role})", secrets=[Secret(value=app.secret, id=app.client_id)],
-            api_roles=[role])
+        App(client_id=app.client_id, name=f"Gateway ({role})", api_roles=[role],
+            secrets=[Secret(value=app.secret, id=app.client_id)])
         for role, app in GATEWAY_APPS.items()
     ]
     people = [person(1, "viewer", "Vera Viewer"), person(2, "operator", "Otto Operator"),
@@ -189,7 +192,7 @@ def _provider(options: Options) -> Tenant:
 
 
 def seed(directory: Directory, options: Options) -> None:
-    """Adds what is missing; what a person changed in an earlier run stays, but redirect addresses follow the options."""
+    """Adds what is missing; what was changed in an earlier run stays, redirect addresses follow the options."""
     for tenant in [_provider(options), *map(_tenant, PLANS)]:
         kept = directory.tenants.get(tenant.tid)
         if kept is None:

@@ -1,4 +1,4 @@
-"""Faults switched on by request: any row of the error table, or an outage, for a tenant, an account, a number of times."""
+"""Faults switched on by request: any row of the error table, for a tenant, an account, a number of times."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ class Faults:
     def remove(self, **wanted: Any) -> int:
         """Those whose fields are all as wanted; without any wish, all of them."""
         before = len(self.active)
-        self.active = [f for f in self.active if any(getattr(f, name) != value for name, value in wanted.items())]
+        self.active = [
+            f for f in self.active if any(getattr(f, name) != value for name, value in wanted.items())
+        ]
         self._save()
         return before - len(self.active)
 
@@ -114,7 +116,7 @@ def _broken(fault: Fault) -> Answer | None:
 
 
 def graph_fault(fault: Fault) -> tuple[int, str, str] | Answer:
-    """(status, code, message) of a Graph error, or a broken answer. A row of the table shows as its nearest."""
+    """(status, code, message) of a Graph error, or a broken answer; a table row shows as its nearest."""
     found = row(fault.code)
     nearest = {429: "throttle", 503: "outage", 500: "outage"}
     name = nearest.get(found.status, "forbidden") if found else fault.code

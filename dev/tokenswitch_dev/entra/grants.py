@@ -1,4 +1,4 @@
-"""What has been given out: device codes, authorization codes, refresh tokens; kept until used up or too old."""
+"""What has been given out: device codes, authorization codes, refresh tokens, unfinished sign-ins."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ class Grants:
         return self.refresh.put(token)
 
     def sweep(self, now: float) -> None:
-        """Forgets what nobody can use any more, a day late, so that an old code is still told apart from a wrong one."""
+        """Forgets what is of no use, a day late: an old code is still told apart from a wrong one."""
         for code in [c for c in self.devices.items.values() if c.expires < now - 86400]:
             self._user_codes.pop(code.user_code, None)
             self.devices.drop(code.key)

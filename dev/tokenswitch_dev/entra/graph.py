@@ -1,4 +1,4 @@
-"""Microsoft Graph, as far as a connection is checked with it; roles are read live, whatever the token's wids say."""
+"""Microsoft Graph, as far as a connection is checked with it; roles are read live, not from the token."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ METADATA = "https://graph.microsoft.com/v1.0/$metadata"
 DENIED = (403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 EXPIRED = (401, "InvalidAuthenticationToken", "Lifetime validation failed, the token is expired.")
 DELEGATED_ONLY = (400, "BadRequest", "/me request is only valid with delegated authentication flow.")
+ABSENT = "Resource '{}' does not exist or one of its queried reference-property objects are not present."
 Failure = tuple[int, str, str]
 
 
@@ -41,8 +42,11 @@ def graph(sim: Simulator, call: Call) -> Answer:
     claims = sim.keys.read_graph(call.bearer)
     caller = _caller(sim, claims) if claims else None
     if claims is None or caller is None:
-        text = "IDX14100: JWT is not well formed, there are no dots (.)." if "." not in call.bearer else (
-            "Invalid x5t claim.")
+        text = (
+            "IDX14100: JWT is not well formed, there are no dots (.)."
+            if "." not in call.bearer
+            else ("Invalid x5t claim.")
+        )
         return _failed(call, (401, "InvalidAuthenticationToken", text))
     stopped = _stopped(sim, call, caller, claims)
     return stopped or _routed(call, caller)
@@ -86,9 +90,12 @@ def _challenged(sim: Simulator, call: Call, caller: Caller) -> Answer:
         f'Bearer realm="", authorization_uri="{sim.authority}/common/oauth2/authorize", client_id="{GRAPH}", '
         f'error="insufficient_claims", claims="{wanted}"'
     )
-    text = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: TokenIssued."
-    return _failed(call, (401, "InvalidAuthenticationToken", text + "BeforeRevocationTimestamp"),
-                   {"www-authenticate": header})
+    text = "Continuous access evaluation resulted in challenge with result: InteractionRequired and code: "
+    return _failed(
+        call,
+        (401, "InvalidAuthenticationToken", text + "TokenIssuedBeforeRevocationTimestamp"),
+        {"www-authenticate": header},
+    )
 
 
 def _failed(call: Call, failure: Failure, headers: dict[str, str] | None = None) -> Answer:
@@ -147,8 +154,13 @@ def _organization(caller: Caller, _call: Call) -> dict[str, Any] | Failure:
     full = _may(caller, "Organization.Read.All", "Directory.Read.All")
     if not full and not (caller.account and _may(caller, "User.Read")):
         return DENIED
-    domain = {"capabilities": "Email, OfficeCommunicationsOnline", "isDefault": True, "isInitial": False,
-              "name": tenant.domain, "type": "Managed"}
+    domain = {
+        "capabilities": "Email, OfficeCommunicationsOnline",
+        "isDefault": True,
+        "isInitial": False,
+        "name": tenant.domain,
+        "type": "Managed",
+    }
     known: dict[str, Any] = {"id": tenant.tid, "displayName": tenant.name, "verifiedDomains": [domain]}
     more = ("countryLetterCode", "createdDateTime", "tenantType", "technicalNotificationMails")
     values = ("DE", "2020-01-01T00:00:00Z", "AAD", [f"it@{tenant.domain}"])
@@ -167,7 +179,7 @@ def _member_of(caller: Caller, _call: Call) -> dict[str, Any] | Failure:
 
 
 def _role(tenant: Tenant, template: str, named: bool) -> dict[str, Any]:
-    """Without the right to read roles Graph gives limited information: the object, but neither name nor template."""
+    """Without the right to read roles Graph gives the object, but neither name nor template."""
     return {
         "@odata.type": "#microsoft.graph.directoryRole",
         "id": tenant.tid[:8] + template[8:],
@@ -198,11 +210,17 @@ def _service_principal(caller: Caller, _call: Call, app_id: str) -> dict[str, An
     app = caller.sim.directory.app(app_id)
     present = app and (app.tenant == caller.tenant.tid or app.client_id in caller.tenant.consents)
     if app is None or not present:
-        return (404, "Request_ResourceNotFound", f"Resource '{app_id}' does not exist or one of its queried "
-                "reference-property objects are not present.")
-    return {"@odata.context": f"{METADATA}#servicePrincipals/$entity", "id": app.client_id, "appId": app.client_id,
-            "accountEnabled": app.enabled, "displayName": app.name, "appOwnerOrganizationId": app.tenant,
-            "servicePrincipalType": "Application", "replyUrls": app.redirect_uris}
+        return (404, "Request_ResourceNotFound", ABSENT.format(app_id))
+    return {
+        "@odata.context": f"{METADATA}#servicePrincipals/$entity",
+        "id": app.client_id,
+        "appId": app.client_id,
+        "accountEnabled": app.enabled,
+        "displayName": app.name,
+        "appOwnerOrganizationId": app.tenant,
+        "servicePrincipalType": "Application",
+        "replyUrls": app.redirect_uris,
+    }
 
 
 def _may(caller: Caller, *wanted: str) -> bool:

@@ -36,7 +36,10 @@ class Pages:
     def __init__(self, sim: Simulator) -> None:
         self.sim = sim
         self._templates = Environment(
-            loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(), trim_blocks=True, lstrip_blocks=True
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=select_autoescape(),
+            trim_blocks=True,
+            lstrip_blocks=True,
         )
 
     def show(self, name: str, status: int = 200, **values: Any) -> Answer:
@@ -47,8 +50,16 @@ class Pages:
         trace = new_trace()
         title = TITLES.get(refusal.code, TROUBLE)
         app = self.sim.directory.app(page.client_id) if page else None
-        return self.show("trouble.html", title=title, code=refusal.code, text=refusal.text, trace=trace, page=page,
-                         app=app.name if app else "", full=described(refusal, trace))
+        return self.show(
+            "trouble.html",
+            title=title,
+            code=refusal.code,
+            text=refusal.text,
+            trace=trace,
+            page=page,
+            app=app.name if app else "",
+            full=described(refusal, trace),
+        )
 
 
 def _start(pages: Pages, _call: Call) -> Answer:
@@ -67,8 +78,11 @@ def _device_login(pages: Pages, call: Call) -> Answer:
     if isinstance(page, SignIn):
         return redirect(f"/login?flow={page.key}")
     note = f"{page.text} (AADSTS{page.code})"
-    return pages.show("code.html", note="That code didn't work. Check the code and try again. " + note,
-                      typed=call.form.get("otc", ""))
+    return pages.show(
+        "code.html",
+        note="That code didn't work. Check the code and try again. " + note,
+        typed=call.form.get("otc", ""),
+    )
 
 
 def _authorize(pages: Pages, call: Call) -> Answer:
@@ -97,7 +111,11 @@ def _login(pages: Pages, call: Call) -> Answer:
 
 def _values(sim: Simulator, page: SignIn) -> dict[str, Any]:
     app = sim.directory.app(page.client_id)
-    values: dict[str, Any] = {"page": page, "app": app.name if app else "", "publisher": _publisher(sim, page)}
+    values: dict[str, Any] = {
+        "page": page,
+        "app": app.name if app else "",
+        "publisher": _publisher(sim, page),
+    }
     if page.step == "account":
         values["accounts"] = _offered(sim, page.authority)
     if page.step == "consent":
@@ -123,14 +141,22 @@ def _asked_for(sim: Simulator, page: SignIn) -> dict[str, Any]:
         return {"permissions": [], "for_all": False}
     missing = missing_consent(who.tenant, page.client_id, who.account, page.scopes)
     extra = [scope for scope in page.scopes if scope == "offline_access"]
-    return {"permissions": in_words(missing + extra), "for_all": gives_for_all(who.account),
-            "organisation": who.tenant.name}
+    return {
+        "permissions": in_words(missing + extra),
+        "for_all": gives_for_all(who.account),
+        "organisation": who.tenant.name,
+    }
 
 
 def _logout(pages: Pages, call: Call) -> Answer:
     """Back to the application only if that address is one of its own."""
     target, state = call.query.get("post_logout_redirect_uri", ""), call.query.get("state", "")
-    known = {_origin(uri) for t in pages.sim.directory.tenants.values() for app in t.apps for uri in app.redirect_uris}
+    known = {
+        _origin(uri)
+        for t in pages.sim.directory.tenants.values()
+        for app in t.apps
+        for uri in app.redirect_uris
+    }
     if not target or _origin(target) not in known:
         return pages.show("signed_out.html")
     mark = "&" if "?" in target else "?"

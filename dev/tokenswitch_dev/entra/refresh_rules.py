@@ -16,7 +16,7 @@ from tokenswitch_dev.entra.tokens import RESERVED, Person
 def refresh_person(
     sim: Simulator, old: RefreshToken, tenant: Tenant | None, scope: str, capabilities: tuple[str, ...]
 ) -> Person | Refusal:
-    """Refresh tokens are bound to user and client, not to a tenant: the same person may be a guest elsewhere."""
+    """Refresh tokens are bound to user and client, not to a tenant: the person may be a guest elsewhere."""
     home, account = sim.directory.tenants.get(old.tid), sim.directory.account(old.tid, old.oid)
     if home is None or account is None:
         return refuse("70000")

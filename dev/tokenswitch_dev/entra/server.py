@@ -78,8 +78,13 @@ async def serving(options: Options) -> AsyncIterator[Running]:
     sim = open_simulator(options)
     ca_file = certificate_authority(options.state)
     chain, key = server_certificate(options.state)
-    common: dict[str, Any] = {"log_level": "critical", "access_log": False, "lifespan": "off",
-                              "timeout_keep_alive": 75, "timeout_graceful_shutdown": 1}
+    common: dict[str, Any] = {
+        "log_level": "critical",
+        "access_log": False,
+        "lifespan": "off",
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": 1,
+    }
     servers = [
         (Quiet(uvicorn.Config(Machines(sim), ssl_certfile=chain, ssl_keyfile=key, **common)), machines),
         (Quiet(uvicorn.Config(build_pages(sim), **common)), people),

@@ -1,4 +1,4 @@
-"""The rules of a sign-in by a person: who it is, what the organisation forbids, and what success gives out."""
+"""The rules of a sign-in by a person: who it is, what the organisation forbids, what success gives out."""
 
 from __future__ import annotations
 

@@ -62,9 +62,18 @@ class Simulator:
         sent = call.form if call.method == "POST" and not call.path.endswith("checkMemberObjects") else {}
         shown = {name: "***" if name in MASKED else value for name, value in sent.items()}
         request_id = call.headers.get("client-request-id", "")
-        self.log.append({"at": self.clock.now(), "method": call.method, "path": call.path, "query": call.query,
-                         "form": shown, "status": status, "client_request_id": request_id,
-                         "sku": call.headers.get("x-client-sku", "")})
+        self.log.append(
+            {
+                "at": self.clock.now(),
+                "method": call.method,
+                "path": call.path,
+                "query": call.query,
+                "form": shown,
+                "status": status,
+                "client_request_id": request_id,
+                "sku": call.headers.get("x-client-sku", ""),
+            }
+        )
 
     def revoke(self, tenant: Tenant, accounts: list[Account]) -> None:
         for account in accounts:

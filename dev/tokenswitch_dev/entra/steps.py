@@ -16,7 +16,7 @@ from tokenswitch_dev.entra.signin import Who, approve_device, decline_device, fo
 from tokenswitch_dev.entra.simulator import Simulator
 from tokenswitch_dev.entra.wire import Answer
 
-# A step gives an answer that leaves the pages (the redirect to the application), or None: show the page's step.
+# A step gives the answer that leaves the pages (back to the application), or None: show the page's step.
 Step = Callable[[Simulator, SignIn, dict[str, str]], Answer | None]
 
 
@@ -46,7 +46,9 @@ def _account(sim: Simulator, page: SignIn, form: dict[str, str]) -> Answer | Non
 
 def _password(sim: Simulator, page: SignIn, form: dict[str, str]) -> Answer | None:
     if form.get("passwd") != PASSWORD:
-        page.note = "Your account or password is incorrect. If you don't remember your password, reset it now."
+        page.note = (
+            "Your account or password is incorrect. If you don't remember your password, reset it now."
+        )
         return None
     who = _who(sim, page)
     if isinstance(who, Refusal):

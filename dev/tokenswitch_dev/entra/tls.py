@@ -1,4 +1,4 @@
-"""The simulator's certificate authority, made once and kept, and the server certificate, made at every start."""
+"""The simulator's certificate authority, made once and kept; the server certificate, made at every start."""
 
 from __future__ import annotations
 

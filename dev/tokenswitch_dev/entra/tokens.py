@@ -89,7 +89,11 @@ def graph_token(sim: Simulator, person: Person) -> str:
 
 
 def graph_app_token(sim: Simulator, app: App, tenant: Tenant) -> str:
-    claims = _graph_claims(sim, app, tenant) | {"idtyp": "app", "oid": _principal(app, tenant), "roles": app.graph_roles}
+    claims = _graph_claims(sim, app, tenant) | {
+        "idtyp": "app",
+        "oid": _principal(app, tenant),
+        "roles": app.graph_roles,
+    }
     return sim.keys.sign_for_graph(claims, secrets.token_urlsafe(24))
 
 
