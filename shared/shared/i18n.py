@@ -107,12 +107,15 @@ def update(package: Path, language: str) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     catalog = _read(path, language) if path.exists() else Catalog(locale=language, domain=DOMAIN)
+    made = catalog.creation_date
     catalog.update(template, no_fuzzy_matching=True)
-    catalog.fuzzy = False
+    catalog.creation_date = made  # else every run would change every file
+    catalog.header_comment = f"# Tokenswitch: {language_name(language)}"
+    catalog.project, catalog.version, catalog.fuzzy = "Tokenswitch", "1", False
+    catalog.last_translator = catalog.language_team = catalog.msgid_bugs_address = "Tokenswitch"
+    catalog.revision_date = made
     with path.open("wb") as file:
-        write_po(
-            file, catalog, omit_header=False, ignore_obsolete=True, sort_output=True, include_lineno=False, width=110
-        )
+        write_po(file, catalog, ignore_obsolete=True, sort_output=True, include_lineno=False, width=110)
 
 
 def gaps(package: Path, language: str) -> Iterator[str]:
@@ -131,7 +134,7 @@ def gaps(package: Path, language: str) -> Iterator[str]:
 
 
 def _key(message_id: object) -> str:
-    return message_id if isinstance(message_id, str) else str(list(message_id)[0])  # type: ignore[call-overload]
+    return message_id if isinstance(message_id, str) else str(next(iter(message_id)))  # type: ignore[call-overload]
 
 
 def packages(root: Path) -> list[Path]:
@@ -145,7 +148,7 @@ def languages_of(package: Path) -> set[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`extract [new languages]` updates all catalogs; `check` prints what is missing and fails if anything is."""
+    """`extract [new languages]` updates all catalogs; `check` prints what is missing and then fails."""
     verb, *added = arguments or ["help"]
     wanted = {*LANGUAGES, *languages_of(SHARED), *added} - {SOURCE_LANGUAGE}
     pairs = [(package, language) for package in packages(Path.cwd()) for language in sorted(wanted)]

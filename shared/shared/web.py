@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from shared.i18n import LANGUAGES, N_, SHARED, choose_language, language_name, translations
+from shared.web_formats import Clock, Formats
 from shared.web_forms import (
     CSRF_DETAIL,
     CSRF_FIELD,
@@ -31,7 +32,6 @@ from shared.web_forms import (
     require_csrf,
     set_cookie,
 )
-from shared.web_formats import Clock, Formats
 from shared.web_security import (
     BodyLimit,
     SecurityHeaders,
@@ -127,7 +127,7 @@ def package_folder(package: str | Path) -> Path:
 
 
 def environment(package: Path, language: str, clock: Clock = utc_now) -> Environment:
-    """One language's templates: the package's own before the shared ones, always escaped, nothing undefined."""
+    """One language's templates: the package's own before the shared ones; always escaped, strict."""
     loaders = [FileSystemLoader(folder / "templates") for folder in (package, SHARED)]
     found = Environment(
         loader=ChoiceLoader(loaders),
@@ -170,7 +170,7 @@ class Pages:
             found.globals["static"] = self.static.url
 
     def install(self, app: Starlette) -> None:
-        """Serve /static and answer refused forms; other errors stay with whoever handles them for the service."""
+        """Serve /static and answer refused forms; other errors are handled as the service says."""
         app.router.routes.append(Route(PREFIX + "{path:path}", self.static.serve, name="static"))
         app.add_exception_handler(CsrfRefused, self.csrf_refused)
 
@@ -184,12 +184,24 @@ class Pages:
         return translations(language, self._folder).gettext
 
     def render(
-        self, request: Request, name: str, /, *, status: int = 200, language: str | None = None, **context: Any
+        self,
+        request: Request,
+        name: str,
+        /,
+        *,
+        status: int = 200,
+        language: str | None = None,
+        **context: Any,
     ) -> HTMLResponse:
         """A page. `language` is the invitation's: the reader's own choice on the page goes before it."""
         lang = self.language(request, language)
         csrf = Csrf(request, self.cookie)
-        known = {**self._defaults, "request": request, "csrf": csrf, "switch_to": self._switch_to(request, lang)}
+        known = {
+            **self._defaults,
+            "request": request,
+            "csrf": csrf,
+            "switch_to": self._switch_to(request, lang),
+        }
         html = self._environments[lang].get_template(name).render(known | context)
         response = HTMLResponse(html, status, headers={"Content-Language": lang})
         if csrf.minted:
@@ -213,7 +225,7 @@ class Pages:
     def error(
         self, request: Request, status: int, title: str = "", detail: str = "", todo: str = "", **context: Any
     ) -> HTMLResponse:
-        """An error page; what is not given comes from the table of errors. Texts given are already translated."""
+        """An error page; what is not given comes from the table of errors. Texts come in translated."""
         say = self.gettext(self.language(request, context.get("language")))
         texts = ERRORS.get(status, ERRORS[500 if status >= 500 else 404])
         said = {
@@ -225,7 +237,7 @@ class Pages:
         return self.render(request, "error.html", status=status, **(known | said | context))
 
     async def http_error(self, request: Request, error: Exception) -> Response:
-        """An exception handler for a service's pages: the error page, or problem+json for who asks for no page."""
+        """An exception handler for a service's pages: the error page, or problem+json for programs."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         if wants_page(request):
             return self.error(request, status)

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 
 from babel import dates, numbers
 
 from shared.i18n import N_, translations
 
-Moment = datetime | str | None
-Clock = Callable[[], datetime]
-NOTHING = "–"
+Moment = dt.datetime | str | None
+Clock = Callable[[], dt.datetime]
+NOTHING = "\u2013"
+FILTERS = (
+    "date", "time", "datetime", "relative", "duration", "number", "percent", "isotime", "seconds_left",
+)  # fmt: skip
 _JUST_NOW = N_("just now")
 
 
-def moment(value: datetime | str) -> datetime:
+def moment(value: dt.datetime | str) -> dt.datetime:
     """An aware time from one, or from RFC 3339; a time without a zone is a mistake, not UTC."""
-    found = datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    found = dt.datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
     if found.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone; give an aware time")
-    return found.astimezone(UTC)
+    return found.astimezone(dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,16 @@ class Formats:
     language: str
     clock: Clock
 
-    def date(self, value: date | str | None, style: str = "medium") -> str:
+    def date(self, value: dt.date | str | None, style: str = "medium") -> str:
         if value is None:
             return NOTHING
-        day = date.fromisoformat(value[:10]) if isinstance(value, str) else value
-        return dates.format_date(day, style, locale=self.language)  # type: ignore[arg-type]
+        day = dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
+        return dates.format_date(day, style, locale=self.language)
 
     def time(self, value: Moment, style: str = "short") -> str:
         if value is None:
             return NOTHING
-        return dates.format_time(moment(value), style, locale=self.language) + " UTC"  # type: ignore[arg-type]
+        return dates.format_time(moment(value), style, locale=self.language) + " UTC"
 
     def datetime(self, value: Moment, style: str = "medium") -> str:
         if value is None:
@@ -49,19 +52,19 @@ class Formats:
         return f"{self.date(found.date(), style)}, {self.time(found)}"
 
     def relative(self, value: Moment) -> str:
-        """"5 minutes ago", "in 6 days"."""
+        """ "5 minutes ago", "in 6 days"."""
         if value is None:
             return NOTHING
         distance = moment(value) - self.clock()
-        if abs(distance) < timedelta(seconds=5):
+        if abs(distance) < dt.timedelta(seconds=5):
             return translations(self.language).gettext(_JUST_NOW)
         return dates.format_timedelta(distance, add_direction=True, threshold=1.2, locale=self.language)
 
-    def duration(self, value: timedelta | float | None) -> str:
-        """"14 minutes": the largest unit that says enough."""
+    def duration(self, value: dt.timedelta | float | None) -> str:
+        """ "14 minutes": the largest unit that says enough."""
         if value is None:
             return NOTHING
-        length = value if isinstance(value, timedelta) else timedelta(seconds=value)
+        length = value if isinstance(value, dt.timedelta) else dt.timedelta(seconds=value)
         return dates.format_timedelta(length, threshold=1.2, locale=self.language)
 
     def number(self, value: float | None) -> str:
@@ -70,12 +73,11 @@ class Formats:
     def percent(self, value: float | None) -> str:
         return NOTHING if value is None else numbers.format_percent(value, locale=self.language)
 
-    def isotime(self, value: datetime | str) -> str:
+    def isotime(self, value: dt.datetime | str) -> str:
         return moment(value).isoformat(timespec="seconds").replace("+00:00", "Z")
 
-    def seconds_left(self, value: datetime | str) -> int:
+    def seconds_left(self, value: dt.datetime | str) -> int:
         return max(0, int((moment(value) - self.clock()).total_seconds()))
 
     def filters(self) -> dict[str, Callable[..., object]]:
-        names = ("date", "time", "datetime", "relative", "duration", "number", "percent", "isotime", "seconds_left")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in FILTERS}

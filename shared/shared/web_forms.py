@@ -70,7 +70,7 @@ class Csrf:
 
 
 def require_csrf(form: str, cookie: str) -> Callable[[Request], Awaitable[None]]:
-    """A dependency: `Depends(require_csrf("switch", cookie_name("config", https)))` lets only our own form through."""
+    """A dependency that lets only our own form through: `Depends(require_csrf("switch", pages.cookie))`."""
 
     async def check(request: Request) -> None:
         token = await _token(request)

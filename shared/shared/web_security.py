@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -81,7 +81,7 @@ class _Meter:
     receive: Receive
     send: Send
     read: int = 0
-    started: bool = field(default=False)
+    started: bool = False
 
     @property
     def exceeded(self) -> bool:
@@ -102,7 +102,7 @@ class _Meter:
 
 
 class BodyLimit:
-    """Refuses a body over the limit with 413: by its stated length before a byte is read, else as it is read."""
+    """Refuses a body over the limit with 413: by its stated length before reading, else while reading."""
 
     def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES) -> None:
         self._app = app
@@ -164,7 +164,7 @@ class TrustedHost:
 
 
 def protect(app: ASGIApp, public_url: str | None, max_bytes: int = MAX_BYTES) -> ASGIApp:
-    """The application as it meets the network. Wraps it whole, since its own 500 is made outside its middleware."""
+    """The application as it meets the network. Wrapped whole: its own 500 is made outside its middleware."""
     inner: ASGIApp = BodyLimit(app, max_bytes)
     if public_url:
         inner = TrustedHost(inner, allowed_hosts(public_url))
@@ -198,7 +198,7 @@ def _trusted(address: Address, networks: Sequence[Network]) -> bool:
 
 
 def _address(text: str) -> Address | None:
-    """An address as proxies write it: with or without a port, IPv6 in brackets or bare, IPv4 mapped or not."""
+    """An address as proxies write it: with a port or without, IPv6 in brackets or bare, IPv4 mapped."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -113,7 +113,7 @@
     if (!(dialog instanceof HTMLDialogElement) || dialog.open) return false;
     dialog.showModal();
     const field = dialog.querySelector("input:not([type=hidden]), select, textarea");
-    if (field) field.focus();
+    if (field) requestAnimationFrame(() => field.focus());
     return true;
   }
 

@@ -31,11 +31,21 @@ def gallery() -> Starlette:
 
     async def page(request: Request) -> Response:
         name = request.path_params["name"]
-        if name == "error":
-            return pages.error(request, 404, reference="0af7651916cd43dd", action_url="/", action_label="Home")
-        steps = [{"label": f"Step {n}", "state": s} for n, s in ((1, "done"), (2, "done"), (3, "current"), (4, "todo"))]
+        if name not in ("gallery", "step"):
+            return pages.error(
+                request, 404, reference="0af7651916cd43dd", action_url="/", action_label="Home"
+            )
+        steps = [
+            {"label": f"Step {n}", "state": s}
+            for n, s in ((1, "done"), (2, "done"), (3, "current"), (4, "todo"))
+        ]
         return pages.render(
-            request, name + ".html", now=datetime.now(UTC), hours=lambda n: timedelta(hours=n), steps=steps, name="Fabrikam"
+            request,
+            name + ".html",
+            now=datetime.now(UTC),
+            hours=lambda n: timedelta(hours=n),
+            steps=steps,
+            name="Fabrikam",
         )
 
     app = Starlette(routes=[Route("/{name:str}", page)])
@@ -66,11 +76,14 @@ async def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     listener = socket.create_server(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(uvicorn.Config(protect(gallery(), base), log_level="warning", proxy_headers=False))
+    server = uvicorn.Server(
+        uvicorn.Config(protect(gallery(), base), log_level="warning", proxy_headers=False)
+    )
     serving = asyncio.create_task(server.serve([listener]))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox", "--disable-quic"]
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
+            args=["--no-sandbox", "--disable-quic"],
         )
         await shoot(browser, base, folder)
         await browser.close()
