@@ -1,0 +1,1 @@
+"""What auth-svc decides: sign-in attempts, grants, app registrations and their health. Pure rules."""

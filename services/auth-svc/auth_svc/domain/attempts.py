@@ -1,0 +1,221 @@
+"""Rules of a sign-in attempt: started, shown, returned, redeemed, checked, claimed. What is late is dropped.
+
+Redemption leaves a mark before (`redeeming`) and after (`redeemed`, the answer sealed): a single-use code that was
+spent without an answer stored is an honest "once more".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from shared.change import Change
+from shared.events import (
+    Account,
+    AppRegistrationProven,
+    AuthenticationFailed,
+    AuthenticationStarted,
+    AuthenticationStopped,
+    DeviceCodeIssued,
+    SignInReady,
+    SignInReturned,
+    SwitchRequested,
+    TokenClaimed,
+)
+
+from .model import (
+    ATTEMPT_LIMIT,
+    CHECK_EVERY,
+    GRANT_LIFE,
+    Access,
+    Attempt,
+    AttemptState,
+    Envelope,
+    Grant,
+    Registration,
+    spread,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an attempt or a check failed: a code of shared.reasons and what Microsoft said to quote."""
+
+    reason: str
+    aadsts: int | None = None
+    correlation_id: str | None = None
+    trace_id: str | None = None
+    account: Account | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the checks found about a sign-in."""
+
+    account: Account
+    tenant_id: str
+    roles: tuple[str, ...]
+    scopes: tuple[str, ...]
+    cache: Envelope
+
+
+# --- facts --------------------------------------------------------------------------------------------------------
+
+
+def switch_requested(access: Access | None, event: SwitchRequested, now: datetime) -> Change[Access] | None:
+    """A switch begins. Without an invitee the stored app registration is proven at once, as attempt 1."""
+    access = access or Access(event.customer)
+    if access.removed or event.switch <= max(access.switch, access.settled):
+        return None
+    begun = replace(access, switch=event.switch, to=event.to, invited=event.invitee is not None, attempt=None,
+                    proposed=None, proposed_registration=None)  # fmt: skip
+    if event.invitee is None:
+        own = Attempt(event.switch, 1, "app_registration", "started", now, event.tenant_id, stored=True,
+                      expires_at=event.expires_at, next=now)  # fmt: skip
+        begun = replace(begun, attempt=own)
+    return Change(begun)
+
+
+def start(access: Access | None, event: AuthenticationStarted, now: datetime) -> Change[Access] | None:
+    """The invitee started a sign-in: it replaces an older one that has not claimed."""
+    access = access or Access(event.customer)
+    if access.removed or event.switch <= access.settled or event.switch < access.switch or access.proposed:
+        return None
+    if access.proposed_registration or (access.attempt and access.attempt.place >= (event.switch, event.attempt)):
+        return None
+    attempt = Attempt(
+        event.switch, event.attempt, event.method, "started", now, event.tenant_id, event.accepted_roles,
+        event.login_hint, False, event.credentials, expires_at=now + ATTEMPT_LIMIT, next=now,
+    )  # fmt: skip
+    return Change(replace(access, switch=event.switch, attempt=attempt))
+
+
+def stop(access: Access | None, event: AuthenticationStopped, now: datetime) -> Change[Access] | None:
+    """The attempt was left. One that has claimed is not stopped; one that is not known yet is remembered as stopped."""
+    access = access or Access(event.customer)
+    if access.removed or event.switch <= access.settled or event.switch < access.switch:
+        return None
+    place = (event.switch, event.attempt)
+    current = access.attempt
+    if current and (current.place > place or not current.open):
+        return None
+    if current is None or current.place < place:
+        current = Attempt(event.switch, event.attempt, "sign_in", "started", now, "")
+    return Change(replace(access, switch=event.switch, attempt=_closed(current, "stopped", event.reason)))
+
+
+def take_answer(access: Access | None, event: SignInReturned, now: datetime) -> Change[Access] | None:
+    """Microsoft sent the browser back with an answer."""
+    attempt = current(access, (event.switch, event.attempt), "sign_in_ready")
+    if access is None or attempt is None:
+        return None
+    return Change(replace(access, attempt=replace(attempt, state="returned", answer=event.answer, next=now)))
+
+
+# --- what due work came to ----------------------------------------------------------------------------------------
+
+
+def current(access: Access | None, place: tuple[int, int], *states: AttemptState) -> Attempt | None:
+    """The attempt at this place, if it is the current one and in one of these states."""
+    attempt = access.attempt if access else None
+    return attempt if attempt and attempt.place == place and attempt.state in states else None
+
+
+def code_issued(
+    access: Access | None, place: tuple[int, int], flow: Envelope, code: str, uri: str, expires: datetime, now: datetime
+) -> Change[Access] | None:
+    """A device code: sealed for the wizard, its flow sealed for whoever polls it."""
+    attempt = current(access, place, "started")
+    if access is None or attempt is None:
+        return None
+    issued = replace(attempt, state="code_issued", flow=flow, expires_at=expires, next=now)
+    event = DeviceCodeIssued(access.id, attempt.switch, attempt.number, code, uri, expires)
+    return Change(replace(access, attempt=issued), (event,))
+
+
+def sign_in_ready(
+    access: Access | None, place: tuple[int, int], flow: Envelope, url: str, expires: datetime, now: datetime
+) -> Change[Access] | None:
+    """The address at Microsoft: sealed for the wizard; state, nonce and verifier stay here, sealed."""
+    attempt = current(access, place, "started")
+    if access is None or attempt is None:
+        return None
+    ready = replace(attempt, state="sign_in_ready", flow=flow, expires_at=expires, next=expires)
+    event = SignInReady(access.id, attempt.switch, attempt.number, url, expires)
+    return Change(replace(access, attempt=ready), (event,))
+
+
+def redeeming(access: Access | None, place: tuple[int, int], now: datetime) -> Change[Access] | None:
+    """The mark before a single-use code is spent."""
+    attempt = current(access, place, "returned")
+    if access is None or attempt is None:
+        return None
+    return Change(replace(access, attempt=replace(attempt, state="redeeming", next=now)))
+
+
+def redeemed(access: Access | None, place: tuple[int, int], answer: Envelope, now: datetime) -> Change[Access] | None:
+    """Microsoft's answer, kept before it is checked. It beats another holder's failure, not a stop."""
+    attempt = current(access, place, "code_issued", "returned", "redeeming", "failed")
+    if access is None or attempt is None:
+        return None
+    kept = replace(attempt, state="redeemed", redeemed=answer, flow=None, answer=None, reason=None, next=now)
+    return Change(replace(access, attempt=kept))
+
+
+def claimed(
+    access: Access | None, place: tuple[int, int], grant_id: str, proof: Proof, now: datetime
+) -> Change[Access] | None:
+    """All checks passed: the grant is proposed; it serves nobody before config-svc's verdict."""
+    attempt = current(access, place, "redeemed")
+    if access is None or attempt is None:
+        return None
+    expires = now + GRANT_LIFE
+    grant = Grant(
+        grant_id, attempt.switch, proof.account, proof.tenant_id, attempt.method, proof.roles, proof.scopes,
+        proof.cache, now, expires, spread(grant_id, now + CHECK_EVERY),
+    )  # fmt: skip
+    event = TokenClaimed(
+        access.id, attempt.switch, attempt.number, grant_id, proof.account, proof.tenant_id, proof.roles,
+        proof.scopes, attempt.method, now, expires,
+    )  # fmt: skip
+    return Change(replace(access, attempt=_closed(attempt, "claimed", None), proposed=grant), (event,))
+
+
+def proven(
+    access: Access | None, place: tuple[int, int], client_id: str, entered: Envelope | None, now: datetime
+) -> Change[Access] | None:
+    """An app registration answered for the tenant: the entered one is proposed, the stored one stays where it is."""
+    attempt = current(access, place, "started")
+    if access is None or attempt is None:
+        return None
+    proposed = Registration(client_id, 0, vault=entered) if entered else None
+    revision = access.registration.revision if access.registration and not entered else 0
+    event = AppRegistrationProven(
+        access.id, attempt.switch, attempt.number, client_id, "proposed" if entered else "stored", revision
+    )
+    done = replace(access, attempt=_closed(attempt, "claimed", None), proposed_registration=proposed)
+    return Change(done, (event,))
+
+
+def failed(access: Access | None, place: tuple[int, int], refusal: Refusal, now: datetime) -> Change[Access] | None:
+    """The attempt ends; whatever it held is erased in the same write. Nothing fails after a claim."""
+    attempt = access.attempt if access else None
+    if access is None or attempt is None or attempt.place != place or not attempt.open:
+        return None
+    event = AuthenticationFailed(
+        access.id, attempt.switch, attempt.number, attempt.method, refusal.reason, refusal.aadsts,
+        refusal.correlation_id, refusal.trace_id, refusal.account, final=attempt.stored,
+    )  # fmt: skip
+    return Change(replace(access, attempt=_closed(attempt, "failed", refusal.reason)), (event,))
+
+
+def _closed(attempt: Attempt, state: AttemptState, reason: str | None) -> Attempt:
+    return replace(
+        attempt, state=state, reason=reason, flow=None, answer=None, redeemed=None, credentials=None, next=None
+    )
+
+
+def deadline(access: Access) -> datetime | None:
+    """When the attempt's due work is to go on (lane `attempt`)."""
+    attempt = access.attempt
+    return attempt.next if attempt and attempt.open else None

@@ -1,0 +1,184 @@
+"""Rules of access in force: validation on request, keep-alive, lost and recovered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from shared.change import Change
+from shared.events import (
+    AccessLost,
+    AccessRecovered,
+    AuthenticationValidated,
+    Event,
+    GrantRefreshed,
+    ValidationRequested,
+)
+
+from .attempts import Refusal
+from .model import CHECK_EVERY, GRANT_LIFE, RETRY_AFTER, Access, Envelope, Grant, Registration, Validation, spread
+
+
+def request(access: Access | None, event: ValidationRequested, now: datetime) -> Change[Access] | None:
+    """config-svc wants the method in force proven; the newest request replaces one not yet answered."""
+    access = access or Access(event.customer)
+    if access.removed:
+        return None
+    asked = Validation(event.request, event.method, event.revision, event.grant, now)
+    return Change(replace(access, validation=asked))
+
+
+def validated(
+    access: Access | None, asked: Validation, refusal: Refusal | None, now: datetime
+) -> Change[Access] | None:
+    """The answer to just this request; what it says about the access in force is taken in as well."""
+    if access is None or access.validation != asked:
+        return None
+    event = AuthenticationValidated(
+        access.id, asked.request, asked.method, "failed" if refusal else "successful", now, asked.revision,
+        asked.grant, *((refusal.reason, refusal.aadsts, refusal.correlation_id) if refusal else ()),
+    )  # fmt: skip
+    return Change(replace(access, validation=None), (event,))
+
+
+# --- a grant ------------------------------------------------------------------------------------------------------
+
+
+def _grant(access: Access | None, grant_id: str) -> Grant | None:
+    return access.grant if access and access.grant and access.grant.id == grant_id else None
+
+
+def kept(access: Access | None, grant_id: str, rev: int, cache: Envelope, now: datetime) -> Change[Access] | None:
+    """A newer token cache. Of parallel refreshes one wins per revision; what the losers got works too."""
+    grant = _grant(access, grant_id)
+    if access is None or grant is None or grant.rev != rev:
+        return None
+    return Change(replace(access, grant=replace(grant, cache=cache, rev=rev + 1)))
+
+
+def refreshed(
+    access: Access | None, grant_id: str, rev: int, cache: Envelope, now: datetime
+) -> Change[Access] | None:
+    """The keep-alive worked: 90 days begin anew."""
+    grant = _grant(access, grant_id)
+    if access is None or grant is None:
+        return None
+    expires = now + GRANT_LIFE
+    newer = replace(grant, cache=cache, rev=rev + 1) if grant.rev == rev else grant
+    alive = replace(newer, expires_at=expires, lost=False, reason=None, tries=0,
+                    refresh_at=spread(grant_id, now + CHECK_EVERY))  # fmt: skip
+    events: list[Event] = [GrantRefreshed(access.id, grant_id, now, expires)]
+    if grant.lost:
+        events.append(AccessRecovered(access.id, access.name, "token", grant=grant_id))
+    return Change(replace(access, grant=alive), tuple(events))
+
+
+def grant_lost(access: Access | None, grant_id: str, refusal: Refusal, now: datetime) -> Change[Access] | None:
+    """Microsoft refuses the grant: said once, tried again daily."""
+    grant = _grant(access, grant_id)
+    if access is None or grant is None:
+        return None
+    lost = replace(grant, lost=True, reason=refusal.reason, tries=0, refresh_at=spread(grant_id, now + CHECK_EVERY))
+    if grant.lost and grant.reason == refusal.reason:
+        return Change(replace(access, grant=lost))
+    event = AccessLost(access.id, access.name, "token", refusal.reason, 0, grant_id, refusal.aadsts,
+                       refusal.correlation_id)  # fmt: skip
+    return Change(replace(access, grant=lost), (event,))
+
+
+def grant_later(access: Access | None, grant_id: str, now: datetime) -> Change[Access] | None:
+    """Microsoft is busy: again after 5, 10, 20 ... minutes, at most 6 hours."""
+    grant = _grant(access, grant_id)
+    if access is None or grant is None:
+        return None
+    return Change(replace(access, grant=replace(grant, tries=grant.tries + 1, refresh_at=now + _wait(grant.tries))))
+
+
+# --- an app registration ------------------------------------------------------------------------------------------
+
+
+def _registration(access: Access | None, revision: int) -> Registration | None:
+    found = access.registration if access else None
+    return found if found and found.revision == revision else None
+
+
+def resealed(access: Access | None, revision: int, vault: Envelope, now: datetime) -> Change[Access] | None:
+    """The secret is in auth-svc's own vault now; the form in which it came is forgotten."""
+    registration = _registration(access, revision)
+    if access is None or registration is None:
+        return None
+    return Change(replace(access, registration=replace(registration, jwe=None, vault=vault)))
+
+
+def unreadable(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
+    """The secret that came cannot be opened (a lost key): there is none on file, and operators are told."""
+    registration = _registration(access, revision)
+    if access is None or registration is None:
+        return None
+    gone = replace(registration, jwe=None, vault=None, lost=True, reason="secret_missing", check_at=None)
+    event = AccessLost(access.id, access.name, "app_registration", "secret_missing", revision)
+    return Change(replace(access, registration=gone), (event,))
+
+
+def registration_proven(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
+    registration = _registration(access, revision)
+    if access is None or registration is None:
+        return None
+    alive = replace(registration, lost=False, reason=None, tries=0, check_at=spread(access.id, now + CHECK_EVERY))
+    events: tuple[Event, ...] = ()
+    if registration.lost:
+        events = (AccessRecovered(access.id, access.name, "app_registration", revision),)
+    return Change(replace(access, registration=alive), events)
+
+
+def registration_lost(
+    access: Access | None, revision: int, refusal: Refusal, now: datetime
+) -> Change[Access] | None:
+    """Microsoft refuses the registration in force: said once, tried again daily."""
+    registration = _registration(access, revision)
+    if access is None or registration is None:
+        return None
+    lost = replace(registration, lost=True, reason=refusal.reason, tries=0,
+                   check_at=spread(access.id, now + CHECK_EVERY))  # fmt: skip
+    if registration.lost and registration.reason == refusal.reason:
+        return Change(replace(access, registration=lost))
+    event = AccessLost(access.id, access.name, "app_registration", refusal.reason, revision, None, refusal.aadsts,
+                       refusal.correlation_id)  # fmt: skip
+    return Change(replace(access, registration=lost), (event,))
+
+
+def registration_later(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
+    registration = _registration(access, revision)
+    if access is None or registration is None:
+        return None
+    later = replace(registration, tries=registration.tries + 1, check_at=now + _wait(registration.tries))
+    return Change(replace(access, registration=later))
+
+
+def _wait(tries: int) -> timedelta:
+    return min(timedelta(hours=6), RETRY_AFTER * int(2 ** min(tries, 10)))
+
+
+# --- deadlines ----------------------------------------------------------------------------------------------------
+
+
+def deadlines(access: Access) -> dict[str, datetime]:
+    """What is to be done, and when (lane `keep`)."""
+    if access.removed:
+        return {}
+    registration, grant = access.registration, access.grant
+    due: dict[str, datetime | None] = {
+        "reseal": _AT_ONCE if registration and registration.jwe else None,
+        "resolve": access.resolve_at,
+        "validate": access.validation.at if access.validation else None,
+        "refresh": grant.refresh_at if grant and access.in_force == "token" else None,
+        "prove": registration.check_at if registration and access.in_force == "app_registration" else None,
+    }
+    return {name: at for name, at in due.items() if at is not None}
+
+
+def deadline(access: Access) -> datetime | None:
+    return min(deadlines(access).values(), default=None)
+
+
+_AT_ONCE = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
