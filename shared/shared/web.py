@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from shared.i18n import LANGUAGES, N_, SHARED, choose_language, language_name, translations
+from shared.i18n import LANGUAGES, SHARED, choose_language, language_name, translations
+from shared.web_errors import error_texts
 from shared.web_formats import Clock, Formats
 from shared.web_forms import (
     CSRF_DETAIL,
@@ -55,44 +56,6 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 DEFAULTS: Mapping[str, Any] = {
     "brand": "Tokenswitch", "logo": None, "nav": (), "active": "", "flash": (), "user": None, "steps": (),
 }  # fmt: skip
-
-ERRORS: Mapping[int, tuple[str, str, str]] = {
-    403: (
-        N_("You may not do this"),
-        N_("Your account does not have the role that this needs."),
-        N_("Ask an administrator for the role, or sign in with another account."),
-    ),
-    404: (
-        N_("There is nothing here"),
-        N_("The address is not one of ours, or what it led to was removed."),
-        N_("Check the address, or start again from the first page."),
-    ),
-    405: (
-        N_("This address cannot be opened this way"),
-        N_("It only takes a form from one of our pages."),
-        N_("Go back and use the button on the page."),
-    ),
-    413: (
-        N_("This is too much at once"),
-        N_("What was sent is larger than a form can be. Nothing was changed."),
-        N_("Go back and shorten the text."),
-    ),
-    429: (
-        N_("Too many tries"),
-        N_("There were too many requests in a short time."),
-        N_("Wait a minute and try again."),
-    ),
-    500: (
-        N_("Something went wrong on our side"),
-        N_("The error was recorded."),
-        N_("Try again. If it goes on, tell us the time and the reference on this page."),
-    ),
-    503: (
-        N_("The service is not available right now"),
-        N_("A part that it needs is away. It goes on by itself as soon as that part is back."),
-        N_("Wait a moment and reload the page."),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -227,7 +190,7 @@ class Pages:
     ) -> HTMLResponse:
         """An error page; what is not given comes from the table of errors. Texts come in translated."""
         say = self.gettext(self.language(request, context.get("language")))
-        texts = ERRORS.get(status, ERRORS[500 if status >= 500 else 404])
+        texts = error_texts(status)
         said = {
             "title": title or say(texts[0]),
             "detail": detail or say(texts[1]),
@@ -241,7 +204,7 @@ class Pages:
         status = error.status_code if isinstance(error, HTTPException) else 500
         if wants_page(request):
             return self.error(request, status)
-        title, detail, todo = ERRORS.get(status, ERRORS[500 if status >= 500 else 404])
+        title, detail, todo = error_texts(status)
         return problem(status, f"http_{status}", title, f"{detail} {todo}")
 
     async def csrf_refused(self, request: Request, error: Exception) -> Response:

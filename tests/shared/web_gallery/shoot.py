@@ -21,8 +21,11 @@ from shared.web import NavGroup, NavItem, Pages, protect
 NAV = (
     NavGroup((NavItem("Customers", "/", "customers", "customers"), NavItem("Live", "/live", "live", "live"))),
     NavGroup((NavItem("M365 Configuration", "/m365", "m365", "settings"),), "Configuration"),
-    NavGroup((NavItem("Pending Invitations", "/p", "p", "mail", 12), NavItem("Authentication Status", "/s", "s", "shield")), "Multitenant"),
-)  # fmt: skip
+    NavGroup(
+        (NavItem("Pending Invitations", "/p", "p", "mail", 12), NavItem("Authentication Status", "/s", "s", "shield")),
+        "Multitenant",
+    ),
+)
 WINDOWS = {"desktop": 1280, "phone": 390, "narrow": 320}
 
 
@@ -58,7 +61,7 @@ async def shoot(browser: Browser, base: str, folder: Path) -> None:
         for window, width in WINDOWS.items():
             context = await browser.new_context(
                 viewport={"width": width, "height": 844}, color_scheme=scheme, locale="en-GB"
-            )  # type: ignore[arg-type]
+            )
             page = await context.new_page()
             page.on("console", lambda message: print(message.type, message.text))
             for name in ("gallery", "gallery#switch", "gallery#nav", "step", "error?lang=de"):
@@ -73,7 +76,6 @@ async def shoot(browser: Browser, base: str, folder: Path) -> None:
 
 
 async def main(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     listener = socket.create_server(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = uvicorn.Server(
@@ -92,4 +94,6 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    shots = Path(sys.argv[1])
+    shots.mkdir(parents=True, exist_ok=True)
+    asyncio.run(main(shots))
