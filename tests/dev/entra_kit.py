@@ -13,7 +13,6 @@ import msal
 import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
-
 from tokenswitch_dev.entra import demo
 from tokenswitch_dev.entra.server import Running, running_simulator
 
@@ -79,8 +78,15 @@ class Kit:
     def token(self, tenant: str, **form: str) -> requests.Response:
         return self.session.post(f"{self.authority}/{tenant}/oauth2/v2.0/token", data=form, timeout=10)
 
-    def refresh(self, tenant: str, token: str, client_id: str = demo.DEVICE_CLIENT_ID, **more: str) -> dict[str, Any]:
-        form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": token, "scope": "User.Read"}
+    def refresh(
+        self, tenant: str, token: str, client_id: str = demo.DEVICE_CLIENT_ID, **more: str
+    ) -> dict[str, Any]:
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": client_id,
+            "refresh_token": token,
+            "scope": "User.Read",
+        }
         return dict(self.token(self.tid(tenant), **(form | more)).json())
 
     def graph(self, token: str, path: str, **body: Any) -> requests.Response:

@@ -123,10 +123,11 @@ def _accounts(plan: Plan) -> list[Account]:
 
 
 def _guest(plan: Plan) -> Account:
-    """A person of Tailspin is a guest at Contoso, with a role even: a guest must be refused all the same."""
+    """A person of Tailspin is a guest at Contoso, even with a role: a guest must be refused all the same."""
     home = Home(tid=guid(1, 8), oid=guid(2, 8, 2), upn="teams@tailspin.example")
     upn = f"teams_tailspin.example#EXT#@{plan.domain}"
-    return Account(upn=upn, name="Gale Guest", oid=guid(2, plan.n, 4), roles=[GLOBAL_ADMINISTRATOR], home=home)
+    roles = [GLOBAL_ADMINISTRATOR]
+    return Account(upn=upn, name="Gale Guest", oid=guid(2, plan.n, 4), roles=roles, home=home)
 
 
 def _tenant(plan: Plan) -> Tenant:
@@ -192,7 +193,7 @@ def _provider(options: Options) -> Tenant:
 
 
 def seed(directory: Directory, options: Options) -> None:
-    """Adds what is missing; what was changed in an earlier run stays, redirect addresses follow the options."""
+    """Adds what is missing; what an earlier run changed stays, redirect addresses follow the options."""
     for tenant in [_provider(options), *map(_tenant, PLANS)]:
         kept = directory.tenants.get(tenant.tid)
         if kept is None:
