@@ -26,14 +26,20 @@ from shared.web_errors import ERRORS
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 GALLERY = Path(__file__).parent / "web_gallery"
-EVIL = '"><script>alert(1)</script>\'{{7*7}}'
+EVIL = "\"><script>alert(1)</script>'{{7*7}}"
 STEPS = [{"label": EVIL, "state": "current"}, {"label": "Done", "state": "todo"}]
 NAV = (NavGroup((NavItem("Customers", "/", "customers", "customers", 3),), "Configuration"),)
 
 
 def browser(pages: Pages, template: str = "gallery.html", **context: Any) -> TestClient:
     async def page(request: Request) -> Response:
-        known = {"now": NOW, "hours": lambda n: timedelta(hours=n), "name": EVIL, "steps": STEPS, "nav": NAV}
+        known: dict[str, Any] = {
+            "now": NOW,
+            "hours": lambda n: timedelta(hours=n),
+            "name": EVIL,
+            "steps": STEPS,
+            "nav": NAV,
+        }
         return pages.render(request, template, **(known | context))
 
     async def gone(request: Request) -> Response:
@@ -127,7 +133,10 @@ def test_static_files_are_kept_for_good_but_only_under_their_own_version() -> No
     assert url == f"/static/app.css?v={hashlib.sha256(body).hexdigest()[:16]}"
     found = client.get(url)
     assert found.content == body
-    assert (found.headers["content-type"], found.headers["content-encoding"]) == ("text/css; charset=utf-8", "gzip")
+    assert (found.headers["content-type"], found.headers["content-encoding"]) == (
+        "text/css; charset=utf-8",
+        "gzip",
+    )
     assert "immutable" in found.headers["cache-control"]
     assert client.get("/static/app.css?v=old").headers["cache-control"] == "no-store"
 
@@ -146,7 +155,9 @@ def test_zipped_files_are_the_same_in_every_process() -> None:
 
 def test_vendored_scripts_are_those_that_were_recorded() -> None:
     vendor = SHARED / "static" / "vendor"
-    recorded = dict(re.findall(r"^\| (\S+\.js) \|.*\| ([0-9a-f]{64}) \|$", (vendor / "README.md").read_text(), re.M))
+    recorded = dict(
+        re.findall(r"^\| (\S+\.js) \|.*\| ([0-9a-f]{64}) \|$", (vendor / "README.md").read_text(), re.M)
+    )
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in vendor.glob("*.js")}
     assert found == recorded and len(found) == 2
 
@@ -186,7 +197,14 @@ def test_an_error_page_says_what_to_do_in_the_readers_language() -> None:
 @pytest.mark.parametrize("status", [*ERRORS, 418, 502])
 def test_every_status_has_its_page(status: int) -> None:
     pages = Pages(GALLERY, "test")
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "server": ("h", 80)}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [],
+        "server": ("h", 80),
+    }
     page = pages.error(Request(scope), status, reference="abc")
     assert page.status_code == status and b"abc" in page.body
 

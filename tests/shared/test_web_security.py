@@ -46,7 +46,9 @@ def client(app: ASGIApp, base: str = "https://portal.example") -> httpx.AsyncCli
     return httpx.AsyncClient(transport=transport, base_url=base)
 
 
-@pytest.mark.parametrize("path, status", [("/", 200), ("/nothing", 404), ("/broken", 500), ("/static/x", 404)])
+@pytest.mark.parametrize(
+    "path, status", [("/", 200), ("/nothing", 404), ("/broken", 500), ("/static/x", 404)]
+)
 async def test_every_answer_carries_the_security_headers(path: str, status: int) -> None:
     async with client(protect(application(), "https://portal.example")) as browser:
         answer = await browser.get(path)
@@ -136,7 +138,9 @@ async def test_an_error_of_the_application_itself_is_not_hidden_by_the_limit() -
 
 async def test_a_real_server_answers_413_to_an_endless_body_and_hangs_up() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(BodyLimit(application(), 1000), log_level="error", proxy_headers=False, lifespan="off")
+    config = uvicorn.Config(
+        BodyLimit(application(), 1000), log_level="error", proxy_headers=False, lifespan="off"
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     reader, writer = await asyncio.open_connection(*listener.getsockname())

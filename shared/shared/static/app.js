@@ -129,6 +129,8 @@
     if (location.hash === "#" + dialog.id) history.replaceState(null, "", location.pathname + location.search);
   });
 
+  window.addEventListener("hashchange", () => openDialog(location.hash.slice(1)));
+
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && location.hash === "#nav") location.hash = "main";
   });

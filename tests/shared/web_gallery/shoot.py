@@ -22,7 +22,10 @@ NAV = (
     NavGroup((NavItem("Customers", "/", "customers", "customers"), NavItem("Live", "/live", "live", "live"))),
     NavGroup((NavItem("M365 Configuration", "/m365", "m365", "settings"),), "Configuration"),
     NavGroup(
-        (NavItem("Pending Invitations", "/p", "p", "mail", 12), NavItem("Authentication Status", "/s", "s", "shield")),
+        (
+            NavItem("Pending Invitations", "/p", "p", "mail", 12),
+            NavItem("Authentication Status", "/s", "s", "shield"),
+        ),
         "Multitenant",
     ),
 )
