@@ -120,3 +120,12 @@ def test_conditional_access_is_shown_and_nothing_comes_back(kit: Kit) -> None:
     flow = app.initiate_auth_code_flow(["User.Read"], redirect_uri=RETURN)
     refused = kit.sim("authorize", url=flow["auth_uri"], account="admin@woodgrove.example")
     assert (refused["outcome"], refused["code"]) == ("refused", "53003")
+
+
+def test_a_redirect_address_can_be_registered_later(kit: Kit) -> None:
+    address = "http://localhost:45678/signin/return"
+    app = kit.signin_app("contoso.example")
+    flow = app.initiate_auth_code_flow(["User.Read"], redirect_uri=address)
+    assert kit.sim("authorize", url=flow["auth_uri"], account=ADMIN)["outcome"] == "refused"
+    kit.sim("redirects", client_id=demo.SIGNIN_CLIENT_ID, uri=address)
+    assert kit.sim("authorize", url=flow["auth_uri"], account=ADMIN)["redirect"].startswith(address)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -145,3 +146,13 @@ def test_slow_down_if_the_setting_says_so(tmp_path_factory: pytest.TempPathFacto
         assert app.acquire_token_by_device_flow(flow, **ONCE)["error"] == "authorization_pending"
         assert app.acquire_token_by_device_flow(flow, **ONCE)["error"] == "slow_down"
         assert flow["interval"] == 12
+
+
+def test_a_scaled_clock_ends_a_code_early(tmp_path_factory: pytest.TempPathFactory) -> None:
+    for kit in kit_fixture(tmp_path_factory, clock_scale=3000.0, device_lifetime=900):
+        app, flow = started(kit)
+        answers = []
+        for _ in range(40):
+            answers.append(app.acquire_token_by_device_flow(flow, **ONCE)["error"])
+            time.sleep(0.05 if answers[-1] == "authorization_pending" else 0)
+        assert answers[-1] == "expired_token"

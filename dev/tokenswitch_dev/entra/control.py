@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from tokenswitch_dev.entra.directory import Account, Secret, Tenant
+from tokenswitch_dev.entra.directory import Account, App, Secret, Tenant
 from tokenswitch_dev.entra.faults import PLACES, Fault, known
 from tokenswitch_dev.entra.shortcuts import approve, authorize, decline
 from tokenswitch_dev.entra.simulator import Simulator
@@ -21,6 +21,7 @@ from tokenswitch_dev.entra.wishes import (
     DeclineWish,
     FaultWish,
     PolicyWish,
+    RedirectWish,
     RevokeWish,
     RolesWish,
     SecretWish,
@@ -81,6 +82,13 @@ def _account(sim: Simulator, tenant: Tenant, name: str) -> Account:
     return found
 
 
+def _app(sim: Simulator, client_id: str) -> App:
+    found = sim.directory.app(client_id)
+    if found is None:
+        raise Unknown(f"There is no application {client_id!r}.")
+    return found
+
+
 def _faults(sim: Simulator, wish: FaultWish) -> dict[str, Any]:
     code = wish.code or wish.kind
     if wish.where not in PLACES or not known(code):
@@ -114,9 +122,7 @@ def _accounts(sim: Simulator, wish: AccountWish) -> dict[str, Any]:
 
 
 def _secrets(sim: Simulator, wish: SecretWish) -> dict[str, Any]:
-    app = sim.directory.app(wish.client_id)
-    if app is None:
-        raise Unknown(f"There is no application {wish.client_id!r}.")
+    app = _app(sim, wish.client_id)
     if wish.value is not None:
         app.secrets = [Secret(value=wish.value)]
     if wish.expired is not None:
@@ -125,6 +131,14 @@ def _secrets(sim: Simulator, wish: SecretWish) -> dict[str, Any]:
         secret.expires = wish.expires
     sim.directory.save(sim.directory.tenants[app.tenant])
     return {"client_id": app.client_id, "secrets": [{"id": s.id, "expires": s.expires} for s in app.secrets]}
+
+
+def _redirects(sim: Simulator, wish: RedirectWish) -> dict[str, Any]:
+    """One more address of an application: for tests whose servers take free ports."""
+    app = _app(sim, wish.client_id)
+    app.redirect_uris = sorted({*app.redirect_uris, wish.uri})
+    sim.directory.save(sim.directory.tenants[app.tenant])
+    return {"redirect_uris": app.redirect_uris}
 
 
 def _policies(sim: Simulator, wish: PolicyWish) -> dict[str, Any]:
@@ -186,6 +200,7 @@ WRITERS: dict[str, tuple[type[BaseModel], Callable[[Simulator, Any], dict[str, A
     "accounts": (AccountWish, _accounts),
     "secrets": (SecretWish, _secrets),
     "policies": (PolicyWish, _policies),
+    "redirects": (RedirectWish, _redirects),
     "tenants": (Tenant, _tenants),
     "clock": (ClockWish, _clock),
     "approve": (ApproveWish, _approve),

@@ -52,7 +52,6 @@ class RefreshToken:
     issued: float
     origin: str
     signed_in: float
-    used: float = 0.0
 
 
 @dataclass
@@ -114,12 +113,6 @@ class Grants:
     def by_user_code(self, typed: str) -> DeviceCode | None:
         key = self._user_codes.get(typed.strip().upper().replace("-", ""))
         return self.devices.get(key) if key else None
-
-    def new_refresh(self, old: RefreshToken | None, token: RefreshToken) -> RefreshToken:
-        """Rotation: a new one at every use; the old one stays valid until it is revoked."""
-        if old:
-            token.signed_in = old.signed_in
-        return self.refresh.put(token)
 
     def sweep(self, now: float) -> None:
         """Forgets what is of no use, a day late: an old code is still told apart from a wrong one."""

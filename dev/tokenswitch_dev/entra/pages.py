@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,7 @@ def build_pages(sim: Simulator) -> Starlette:
     def route(path: str, page: Page, *methods: str) -> Route:
         async def endpoint(request: Request) -> Response:
             said = page(pages, await _call(request))
+            await asyncio.sleep(said.delay)
             headers = {"cache-control": "no-store", **said.headers}
             return Response(said.body, said.status, headers, said.content_type)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
 from pathlib import Path
 
 import trustme
@@ -27,11 +26,6 @@ def server_certificate(state: Path) -> tuple[Path, Path]:
     _write(key, leaf.private_key_pem.bytes())
     _write(chain, b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
     return chain, key
-
-
-def client_context(ca_file: Path) -> ssl.SSLContext:
-    """For a client of ours that trusts this authority and no other."""
-    return ssl.create_default_context(cafile=str(ca_file))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -40,6 +40,11 @@ class SecretWish(Wish):
     expires: float | None = None
 
 
+class RedirectWish(Wish):
+    client_id: str
+    uri: str
+
+
 class PolicyWish(Wish):
     tenant: str
     device_code: Literal["allowed", "security_defaults", "conditional_access"] | None = None
