@@ -1,0 +1,46 @@
+"""The routes that every service has (/healthz, /readyz, /metrics, /docs), and the quick 503 while MongoDB is away."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared import apidocs
+from shared.change import Unavailable
+from shared.health import Health
+from shared.web_security import PROBES
+from shared.web_static import PREFIX
+
+ALWAYS = PROBES | {"/docs", "/docs.css", "/openapi.json"}
+
+
+def probes_router(health: Health) -> APIRouter:
+    router = apidocs.router()
+
+    async def alive() -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def ready() -> Response:
+        return JSONResponse(health.report(), 200 if health.ready else 503)
+
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    for path, answer in (("/healthz", alive), ("/readyz", ready), ("/metrics", metrics)):
+        router.add_api_route(path, answer, methods=["GET"], include_in_schema=False, response_model=None)
+    return router
+
+
+class FailFast:
+    """Middleware: while a part is known to be away, a request is told so at once instead of waiting for it."""
+
+    def __init__(self, app: ASGIApp, health: Health, part: str) -> None:
+        self._app, self._health, self._part = app, health, part
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        needed = scope["type"] == "http" and scope["path"] not in ALWAYS and not scope["path"].startswith(PREFIX)
+        if needed and self._health.why(self._part):
+            raise Unavailable(self._part)
+        await self._app(scope, receive, send)

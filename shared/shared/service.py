@@ -1,0 +1,220 @@
+"""The frame of every service: its stores, what it consumes, its due work, its routes, and one process around them.
+
+A service is composed in its `main.build(settings)`: nothing runs before `run()`, or before the lifespan of `app()`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, FastAPI
+
+from shared.change import Clock, utc_now
+from shared.consumer import Consumer
+from shared.due import Due, Execute
+from shared.form import Derived, Lane
+from shared.frame import FailFast, probes_router
+from shared.health import Check, Health, KafkaProbe, Probe
+from shared.http import ErrorPage, install_errors
+from shared.intake import Intake, Log, On
+from shared.kafka import Producer, ensure_topics
+from shared.mongo import Collection, Document, Index, Mongo
+from shared.outbox import Relay
+from shared.runtime import Loop, Run, Runtime
+from shared.server import bind, serve
+from shared.settings import CommonSettings
+from shared.store import Store
+from shared.telemetry import Traced, configure
+from shared.web import Pages
+from shared.web_security import MAX_BYTES, BodyLimit, SecurityHeaders, TrustedHost, allowed_hosts
+from shared.wire import Record
+
+log = logging.getLogger(__name__)
+S = TypeVar("S")
+
+
+class Service:
+    """`name` is config, invite, auth or notify. `public_url`: where people open it (None: for programs only)."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: CommonSettings,
+        *,
+        public_url: str | None = None,
+        max_body: int = MAX_BYTES,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.name, self.settings, self.clock = name, settings, clock
+        self.full_name = f"{name}-svc"
+        self.stopping = asyncio.Event()
+        self.health = Health()
+        self.mongo = Mongo(settings.mongo_url.get_secret_value(), f"{settings.mongo_database}_{name}")
+        self.cluster = settings.cluster
+        self.producer = Producer(self.cluster, self.full_name)
+        self._public_url, self._max_body = public_url, max_body
+        self._runtime = Runtime(self.health, self.stopping)
+        self._kafka_probe = KafkaProbe(self.cluster, self.full_name)
+        self._stores: dict[str, Store[Any]] = {}
+        self._indexes: list[tuple[Collection, Sequence[Index]]] = []
+        self._logs: list[Log] = []
+        self._table: list[On] = []
+        self._loops: list[Loop] = []
+        self._probes = [Probe("MongoDB", self.mongo.ping), Probe("Kafka", self._kafka_probe)]
+        self._routers: list[APIRouter] = []
+        self._installs: list[Callable[[FastAPI], None]] = []
+        self._html: ErrorPage | None = None
+        self._closes: list[Callable[[], Awaitable[object]]] = []
+        self._indexed, self._topics = asyncio.Event(), asyncio.Event()
+
+    # --- what it keeps -------------------------------------------------------------------------------------------
+
+    def store(
+        self,
+        collection: str,
+        state: type[S],
+        *,
+        lanes: Mapping[str, Lane] | None = None,
+        derived: Derived | None = None,
+        indexes: Sequence[Index] = (),
+    ) -> Store[S]:
+        """A store of documents; `collection` is its name in the table of what is consumed."""
+        source = f"{self.name}/{collection}"
+        store = Store(
+            self.mongo.collection(collection), state, source,
+            lanes=lanes, derived=derived, indexes=indexes, clock=self.clock,
+        )  # fmt: skip
+        self._stores[collection] = store
+        return store
+
+    def collection(self, name: str, indexes: Sequence[Index] = ()) -> Collection:
+        """A collection of the service's own, such as sessions or counters."""
+        found = self.mongo.collection(name)
+        self._indexes.append((found, indexes))
+        return found
+
+    def log(
+        self, name: str, entry: Callable[[Record], Document | None], indexes: Sequence[Index] = ()
+    ) -> Collection:
+        """A history folded from events: each record's entry is a document of its own."""
+        found = self.collection(name, indexes)
+        self._logs.append(Log(found, entry))
+        return found
+
+    # --- what it does --------------------------------------------------------------------------------------------
+
+    def consume(self, table: Iterable[On]) -> None:
+        """What it hears: rows of `on(Event, "<collection>", key=..., rule=...)`."""
+        self._table += table
+
+    def due(self, store: Store[S], lane: str, execute: Execute[S], **options: Any) -> Due[S]:
+        """Work that is due: `execute` may call the outside world. Options are those of `shared.due.Due`."""
+        due = Due(store, lane, execute, **({"grace": 6.0} | options))
+        self.loop(f"{store.collection.name}/{lane}", due.run)
+        return due
+
+    def loop(self, name: str, run: Run) -> None:
+        """A loop of its own, supervised: `run(stopping)` goes on until the event is set. It may raise Unavailable."""
+        self._loops.append(Loop(name, run, after=(self._indexed,)))
+
+    def probe(self, name: str, check: Check, *, required: bool = True) -> None:
+        """Another part that the service depends on; `check` raises if it is away."""
+        self._probes.append(Probe(name, check, required))
+
+    def on_close(self, close: Callable[[], Awaitable[object]]) -> None:
+        """Called at the end, after all work (at most one second)."""
+        self._closes.append(close)
+
+    # --- what it serves ------------------------------------------------------------------------------------------
+
+    def serve(self, router: APIRouter) -> None:
+        self._routers.append(router)
+
+    def install(self, install: Callable[[FastAPI], None]) -> None:
+        """For parts that add routes and handlers by themselves, such as `operators.install`."""
+        self._installs.append(install)
+
+    def pages(self, pages: Pages) -> None:
+        """The service has pages: their static files, and errors shown as pages to people."""
+        self._html = pages.error
+        self._installs.append(pages.install)
+
+    def app(self) -> FastAPI:
+        """The application as it meets the network."""
+        app = FastAPI(title=f"Tokenswitch {self.full_name}", docs_url=None, redoc_url=None, lifespan=self._lifespan)
+        app.include_router(probes_router(self.health))
+        for router in self._routers:
+            app.include_router(router)
+        for install in self._installs:
+            install(app)
+        app.add_middleware(FailFast, health=self.health, part="MongoDB")
+        install_errors(app, self._html)
+        app.add_middleware(BodyLimit, max_bytes=self._max_body)
+        app.add_middleware(Traced)
+        if self._public_url:
+            app.add_middleware(TrustedHost, hosts=allowed_hosts(self._public_url))
+        app.add_middleware(SecurityHeaders, public_url=self._public_url)
+        return app
+
+    def run(self) -> None:
+        """Serves until SIGTERM or SIGINT."""
+        configure(self.full_name)
+        sock = bind(self.settings.host, self.settings.port)
+        host, port = sock.getsockname()[:2]
+        log.info("%s listens on http://%s:%s", self.full_name, f"[{host}]" if ":" in host else host, port)
+        serve(self.app(), sock, self._runtime.stop_soon)
+
+    # --- its life ------------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        relay = Relay(list(self._stores.values()), self.producer, self.cluster.topic, clock=self.clock)
+        self._runtime.start([*self._preparing(), *self._moving(relay), *self._loops], self._probes)
+        try:
+            yield
+        finally:
+            await self._runtime.stop(relay.drain)
+            await self._close()
+
+    def _preparing(self) -> Iterable[Loop]:
+        yield Loop("indexes", self._ensure_indexes, once=True)
+        yield Loop("topics", self._ensure_topics, once=True)
+
+    def _moving(self, relay: Relay) -> Iterable[Loop]:
+        ready = (self._indexed, self._topics)
+        if self._stores:
+            yield Loop("relay", relay.run, after=ready, last=True)
+        if self._table or self._logs:
+            yield Loop("consumer", self._consumer().run, after=ready, says_itself=True)
+
+    def _consumer(self) -> Consumer:
+        default = self.cluster.topic == "tokenswitch.events"
+        group = self.full_name if default else f"{self.cluster.topic}.{self.full_name}"
+        dead = self.cluster.dead_topic(self.full_name)
+        intake = Intake(self._table, self._stores, self.producer, dead, logs=self._logs, clock=self.clock)
+        return Consumer(self.cluster, group, intake, health=self._consuming, client_id=self.full_name)
+
+    def _consuming(self, part: str | None) -> None:
+        self.health.say("consumer", f"away: it waits for {part}" if part else None)
+
+    async def _ensure_indexes(self, stopping: asyncio.Event) -> None:
+        for store in self._stores.values():
+            await store.prepare()
+        for collection, indexes in self._indexes:
+            await collection.ensure(indexes)
+        self._indexed.set()
+
+    async def _ensure_topics(self, stopping: asyncio.Event) -> None:
+        await ensure_topics(self.cluster, [self.full_name])
+        self._topics.set()
+
+    async def _close(self) -> None:
+        for close in (*self._closes, self._kafka_probe.close, self.producer.close):
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(close(), 1)
+        self.mongo.close()
+        log.info("%s has stopped", self.full_name)

@@ -1,0 +1,174 @@
+"""Logs (one JSON object a line; readable text on a terminal), with a last redaction; and the trace of a request.
+
+The trace is a W3C `traceparent`, kept in a context variable: taken from the request's header or made anew. Hand it to
+the store, `await store.apply(id, rule, command=command, trace=current_trace())`, and it travels in the event's header
+through all services.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import secrets
+import sys
+import time
+import traceback
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from pydantic import ValidationError
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+EXTRAS = ("customer", "event", "switch", "attempt", "lane", "status", "reference", "part")
+"""What a log call may add: `log.info("...", extra={"customer": id})`. Ids and states only, never payloads."""
+
+QUIET = {
+    "msal": logging.WARNING,
+    "urllib3": logging.WARNING,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "aiokafka": logging.CRITICAL,  # whether Kafka is away is said by the health of the service, once
+    "pymongo": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "multipart": logging.WARNING,
+    "python_multipart": logging.WARNING,
+    "uvicorn": logging.WARNING,
+}
+_LINK = re.compile(r"/i/[A-Za-z0-9_\-%.~]+")
+_QUERY = re.compile(r"(?<=[A-Za-z0-9/])\?[A-Za-z0-9_.~%-]+=[^\s\"'<>]*")
+_BEARER = re.compile(r"\b(eyJ[A-Za-z0-9_-]{8,})(\.[A-Za-z0-9_-]*){2,4}")
+_USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
+_TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+_trace: ContextVar[str | None] = ContextVar("trace", default=None)
+
+
+# --- traces --------------------------------------------------------------------------------------------------------
+
+
+def current_trace() -> str | None:
+    """The traceparent of the request that is being answered; None outside of one."""
+    return _trace.get()
+
+
+def trace_id() -> str:
+    """The part of the trace that people quote to us; a new one outside of a request."""
+    return (current_trace() or new_trace()).split("-")[1]
+
+
+def new_trace(parent: str | None = None) -> str:
+    """A traceparent: a span of the parent's trace, or a new trace if there is none or it is not valid."""
+    valid = parent is not None and _TRACE.fullmatch(parent)
+    trace, flags = (parent.split("-")[1], parent[-2:]) if parent and valid else (secrets.token_hex(16), "01")
+    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
+
+
+class Traced:
+    """Middleware: every request has a trace."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        token = _trace.set(new_trace(Headers(scope=scope).get("traceparent")))
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            _trace.reset(token)
+
+
+# --- logs ----------------------------------------------------------------------------------------------------------
+
+
+def redact(text: str) -> str:
+    """Takes invitation links, query strings, tokens and passwords in addresses out: the last net, not the first."""
+    text = _LINK.sub("/i/***", text)
+    text = _QUERY.sub("?***", text)
+    return _USERINFO.sub("***@", _BEARER.sub("***", text))
+
+
+def explain(error: BaseException) -> str:
+    """A traceback without the values that a validation error would print."""
+    lines: list[str] = []
+    for found in _chain(error):
+        lines += ["Traceback (most recent call last):\n", *traceback.format_tb(found.__traceback__)]
+        lines.append(f"{type(found).__name__}: {_said(found)}\n")
+    return redact("".join(lines)).rstrip()
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and what it came from, the first cause first."""
+    chain = [error]
+    while (cause := _cause(chain[0])) is not None and not any(cause is found for found in chain):
+        chain.insert(0, cause)
+    return chain
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, ValidationError):
+        places = error.errors(include_input=False, include_url=False, include_context=False)
+        return "; ".join(f"{'.'.join(map(str, place['loc']))}: {place['type']}" for place in places[:5])
+    return str(error)[:500]
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def formatException(self, ei: Any) -> str:
+        return explain(ei[1]) if ei[1] is not None else ""
+
+
+class JsonFormatter(_Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": redact(record.getMessage()),
+        }
+        line |= {name: value for name in EXTRAS if (value := getattr(record, name, None)) is not None}
+        if trace := current_trace():
+            line["trace"] = trace.split("-")[1]
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class TextFormatter(_Formatter):
+    """For people: time, service, level if it is not info, message, ids."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        ids = " ".join(f"{name}={value}" for name in EXTRAS if (value := getattr(record, name, None)) is not None)
+        text = f"{clock} {self._service:<11} {level}{redact(record.getMessage())}{f'  [{ids}]' if ids else ''}"
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def configure(service: str, stream: TextIO | None = None) -> None:
+    """Sets the process's logs up: LOG_FORMAT=text or json (default: text on a terminal), LOG_LEVEL (default INFO)."""
+    out = stream or sys.stderr
+    chosen = os.environ.get("LOG_FORMAT") or ("text" if out.isatty() else "json")
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(TextFormatter(service) if chosen == "text" else JsonFormatter(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    level = logging.getLevelName(os.environ.get("LOG_LEVEL", "INFO").upper())
+    root.setLevel(level if isinstance(level, int) else logging.INFO)
+    for name, quiet in QUIET.items():
+        logging.getLogger(name).setLevel(max(quiet, root.level))
