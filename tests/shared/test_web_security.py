@@ -138,16 +138,15 @@ async def test_an_error_of_the_application_itself_is_not_hidden_by_the_limit() -
 
 async def test_a_real_server_answers_413_to_an_endless_body_and_hangs_up() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        BodyLimit(application(), 1000), log_level="error", proxy_headers=False, lifespan="off"
-    )
+    app = BodyLimit(application(), 1000)
+    config = uvicorn.Config(app, log_level="error", timeout_keep_alive=60, lifespan="off")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve([listener]))
     reader, writer = await asyncio.open_connection(*listener.getsockname())
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
     writer.write(b"3e8\r\n" + b"x" * 1000 + b"\r\n" + b"a\r\n" + b"x" * 10 + b"\r\n")  # and never an end
     await writer.drain()
-    answer = await asyncio.wait_for(reader.read(), 10)
+    answer = await asyncio.wait_for(reader.read(), 10)  # up to where the server hangs up
     writer.close()
     server.should_exit = True
     await serving
