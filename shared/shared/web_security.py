@@ -57,7 +57,8 @@ class SecurityHeaders:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -110,9 +111,13 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        if self._stated(scope) > self._max_bytes:
-            return await self._refuse(scope, receive, send)
+            await self._app(scope, receive, send)
+        elif self._stated(scope) > self._max_bytes:
+            await self._refuse(scope, receive, send)
+        else:
+            await self._metered(scope, receive, send)
+
+    async def _metered(self, scope: Scope, receive: Receive, send: Send) -> None:
         meter = _Meter(self._max_bytes, receive, send)
         try:
             await self._app(scope, meter.receive_counted, meter.send_unless_exceeded)
@@ -152,7 +157,8 @@ class TrustedHost:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PROBES or self._host(scope) in self._hosts:
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         detail = "This service is not known under the host name of the request. Use its public address."
         await problem(400, "unknown_host", "Unknown host", detail)(scope, receive, send)
 
