@@ -1,0 +1,97 @@
+"""An invitation and its attempts: the states, what is kept of them, and the limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from shared.events import Account, Actor, Method, Person, SwitchRequested, Target
+
+State = Literal["pending", "opened", "authenticating", "finishing", "done", "expired", "revoked"]
+Stage = Literal["preparing", "code", "sign_in", "returned", "claimed", "failed", "stopped"]
+
+MAX_CODES = 5
+MAX_ATTEMPTS = 50
+ATTEMPT_LIMIT = timedelta(minutes=15)
+ASK_AGAIN_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The sign-in shown in the wizard. `sealed`: the code or the address at Microsoft, as auth-svc sealed it.
+
+    `since`: when its stage began.
+    """
+
+    number: int
+    method: Method
+    stage: Stage
+    started_at: datetime
+    login_hint: str | None = None
+    sealed: str | None = None
+    verification_uri: str | None = None
+    expires_at: datetime | None = None
+    reason: str | None = None
+    aadsts: int | None = None
+    correlation_id: str | None = None
+    account: Account | None = None
+    failed_at: datetime | None = None
+    since: datetime | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.stage in ("preparing", "code", "sign_in", "returned", "claimed")
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """One invitation of one switch. `session` is the hash of the one browser session that may go on.
+
+    `browser`: the hash of the cookie that this browser had before the session.
+    """
+
+    id: str
+    customer: str
+    switch: int
+    state: State
+    expires_at: datetime
+    generation: int = 1
+    customer_name: str = ""
+    tenant_id: str = ""
+    tenant_name: str = ""
+    to: Target = "token"
+    renew: bool = False
+    invitee: Person | None = None
+    locale: str = "en"
+    inviter: Actor | None = None
+    methods: tuple[Method, ...] = ()
+    accepted_roles: tuple[str, ...] = ()
+    created_at: datetime | None = None
+    remind_at: datetime | None = None
+    opened_at: datetime | None = None
+    session: str | None = None
+    browser: str | None = None
+    attempt: Attempt | None = None
+    attempts: int = 0
+    codes: int = 0
+    expiry_proposed: int = 0
+    asked_at: datetime | None = None
+    account: Account | None = None
+    proven_method: Method | None = None
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    access_until: datetime | None = None
+    ended_at: datetime | None = None
+    reason: str | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "expired", "revoked")
+
+
+def invitation_id(event: Any) -> str | None:
+    """The invitation that an event of a switch concerns; None where the switch has none."""
+    if getattr(event, "invited", True) is False or (isinstance(event, SwitchRequested) and event.invitee is None):
+        return None
+    return f"{event.customer}/{event.switch}"
