@@ -1,0 +1,201 @@
+"""Everybody outside the services, as moves that a test may draw: operator, invitee, Microsoft, mail server, crashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from auth_svc.domain import attempts, health
+from auth_svc.domain import customers as access_rules
+from auth_svc.domain.model import Attempt
+from config_svc.domain import customers, switches
+from config_svc.domain.customers import CustomerInput, RegistrationInput
+from config_svc.domain.switches import SwitchInput
+from invite_svc import domain as invitations
+from notify_svc import domain as mails
+from shared.events import Account, Actor, Person
+
+from tests.protocol.world import World
+
+CUSTOMER, TENANT = "c1", "11111111-1111-1111-1111-111111111111"
+OPERATOR = Actor("op", "Olga", "olga@provider.example")
+ANNA, BERT = Person("anna@contoso.example", "Anna"), Person("bert@contoso.example", "Bert")
+ACCOUNT = Account("anna@contoso.example", "oid-1", "Anna")
+LIFE = timedelta(days=7)
+Move = Callable[[World], Any]
+
+
+def _asked(to: Any, invitee: Person | None, renew: bool = False) -> SwitchInput:
+    return SwitchInput(to, OPERATOR, LIFE, ("role",), invitee, renew=renew, remind_after=timedelta(days=3))
+
+
+def _config(rule: Any) -> Move:
+    return lambda world: world.apply("config/customers", CUSTOMER, rule)
+
+
+def _number(state: Any) -> int:
+    return state.switch.number if state and state.switch else 0
+
+
+def put(secret: str | None = "sealed", tenant: str = "contoso.example") -> Move:
+    registration = RegistrationInput("app-1", "set", secret) if secret else None
+    data = CustomerInput("Contoso", tenant, registration=registration, keep_registration=secret is None)
+    return _config(lambda state, now: customers.put(state, CUSTOMER, data, OPERATOR, now))
+
+
+OPERATOR_MOVES: dict[str, Move] = {
+    "put": put(),
+    "change tenant": put(None, "fabrikam.example"),
+    "to token": _config(lambda s, now: switches.request(s, _asked("token", ANNA), now)),
+    "renew": _config(lambda s, now: switches.request(s, _asked("token", ANNA, True), now)),
+    "back": _config(lambda s, now: switches.request(s, _asked("app_registration", None), now)),
+    "back by invitation": _config(lambda s, now: switches.request(s, _asked("app_registration", ANNA), now)),
+    "resend": _config(lambda s, now: switches.resend(s, _number(s), None, OPERATOR, now)),
+    "readdress": _config(lambda s, now: switches.resend(s, _number(s), BERT, OPERATOR, now)),
+    "cancel": _config(lambda s, now: switches.cancel(s, _number(s), OPERATOR, now)),
+    "validate": _config(lambda s, now: customers.request_validation(s, f"r-{now.timestamp()}", OPERATOR, now)),
+}
+REMOVE = _config(lambda s, now: customers.remove(s, CUSTOMER, OPERATOR, now))
+
+
+# --- the invitee --------------------------------------------------------------------------------------------------
+
+
+def _invitation(rule: Callable[[Any, Any], Any]) -> Move:
+    """The newest invitation of the customer, whatever its state."""
+
+    def move(world: World) -> Any:
+        known = [id for (place, id), kept in world.documents.items() if place == "invite/invitations" and kept.state]
+        ids = sorted(known, key=lambda id: int(id.rpartition("/")[2]))
+        return world.apply("invite/invitations", ids[-1], rule) if ids else False
+
+    return move
+
+
+def _start(method: Any) -> Move:
+    def rule(state: Any, now: Any) -> Any:
+        seal = "sealed" if method == "app_registration" else None
+        attempt = state.attempts + 1 if state else 0
+        chosen = invitations.Start(method, "anna@contoso.example", TENANT, seal, attempt)
+        return invitations.start(state, state.session if state and state.session else "s1", chosen, now)
+
+    return _invitation(rule)
+
+
+def _open(session: str) -> Move:
+    return _invitation(lambda s, now: invitations.open_link(s, s.generation if s else 1, session, True, now))
+
+
+INVITEE_MOVES: dict[str, Move] = {
+    "open": _open("s1"),
+    "continue elsewhere": _open("s2"),
+    "device code": _start("device_code"),
+    "sign in": _start("sign_in"),
+    "app registration": _start("app_registration"),
+    "return": _invitation(
+        lambda s, now: invitations.returned(s, s.session or "", s.attempt.number if s.attempt else 0, "sealed", now)
+    ),
+    "give up": _invitation(lambda s, now: invitations.give_up(s, s.session or "", "other way", now)),
+    "ask again": _invitation(invitations.ask_again),
+}
+
+
+# --- auth-svc's due work, with any answer of Microsoft ----------------------------------------------------------------
+
+
+def _attempt(good: bool) -> Move:
+    def move(world: World) -> Any:
+        access = world.state("auth/access", CUSTOMER)
+        attempt = access.attempt if access else None
+        if attempt is None or not attempt.open:
+            return False
+        return world.apply("auth/access", CUSTOMER, _outcome(attempt, good, world))
+
+    return move
+
+
+def _outcome(attempt: Attempt, good: bool, world: World) -> Any:
+    place, later = attempt.place, world.now + timedelta(minutes=15)
+    if not good or (attempt.state == "sign_in_ready" and attempt.next is not None and attempt.next <= world.now):
+        return lambda s, now: attempts.failed(s, place, attempts.Refusal("declined"), now)
+    world.runs += 1
+    grant, run = f"grant-{place[0]}-{place[1]}-{world.runs}", {"sealed": world.runs}
+    proof = attempts.Proof(ACCOUNT, TENANT, ("role",), ("User.Read",), run)
+    steps: dict[tuple[str, str], Any] = {
+        ("device_code", "started"): lambda s, now: attempts.code_issued(s, place, run, "jwe", "uri", later, now),
+        ("device_code", "code_issued"): lambda s, now: attempts.redeemed(s, place, run, now),
+        ("sign_in", "started"): lambda s, now: attempts.sign_in_ready(s, place, run, "jwe", later, now),
+        ("sign_in", "returned"): lambda s, now: attempts.redeeming(s, place, now),
+        ("sign_in", "redeeming"): lambda s, now: attempts.redeemed(s, place, run, now),
+        ("app_registration", "started"): lambda s, now: attempts.proven(
+            s, place, "app-1" if attempt.stored else "app-2", None if attempt.stored else run, now
+        ),
+    }
+    claim = lambda s, now: attempts.claimed(s, place, grant, proof, now)  # noqa: E731
+    return claim if attempt.state == "redeemed" else steps.get((attempt.method, attempt.state), lambda s, now: None)
+
+
+def _keep(good: bool) -> Move:
+    def move(world: World) -> Any:
+        access = world.state("auth/access", CUSTOMER)
+        due = health.deadlines(access) if access else {}
+        names = [name for name, at in due.items() if at <= world.now]
+        return world.apply("auth/access", CUSTOMER, _kept(access, names[0], good)) if names else False
+
+    return move
+
+
+def _kept(access: Any, name: str, good: bool) -> Any:
+    refusal = attempts.Refusal("revoked")
+    grant, revision = access.grant.id if access.grant else "", access.registration and access.registration.revision
+    tenant = TENANT if access.tenant == "contoso.example" else "22222222-2222-2222-2222-222222222222"
+    rules: dict[str, Any] = {
+        "reseal": lambda s, now: health.resealed(s, revision, {"v": 1}, now),
+        "resolve": lambda s, now: access_rules.resolved(s, access.tenant, tenant, now),
+        "validate": lambda s, now: health.validated(s, access.validation, None if good else refusal, now),
+        "refresh": (lambda s, now: health.refreshed(s, grant, access.grant.rev, {"v": 2}, now)) if good
+        else (lambda s, now: health.grant_lost(s, grant, refusal, now)),
+        "prove": (lambda s, now: health.registration_proven(s, revision, now)) if good
+        else (lambda s, now: health.registration_lost(s, revision, refusal, now)),
+    }  # fmt: skip
+    return rules[name]
+
+
+def _mail(good: bool) -> Move:
+    def move(world: World) -> Any:
+        owed = [
+            (id, notice.kind, notice.serial)
+            for (place, id), kept in world.documents.items()
+            if place == "notify/notices" and kept.state is not None
+            for notice in kept.state.notices
+            if notice.state == "queued" and notice.next and notice.next <= world.now
+        ]
+        return world.apply("notify/notices", owed[0][0], _mailed(good, *owed[0][1:])) if owed else False
+
+    return move
+
+
+def _mailed(good: bool, kind: Any, serial: int) -> Any:
+    if good:
+        return lambda s, now: mails.sent(s, kind, serial, now)
+    return lambda s, now: mails.try_later(s, kind, serial, "busy", now)
+
+
+def _deadline(place: str, rule: Any) -> Move:
+    def move(world: World) -> Any:
+        return any([world.apply(place, id, rule) for at, id in list(world.documents) if at == place])
+
+    return move
+
+
+SERVICE_MOVES: dict[str, Move] = {
+    "microsoft: go on": _attempt(True),
+    "microsoft: refuse": _attempt(False),
+    "keep: fine": _keep(True),
+    "keep: refused": _keep(False),
+    "mail: taken": _mail(True),
+    "mail: busy": _mail(False),
+    "config deadline": _deadline("config/customers", switches.on_deadline),
+    "invite deadline": _deadline("invite/invitations", invitations.on_deadline),
+}

@@ -1,0 +1,151 @@
+"""All four services' rules wired together by an in-memory topic with just the ordering that is really promised.
+
+Ordered are the events of one document, and effect after cause; relays, consumers, redeliveries and everybody outside
+(operator, invitee, Microsoft, mail server, clock) come in any order that the test draws.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from auth_svc.consumes import CONSUMES as AUTH
+from auth_svc.domain import attempts, health
+from config_svc.consumes import CONSUMES as CONFIG
+from config_svc.domain import switches
+from invite_svc import domain as invitations
+from invite_svc.consumes import CONSUMES as INVITE
+from notify_svc import domain as mails
+from notify_svc.consumes import CONSUMES as NOTIFY
+from shared.change import Refused, Rule
+from shared.document import Entry, Loaded, Step, plan_command, plan_fold
+from shared.intake import On
+from shared.wire import decode
+
+TABLES: dict[str, tuple[On, ...]] = {"config": CONFIG, "invite": INVITE, "auth": AUTH, "notify": NOTIFY}
+SEEN = 200
+DEADLINES: dict[str, Callable[[Any], datetime | None]] = {
+    "config/customers": switches.deadline, "invite/invitations": invitations.deadline,
+    "auth/access/attempt": attempts.deadline, "auth/access/keep": health.deadline, "notify/notices": mails.deadline,
+}  # fmt: skip
+
+
+@dataclass
+class Document:
+    version: int = 0
+    state: Any = None
+    seen: list[str] = field(default_factory=list)
+    outbox: list[Entry] = field(default_factory=list)
+
+
+@dataclass
+class World:
+    """`topic`: one partition, as all events of one customer share one. `taken`: each service's committed offset."""
+
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    documents: dict[tuple[str, str], Document] = field(default_factory=dict)
+    topic: list[Entry] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 0))
+    runs: int = 0
+
+    # --- the machinery ---------------------------------------------------------------------------------------
+
+    def document(self, place: str, id: str) -> Document:
+        return self.documents.setdefault((place, id), Document())
+
+    def state(self, place: str, id: str) -> Any:
+        return self.document(place, id).state
+
+    def apply(self, place: str, id: str, rule: Rule[Any], cause: str | None = None) -> bool:
+        """A command or an outcome; a refusal changes nothing."""
+        document = self.document(place, id)
+        try:
+            planned = plan_command(self._loaded(id, document), Step(rule, cause), None, place, self.now)
+        except Refused:
+            return False
+        self._write(document, planned.plan)
+        return planned.plan is not None
+
+    def relay(self, place: str, id: str, *, settle: bool = True) -> None:
+        """Publishes the head of an outbox; without `settle` the relay dies before it marks the event as sent."""
+        document = self.documents[place, id]
+        self.topic.append(document.outbox[0])
+        if settle:
+            document.outbox.pop(0)
+
+    def consume(self, service: str, count: int, *, commit: bool = True) -> None:
+        """Takes `count` records in as one fold; without `commit` the service dies before its offsets are kept."""
+        records = self.topic[self.taken[service] : self.taken[service] + count]
+        work: dict[tuple[str, str], list[Step[Any]]] = {}
+        for entry in records:
+            for target, step in self._steps(service, entry):
+                work.setdefault(target, []).append(step)
+        for (place, id), steps in work.items():
+            document = self.document(place, id)
+            planned = plan_fold(self._loaded(id, document), steps, place, self.now)
+            assert not planned.failed, planned.failed
+            self._write(document, planned.plan)
+        if commit:
+            self.taken[service] += len(records)
+
+    def _steps(self, service: str, entry: Entry) -> Iterable[tuple[tuple[str, str], Step[Any]]]:
+        event = decode(entry.type, entry.body)
+        for row in TABLES[service]:
+            if row.event is not type(event) or (id := row.key(event)) is None:
+                continue
+            rule = partial(lambda fact, event, state, now: fact(state, event, now), row.rule, event)
+            yield (f"{service}/{row.store}", id), Step(rule, entry.id)
+
+    def _loaded(self, id: str, document: Document) -> Loaded[Any]:
+        return Loaded(id, document.version, document.state, frozenset(document.seen))
+
+    def _write(self, document: Document, plan: Any) -> None:
+        if plan is None:
+            return
+        document.version, document.state = plan.version + 1, plan.state
+        document.seen = [*document.seen, *plan.causes][-SEEN:]
+        document.outbox.extend(plan.entries)
+
+    # --- what may happen next --------------------------------------------------------------------------------
+
+    def unsent(self) -> list[tuple[str, str]]:
+        return [place for place, document in self.documents.items() if document.outbox]
+
+    def behind(self) -> list[str]:
+        return [service for service, taken in self.taken.items() if taken < len(self.topic)]
+
+    def settle(self) -> None:
+        """Everything that was written is published and taken in, in one of the allowed orders."""
+        for _ in range(2000):
+            if unsent := self.unsent():
+                self.relay(*unsent[0])
+            elif behind := self.behind():
+                self.consume(behind[0], 50)
+            else:
+                return
+        raise AssertionError("the services never come to rest")
+
+    def due(self) -> list[tuple[str, str]]:
+        """Deadlines that have come: (lane, document)."""
+        found = []
+        for (place, id), document in self.documents.items():
+            for lane, deadline in DEADLINES.items():
+                if lane.startswith(place) and document.state is not None:
+                    at = deadline(document.state)
+                    if at is not None and at <= self.now:
+                        found.append((lane, id))
+        return found
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+    # --- what is looked at -----------------------------------------------------------------------------------
+
+    def events(self, *types: str) -> list[Any]:
+        """The distinct events of these types, in the order of their first publication."""
+        first = {entry.id: entry for entry in reversed(self.topic)}
+        ordered = sorted(first.values(), key=lambda entry: self.topic.index(entry))
+        return [decode(entry.type, entry.body) for entry in ordered if entry.type in types]
