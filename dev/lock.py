@@ -1,0 +1,59 @@
+"""make lock: every dependency by version and hash, a file per service and one for development."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = {
+    "config-svc": ("shared", "services/config-svc"),
+    "invite-svc": ("shared", "services/invite-svc"),
+    "auth-svc": ("shared", "services/auth-svc"),
+    "notify-svc": ("shared", "services/notify-svc"),
+}
+OWN = "tokenswitch-"
+OPTIONS = (
+    "--universal",
+    "--python-version",
+    "3.11",
+    "--generate-hashes",
+    "--no-header",
+    "--no-annotate",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--quiet",
+)
+
+
+def requirements(package: str) -> list[str]:
+    """What it needs from elsewhere. Our own names are never asked for: anybody could register them."""
+    project = tomllib.loads((ROOT / package / "pyproject.toml").read_text())["project"]
+    extras = [need for needs in project.get("optional-dependencies", {}).values() for need in needs]
+    return [need for need in project.get("dependencies", []) + extras if not need.startswith(OWN)]
+
+
+def lock(name: str, packages: tuple[str, ...], constraint: Path | None) -> Path:
+    needs = "\n".join(sorted({need for package in packages for need in requirements(package)}))
+    target = ROOT / "requirements" / f"{name}.txt"
+    target.parent.mkdir(exist_ok=True)
+    uv = Path(sys.executable).parent / "uv"
+    same = ["--constraint", str(constraint)] if constraint else []
+    command = [str(uv), "pip", "compile", "-", *OPTIONS, *same, "--output-file", str(target)]
+    subprocess.run(command, input=needs, text=True, check=True, stdout=subprocess.DEVNULL)
+    if "://" in target.read_text():
+        raise SystemExit(f"{target} names an address; it must not")
+    return target
+
+
+def main() -> None:
+    every = tuple(dict.fromkeys(package for packages in LOCKS.values() for package in packages))
+    everything = lock("dev", (*every, "dev"), None)
+    for name, packages in LOCKS.items():
+        lock(name, packages, everything)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""The part of Mailpit's JSON API that our checks use, so that either mailbox can stand behind them."""
+
+from __future__ import annotations
+
+from email.utils import getaddresses
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Response
+from pydantic import BaseModel, Field
+
+from tokenswitch_dev.mailbox.smtp import Fault, Faults
+from tokenswitch_dev.mailbox.store import KEPT, Mail, Mails
+
+SNIPPET = 250
+
+
+class Wanted(BaseModel):
+    """Which mails to delete; none named are all of them, as in Mailpit."""
+
+    IDs: list[str] = Field(default_factory=list)
+
+
+class WantedFault(BaseModel):
+    code: int = Field(default=0, ge=0, le=599)
+    text: str = "refused for a test"
+    times: int = Field(default=0, ge=0)
+    recipient: str = ""
+    delay: float = Field(default=0, ge=0, le=60)
+
+
+def summary(mail: Mail) -> dict[str, Any]:
+    return {
+        "ID": mail.id,
+        "MessageID": mail.header("Message-ID").strip("<>"),
+        "Read": False,
+        "From": (_people(mail, "From") or [{"Name": "", "Address": mail.sender}])[0],
+        "To": _people(mail, "To"),
+        "Cc": _people(mail, "Cc"),
+        "Bcc": [{"Name": "", "Address": address} for address in _hidden(mail)],
+        "ReplyTo": _people(mail, "Reply-To"),
+        "Subject": mail.header("Subject"),
+        "Created": mail.created.isoformat().replace("+00:00", "Z"),
+        "Tags": [],
+        "Size": len(mail.raw),
+        "Attachments": sum(1 for _ in mail.message.iter_attachments()),
+        "Snippet": " ".join(mail.body("plain").split())[:SNIPPET],
+    }
+
+
+def detail(mail: Mail) -> dict[str, Any]:
+    shown = {
+        name: value for name, value in summary(mail).items() if name not in ("Read", "Created", "Snippet")
+    }
+    return shown | {
+        "Date": mail.created.isoformat().replace("+00:00", "Z"),
+        "ReturnPath": mail.sender,
+        "Text": mail.body("plain"),
+        "HTML": mail.body("html"),
+        "Inline": [],
+        "Attachments": [],
+    }
+
+
+def _people(mail: Mail, header: str) -> list[dict[str, str]]:
+    return [
+        {"Name": name, "Address": address} for name, address in getaddresses([mail.header(header)]) if address
+    ]
+
+
+def _hidden(mail: Mail) -> list[str]:
+    shown = {person["Address"] for header in ("To", "Cc") for person in _people(mail, header)}
+    return [address for address in mail.recipients if address not in shown]
+
+
+def _matches(mail: Mail, query: str) -> bool:
+    kind, colon, value = query.partition(":")
+    places = {"to": " ".join(mail.recipients), "from": mail.sender, "subject": mail.header("Subject")}
+    if colon and kind in places:
+        return value.strip('"').lower() in places[kind].lower()
+    return query.lower() in mail.raw.decode(errors="replace").lower()
+
+
+def routes(mails: Mails, faults: Faults) -> APIRouter:
+    api = APIRouter(prefix="/api/v1")
+
+    def found(mail_id: str) -> Mail:
+        mail = mails.get(mail_id)
+        if mail is None:
+            raise HTTPException(404, "There is no such mail; it may have been deleted.")
+        return mail
+
+    @api.get("/messages")
+    def messages(start: int = 0, limit: int = 50) -> dict[str, Any]:
+        return _page(mails.list(start, limit), len(mails.ids()), start)
+
+    @api.get("/search")
+    def search(query: str, start: int = 0, limit: int = 50) -> dict[str, Any]:
+        hits = [mail for mail in mails.list(0, KEPT) if _matches(mail, query)]
+        return _page(hits[start : start + limit], len(hits), start)
+
+    @api.get("/message/{mail_id}")
+    def message(mail_id: str) -> dict[str, Any]:
+        return detail(found(mail_id))
+
+    @api.get("/message/{mail_id}/headers")
+    def headers(mail_id: str) -> dict[str, list[str]]:
+        mail = found(mail_id)
+        return {name: [str(value) for value in mail.message.get_all(name, [])] for name in mail.message}
+
+    @api.get("/message/{mail_id}/raw")
+    def raw(mail_id: str) -> Response:
+        return Response(found(mail_id).raw, media_type="text/plain; charset=utf-8")
+
+    @api.delete("/messages")
+    def delete(wanted: Wanted | None = None) -> Response:
+        named = (wanted.IDs if wanted else []) or mails.ids()
+        for mail_id in set(named) & set(mails.ids()):
+            mails.remove(mail_id)
+        return Response("ok", media_type="text/plain")
+
+    @api.put("/fault", status_code=204)
+    def fault(wanted: WantedFault) -> None:
+        faults.current = Fault(**wanted.model_dump())
+
+    @api.delete("/fault", status_code=204)
+    def heal() -> None:
+        faults.current = None
+
+    return api
+
+
+def _page(shown: list[Mail], total: int, start: int) -> dict[str, Any]:
+    return {
+        "total": total,
+        "unread": 0,
+        "count": len(shown),
+        "messages_count": total,
+        "start": start,
+        "tags": [],
+        "messages": [summary(mail) for mail in shown],
+    }
