@@ -1,4 +1,5 @@
-"""What a rule gives back, and the three kinds of errors: Refused, Unavailable, and everything else (a bug)."""
+"""What a rule gives back, and the three kinds of errors: Refused, Unavailable, and everything else (a
+bug)."""
 
 from __future__ import annotations
 
@@ -15,14 +16,16 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The time in UTC, cut to milliseconds: what the database can keep, so that a state survives storing unchanged."""
+    """The time in UTC, cut to milliseconds: what the database can keep, so that a state survives storing
+    unchanged."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[S]):
-    """A rule's decision: the new state, the events that say so, and for a command its answer (never a secret)."""
+    """A rule's decision: the new state, the events that say so, and for a command its answer (never a
+    secret)."""
 
     state: S
     events: tuple[Event, ...] = ()

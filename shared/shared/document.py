@@ -92,13 +92,18 @@ class _Folding(Generic[S]):
     trace: str | None = None
 
 
-class TooLarge(Exception):
+class TooLarge(Refused):
     """An event over 256 kB: a change that would emit it is a bug, or input that no edge check stopped."""
 
+    def __init__(self, type_name: str, size: int) -> None:
+        super().__init__(
+            "too_large",
+            f"This would make an event {type_name} of {size} bytes; only {MAX_EVENT_BYTES} are allowed.",
+            status=413,
+        )
 
-def plan_fold(
-    loaded: Loaded[S], steps: Sequence[Step[S]], source: str, now: datetime
-) -> Planned[S]:
+
+def plan_fold(loaded: Loaded[S], steps: Sequence[Step[S]], source: str, now: datetime) -> Planned[S]:
     """Folds facts in order. One whose rule raises is left out: it would raise again (dead letter)."""
     folding = _Folding(loaded.state)
     failed: list[tuple[Step[S], Exception]] = []
@@ -135,7 +140,7 @@ def plan_command(
 
 
 def answered(loaded: Loaded[S], command: Command | None) -> Mapping[str, Any] | None:
-    """The kept answer of a command that came before. Raises: Refused, where its key was used for something else."""
+    """The kept answer of a command that came before. Raises: Refused, if its key was for something else."""
     if command is None:
         return None
     for answer in loaded.answers:
@@ -169,7 +174,12 @@ def _take(
 
 
 def _entries(
-    events: Sequence[Event], folding: _Folding[S], loaded: Loaded[S], step: Step[S], source: str, now: datetime
+    events: Sequence[Event],
+    folding: _Folding[S],
+    loaded: Loaded[S],
+    step: Step[S],
+    source: str,
+    now: datetime,
 ) -> list[Entry]:
     first = len(folding.entries)
     prefix = f"{source}/{loaded.id}/{loaded.version + 1}"
@@ -178,12 +188,13 @@ def _entries(
         for n, event in enumerate(events)
     ]
     for entry in made:
-        if len(entry.body) > MAX_EVENT_BYTES:
-            raise TooLarge(f"{entry.type} of {loaded.id} has {len(entry.body)} bytes; {MAX_EVENT_BYTES} are allowed")
+        if (size := len(entry.body.encode())) > MAX_EVENT_BYTES:
+            raise TooLarge(entry.type, size)
     return made
 
 
 def _plan(folding: _Folding[S], loaded: Loaded[S]) -> Plan[S] | None:
     if not folding.changed or folding.state is None:
         return None
-    return Plan(loaded.id, loaded.version, folding.state, tuple(folding.entries), tuple(folding.causes), None, folding.trace)
+    entries, causes = tuple(folding.entries), tuple(folding.causes)
+    return Plan(loaded.id, loaded.version, folding.state, entries, causes, trace=folding.trace)

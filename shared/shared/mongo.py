@@ -1,4 +1,5 @@
-"""The only import of the database driver (Motor): collections with a deadline on every call and two kinds of errors.
+"""The only import of the database driver (Motor): collections with a deadline on every call, two kinds of
+errors.
 
 Motor's development ended in favour of PyMongo's own async client; the change to it would be this file alone.
 """
@@ -9,8 +10,9 @@ from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import InsertOne, UpdateOne
+from pymongo import InsertOne, ReturnDocument, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -32,15 +34,19 @@ Filter = Mapping[str, Any]
 Sort = Sequence[tuple[str, int]]
 
 _AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
-_AWAY_CODES = {91, 189, 11600, 11602, 10107, 13435, 13436, 50, 262}
-"""Shutdown, stepdown, not primary, time exceeded: another try may well succeed."""
+_AWAY_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+"""Shutdown, stepdown, not primary, time exceeded, a write conflict: another try may well succeed."""
+
+_UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
+"""What the driver says of a document that it cannot send; it refuses the whole bulk for it."""
 
 DUPLICATE = 11000
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """One index: its keys as (field, 1 or -1), and whether it is sparse, unique, or expires documents (seconds)."""
+    """One index: its keys as (field, 1 or -1), and whether it is sparse, unique, or expires documents
+    (seconds)."""
 
     keys: tuple[tuple[str, int], ...]
     sparse: bool = False
@@ -71,14 +77,16 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one bulk: `complete` if every guard matched; ids that the database refused, with its words."""
+    """What became of one bulk: `complete` if every guard matched; ids that the database refused, with its
+    words."""
 
     complete: bool
     refused: dict[str, str] = field(default_factory=dict)
 
 
 class Collection:
-    """A MongoDB collection whose calls end within the client's timeout, by Unavailable if the database is away."""
+    """A MongoDB collection whose calls end within the client's timeout, by Unavailable if the database is
+    away."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -103,22 +111,22 @@ class Collection:
         return counted
 
     async def write(self, operations: Sequence[Insert | Update]) -> Written:
-        """One unordered bulk. A duplicate key or a guard without a match only makes it incomplete."""
+        """One unordered bulk. A duplicate `_id` or a guard without a match only makes it incomplete."""
         if not operations:
             return Written(True)
         try:
             result = await _guard(self._inner.bulk_write([_operation(o) for o in operations], ordered=False))
         except BulkWriteError as error:
             return _partly(operations, error.details)
-        except DocumentTooLarge as error:
+        except _UNWRITABLE as error:
             return await self._one_by_one(operations, error)
         updates = sum(isinstance(operation, Update) for operation in operations)
         return Written(result.matched_count == updates)
 
     async def _one_by_one(self, operations: Sequence[Insert | Update], error: Exception) -> Written:
-        """The driver refuses a whole bulk for one document over 16 MB: find out which one."""
+        """The driver refuses a whole bulk for one document (over 16 MB, not BSON): find out which one."""
         if len(operations) == 1:
-            return Written(False, {operations[0].id: str(error)[:200]})
+            return Written(False, {operations[0].id: type(error).__name__})
         results = [await self.write([operation]) for operation in operations]
         refused = {id: why for result in results for id, why in result.refused.items()}
         return Written(all(result.complete for result in results), refused)
@@ -129,15 +137,11 @@ class Collection:
 
     async def upsert(self, where: Filter, change: Document) -> Document:
         """Changes one document, creating it if there is none, and gives it back as it is then."""
-        from pymongo import ReturnDocument
-
         for _ in range(5):
             try:
-                changed: Document = await _guard(
-                    self._inner.find_one_and_update(
-                        where, change, upsert=True, return_document=ReturnDocument.AFTER
-                    )
-                )
+                after = ReturnDocument.AFTER
+                call = self._inner.find_one_and_update(where, change, upsert=True, return_document=after)
+                changed: Document = await _guard(call)
                 return changed
             except DuplicateKeyError:  # two creations at once: the other one's is there now
                 continue
@@ -201,14 +205,22 @@ def _operation(operation: Insert | Update) -> InsertOne[Document] | UpdateOne:
 
 def _partly(operations: Sequence[Insert | Update], details: Mapping[str, Any]) -> Written:
     errors = details.get("writeErrors", [])
-    refused = {
-        operations[error["index"]].id: str(error.get("errmsg", ""))[:200]
-        for error in errors
-        if error.get("code") != DUPLICATE
-    }
     if details.get("writeConcernErrors"):
         raise Unavailable("MongoDB", "the write was not confirmed by a majority")
+    if any(error.get("code") in _AWAY_CODES for error in errors):
+        raise Unavailable("MongoDB", "a part of the write was not taken")
+    refused = {
+        operations[error["index"]].id: f"error {error.get('code')}"
+        for error in errors
+        if not _written_by_another(error)
+    }
     return Written(False, refused)
+
+
+def _written_by_another(error: Mapping[str, Any]) -> bool:
+    """A duplicate `_id`: somebody created the document meanwhile. (One in another index stays a
+    duplicate.)"""
+    return error.get("code") == DUPLICATE and set(error.get("keyPattern") or {"_id": 1}) == {"_id"}
 
 
 async def _guard(call: Awaitable[T]) -> T:
