@@ -1,11 +1,12 @@
-"""Takes a batch of records in: group by document, fold each document once, dead-letter what can never be taken in.
+"""Takes a batch of records in: group by document, fold each document once, dead-letter what can never be
+taken in.
 
-What a service consumes is data: `on(Event, "store", key=..., rule=...)`. An event may concern several documents.
+What a service consumes is data: `on(Event, "store", key=..., rule=...)`. An event may concern several
+documents.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 
 from shared.change import Change, Clock, utc_now
 from shared.document import Step
-from shared.events import Event
+from shared.events import REGISTRY, Event
 from shared.kafka import Sender, SendRefused
 from shared.metrics import DEAD_LETTERS, HANDLED
 from shared.mongo import Collection, Document, Insert
@@ -44,7 +45,8 @@ def on(event: type[Event], store: str, *, key: Callable[[Any], str | None], rule
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A history: every record's entry (None: left out) is a document of its own, inserted once under the event's id."""
+    """A history: each record's entry (None: left out) is a document of its own, inserted once under its
+    id."""
 
     collection: Collection
     entry: Callable[[Record], Document | None]
@@ -59,7 +61,7 @@ class Raw:
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
     @property
     def position(self) -> str:
@@ -71,7 +73,7 @@ class Batch:
     """Records that are taken in and committed together: at most 100 events of one document."""
 
     work: dict[str, dict[str, list[Step[Any]]]] = field(default_factory=dict)
-    records: list[Record] = field(default_factory=list)
+    records: list[tuple[Record, Raw]] = field(default_factory=list)
     dead: list[tuple[Raw, str, str]] = field(default_factory=list)
     last: dict[tuple[str, int], int] = field(default_factory=dict)
     full: bool = False
@@ -113,51 +115,54 @@ class Intake:
         if batch.last:
             yield batch
 
-    async def take(self, batch: Batch) -> None:
-        """Takes a batch in. Raises: Unavailable; taking the same batch again completes it."""
+    async def take(self, batch: Batch, *, owned: Callable[[], bool] = lambda: True) -> None:
+        """Takes a batch in. `owned`: are these partitions still this member's? Raises: Unavailable; taking
+        the
+        same batch again completes it."""
         for name, work in batch.work.items():
-            for id, step, error in await self._stores[name].fold(work):
+            for id, step, error in await self._stores[name].fold(work, owned=owned):
                 batch.dead.append((step.origin, _reason(error), f"{name}/{id}"))
         for history in self._logs:
-            await _append(history, batch.records)
+            await _append(history, batch)
         for raw, reason, document in batch.dead:
             await self._bury(raw, reason, document)
-        for record in batch.records:
+        for record, _ in batch.records:
             HANDLED.labels(record.type, "taken").inc()
 
     def _sort_in(self, batch: Batch, raw: Raw) -> None:
         try:
             type_name = type_of(raw.headers)
-            rows = self._table.get(type_name, ())
-            if not rows and not self._logs:
+            if type_name not in REGISTRY or not (self._logs or type_name in self._table):
                 HANDLED.labels("other", "skipped").inc()
                 return
             record = read(raw.key, raw.value, raw.headers)
+            rows = self._table.get(type_name, ())
             targets = [(row, id) for row in rows if (id := row.key(record.event)) is not None]
-        except KeyError:  # a type that this version does not know
-            HANDLED.labels("other", "skipped").inc()
-            return
         except Unreadable as error:
             batch.dead.append((raw, f"unreadable: {error}", ""))
             return
         except Exception as error:
             batch.dead.append((raw, _reason(error), ""))
             return
-        batch.records.append(record)
+        batch.records.append((record, raw))
         for row, id in targets:
             rule = partial(_fact, row.rule, record.event)
             batch.add(row.store, id, Step(rule, record.id, record.trace, raw))
 
     async def _bury(self, raw: Raw, reason: str, document: str) -> None:
         more = {"dead_reason": reason, "dead_document": document, "dead_position": raw.position}
-        headers: Headers = [*raw.headers, *((name, value.encode()) for name, value in more.items())]
-        headers.append(("dead_at", self._clock().isoformat().encode()))
+        more["dead_at"] = self._clock().isoformat()
+        why: Headers = [(name, content.encode()) for name, content in more.items()]
         log.error("dead letter: %s, document %s, position %s", reason, document or "-", raw.position)
         try:
-            await self._sender.send(self._dead_topic, raw.key, raw.value, headers)
-        except SendRefused:  # too large even alone: the position says where it stands
-            await self._sender.send(self._dead_topic, raw.key, None, headers[-4:])
+            await self._lay_down(raw.key, raw.value, [*((n, v or b"") for n, v in raw.headers), *why])
+        except SendRefused:  # too large with its reason: the position says where it stands
+            await self._lay_down(None, None, why)
         DEAD_LETTERS.labels(reason.split(":")[0]).inc()
+
+    async def _lay_down(self, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        body = value if value is not None or key is not None else b""  # Kafka wants one of the two
+        await self._sender.send(self._dead_topic, key, body, headers)
 
 
 def _fact(rule: FactRule, event: Event, state: Any, now: datetime) -> Change[Any] | None:
@@ -170,10 +175,17 @@ def _reason(error: Exception) -> str:
     return f"{kind}: {type(error).__name__}"
 
 
-async def _append(history: Log, records: Sequence[Record]) -> None:
-    entries = {record.id: entry for record in records if (entry := history.entry(record)) is not None}
-    operations = [Insert({"_id": id, **entry}) for id, entry in entries.items()]
-    written = await history.collection.write(operations)
-    for id, why in written.refused.items():
-        log.error("the history refuses %s: %s", id, why)
-    await asyncio.sleep(0)
+async def _append(history: Log, batch: Batch) -> None:
+    entries: dict[str, Document] = {}
+    for record, raw in batch.records:
+        try:
+            entry = history.entry(record)
+        except Exception as error:
+            batch.dead.append((raw, _reason(error), history.collection.name))
+            continue
+        if entry is not None:
+            entries[record.id] = {"_id": record.id, **entry}
+    written = await history.collection.write([Insert(entry) for entry in entries.values()])
+    refused = written.refused.keys()
+    origins = [(record, raw) for record, raw in batch.records if record.id in refused]
+    batch.dead.extend((raw, _reason(Refuses()), history.collection.name) for _, raw in origins)

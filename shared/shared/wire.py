@@ -1,4 +1,4 @@
-"""CloudEvents 1.0, Kafka binding, binary mode: headers and JSON bodies <-> events. The only (de)serialiser."""
+"""CloudEvents 1.0, Kafka binding, binary mode: headers and JSON bodies <-> events, in one place."""
 
 from __future__ import annotations
 
@@ -69,22 +69,24 @@ def headers_of(id: str, type_name: str, at: datetime, subject: str, trace: str |
     return [(name, value.encode()) for name, value in pairs.items()]
 
 
-def type_of(headers: Iterable[tuple[str, bytes]]) -> str:
+def type_of(headers: Iterable[tuple[str, bytes | None]]) -> str:
     """The type alone, so that unknown types are skipped unparsed. Raises: Unreadable."""
     for name, value in headers:
-        if name == "ce_type":
+        if name == "ce_type" and value:
             return value.decode(errors="replace")
     raise Unreadable("no ce_type header")
 
 
-def read(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> Record:
+def read(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Record:
     """The whole record. Raises: Unreadable, with what is wrong, never with the body."""
     try:
-        found = {name: raw.decode() for name, raw in headers}
+        found = {name: raw.decode() for name, raw in headers if raw is not None}
         type_name, event_id = found["ce_type"], found["ce_id"]
         time = datetime.fromisoformat(found["ce_time"])
     except (KeyError, ValueError) as error:
         raise Unreadable(f"header {error} is missing or not valid") from error
+    if time.tzinfo is None:
+        raise Unreadable("ce_time has no time zone")
     if value is None or key is None:
         raise Unreadable("the record has no body or no key")
     event = decode(type_name, value)
