@@ -1,0 +1,90 @@
+"""Leases over one lane of a store: claimed by one guarded update, renewed in batch, released at a deadline.
+
+A claim raises `lease.<lane>.n`, names the holder, and moves `due.<lane>` behind the lease, so that what is
+held is
+not found again. Rules never touch the lease; they set `due` by what the state says.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from shared.form import Lease
+from shared.metrics import DUE_LATENESS
+from shared.mongo import Document
+from shared.store import Store
+
+S = TypeVar("S")
+
+RELEASE_TRIES = 5
+
+
+class Leases(Generic[S]):
+    """What one holder (one lane in one process) has claimed. Leases last `seconds`."""
+
+    def __init__(self, store: Store[S], lane: str, seconds: float) -> None:
+        self._store, self._lane, self._life = store, lane, timedelta(seconds=seconds)
+        self._holder = secrets.token_hex(8)
+        self._due, self._lease = f"due.{lane}", f"lease.{lane}"
+
+    async def claim(self, limit: int, held: Collection[str]) -> list[Document]:
+        """Documents that are due now, at most `limit`, none of those `held` here. Raises: Unavailable."""
+        now = self._store.clock()
+        free: Document = {self._due: {"$lte": now}, f"{self._lease}.until": {"$not": {"$gt": now}}}
+        found = await self._store.collection.find(
+            free, sort=((self._due, 1),), limit=limit + len(held), fields=("due",)
+        )
+        late = {document["_id"]: now - document["due"][self._lane] for document in found}
+        ids = [id for id in late if id not in held][:limit]
+        if not ids:
+            return []
+        until = now + self._life
+        names = {f"{self._lease}.by": self._holder, f"{self._lease}.until": until, self._due: until}
+        await self._store.collection.update_many(
+            {"_id": {"$in": ids}} | free, {"$inc": {f"{self._lease}.n": 1}, "$set": names}
+        )
+        won = await self._store.collection.find(
+            {"_id": {"$in": ids}, f"{self._lease}.by": self._holder, f"{self._lease}.until": until},
+            limit=len(ids), fields=("version", "state", "lease", "trace"),
+        )  # fmt: skip
+        for document in won:
+            DUE_LATENESS.labels(self._lane).observe(late[document["_id"]].total_seconds())
+        return won
+
+    async def renew(self, ids: Iterable[str]) -> None:
+        """Prolongs leases. A deadline that a rule took away meanwhile, or moved further, stays as it is."""
+        until = self._store.clock() + self._life
+        mine = {"_id": {"$in": list(ids)}, f"{self._lease}.by": self._holder}
+        await self._store.collection.update_many(mine, {"$set": {f"{self._lease}.until": until}})
+        await self._store.collection.update_many(
+            mine | {self._due: {"$lte": until}}, {"$set": {self._due: until}}
+        )
+
+    async def release(self, id: str, lease: Lease, at: datetime | None) -> None:
+        """Ends a lease. Due again at `at`, or (None) at the state's own deadline, but not before the lease's
+        end.
+
+        Raises: Unavailable; the lease runs out by itself then.
+        """
+        for _ in range(RELEASE_TRIES):
+            document = await self._store.collection.get(id)
+            if document is None or document["lease"][self._lane]["n"] != lease.n:
+                return
+            change = self._ending(document, at)
+            # The version: a rule may have moved the deadline. The number: another may hold it now.
+            guard = {"_id": id, "version": document["version"], f"{self._lease}.n": lease.n}
+            if await self._store.collection.update_many(guard, change):
+                return
+
+    def _ending(self, document: Document, at: datetime | None) -> Document:
+        now = self._store.clock()
+        ended: dict[str, Any] = {f"{self._lease}.until": now}
+        deadline = self._store.lanes[self._lane](self._store.found(document).state)
+        if deadline is None:
+            return {"$set": ended, "$unset": {self._due: ""}}
+        if at is None and deadline <= now:
+            at = now + self._life
+        return {"$set": {**ended, self._due: max(at or deadline, deadline)}}
