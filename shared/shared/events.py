@@ -1,7 +1,8 @@
 """Every event of Tokenswitch: its body as a frozen dataclass, its version, who emits it; and their registry.
 
 All events travel on one topic, keyed by customer (SettingsChanged: by `settings`). Times are UTC, dates ISO
-strings (`2027-01-31`). A `Sealed` part is a JWE that only one service can open; no event carries a secret in clear.
+strings (`2027-01-31`). A `Sealed` part is a JWE that only one service can open; no event carries a secret in
+clear.
 New fields get a default; a field is never renamed or removed (tests/contracts hold this).
 """
 
@@ -41,7 +42,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who signed in at Microsoft: identified by (tenant, oid); the user principal name is for people to read."""
+    """Who signed in at Microsoft: identified by (tenant, oid); the user principal name is for people to
+    read."""
 
     upn: str
     oid: str
@@ -50,7 +52,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A customer's own app registration. `secret_change`: the sealed `secret` replaces it, it stays, it is gone."""
+    """A customer's own app registration. `secret_change`: the sealed `secret` replaces it, it stays, it is
+    gone."""
 
     client_id: str
     revision: int
@@ -98,7 +101,7 @@ def event(by: Service, *, version: int = 1, sealed: tuple[str, ...] = ()) -> Cal
     return register
 
 
-# --- customers and tenants -------------------------------------------------------------------------------------
+# --- customers and tenants ------------------------------------------------------------------------
 
 
 @event("config", sealed=("registration",))
@@ -164,7 +167,7 @@ class TenantReleased(Event):
     tenant_id: str
 
 
-# --- a switch and its verdict -----------------------------------------------------------------------------------
+# --- a switch and its verdict ---------------------------------------------------------------------
 
 
 @event("config")
@@ -239,7 +242,7 @@ class SwitchFailed(Event):
     correlation_id: str | None = None
 
 
-# --- the invitation ----------------------------------------------------------------------------------------------
+# --- the invitation -------------------------------------------------------------------------------
 
 
 @event("invite")
@@ -300,7 +303,7 @@ class NewInvitationAsked(Event):
     generation: int
 
 
-# --- the sign-in -------------------------------------------------------------------------------------------------
+# --- the sign-in ----------------------------------------------------------------------------------
 
 
 @event("invite", sealed=("credentials",))
@@ -403,7 +406,7 @@ class AppRegistrationProven(Event):
     revision: int = 0
 
 
-# --- validation and keep-alive ------------------------------------------------------------------------------------
+# --- validation and keep-alive --------------------------------------------------------------------
 
 
 @event("config")
@@ -470,7 +473,7 @@ class SecretExpiring(Event):
     expires_on: str
 
 
-# --- mail, audit, settings ---------------------------------------------------------------------------------------
+# --- mail, audit, settings ------------------------------------------------------------------------
 
 
 @event("notify")

@@ -1,6 +1,8 @@
-"""Every failure: its code, who must act, how to retry, and the sentence that the person who sees it can act on.
+"""Every failure: its code, who must act, how to retry, and the sentence that the person who sees it can act
+on.
 
-The rows follow Microsoft's documentation of Entra ID errors. A program branches on `error`, then `suberror`, then
+The rows follow Microsoft's documentation of Entra ID errors. A program branches on `error`, then `suberror`,
+then
 the AADSTS number; the text of an error is never read. Sentences are gettext message ids (English).
 """
 
@@ -49,18 +51,23 @@ TABLE: tuple[Reason, ...] = (
            (70020, 70019), ("expired_token",)),
     Reason("code_unknown", "invitee", "new", _("The code was not recognised; get a new one."),
            (70018,), ("bad_verification_code",)),
-    Reason("sign_in_expired", "invitee", "new", _("The sign-in was not finished in time; please start it again.")),
+    Reason("sign_in_expired", "invitee", "new", _("The sign-in was not finished in time; please start it "
+                                                  "again.")),
     Reason("sign_in_mismatch", "invitee", "new",
            _("Microsoft's answer does not belong to this sign-in; please start it again.")),
-    Reason("interrupted", "invitee", "new", _("The sign-in was interrupted on our side; please sign in once more.")),
+    Reason("interrupted", "invitee", "new", _("The sign-in was interrupted on our side; please sign in "
+                                              "once more.")),
     Reason("not_a_public_client", "operator", "fix",
-           _("Our app registration does not allow this sign-in. There is nothing for you to do; the service provider "
+           _("Our app registration does not allow this sign-in. There is nothing for you to do; the "
+             "service provider "
              "must allow public client flows for it."), (7000218,)),
     Reason("wrong_client_type", "operator", "fix",
-           _("Our app registration is used with the wrong client type; the service provider must correct its settings."),
+           _("Our app registration is used with the wrong client type; the service provider must correct "
+             "its settings."),
            (700025,)),
     Reason("app_unknown", "customer_admin", "fix",
-           _("The application was not found in the organisation; check the application id and the tenant id."),
+           _("The application was not found in the organisation; check the application id and the tenant "
+             "id."),
            (700016,), ("unauthorized_client",)),
     Reason("tenant_unknown", "operator", "fix",
            _("That Microsoft 365 organisation was not found; check the domain or the tenant id."),
@@ -68,7 +75,8 @@ TABLE: tuple[Reason, ...] = (
     Reason("personal_account", "invitee", "new", _("Sign in with your work account, not a personal one."),
            (50194, 9002332, 500208)),
     Reason("wrong_account", "invitee", "new",
-           _("You signed in with an account of another organisation; use one of the organisation named here."),
+           _("You signed in with an account of another organisation; use one of the organisation named "
+             "here."),
            (50020, 50034, 16000, 90072, 51004)),
     # our own checks
     Reason("wrong_tenant", "invitee", "new",
@@ -76,17 +84,20 @@ TABLE: tuple[Reason, ...] = (
     Reason("guest", "invitee", "new",
            _("Guest accounts cannot approve this; ask an administrator who belongs to the organisation.")),
     Reason("no_role", "invitee", "new",
-           _("Your account does not have an accepted administrator role; activate it, or forward the invitation to an "
+           _("Your account does not have an accepted administrator role; activate it, or forward the "
+             "invitation to an "
              "administrator.")),
     Reason("scopes_missing", "customer_admin", "fix",
            _("Not all requested permissions were granted; sign in again and accept them all.")),
     Reason("token_invalid", "operator", "fix",
-           _("Microsoft's answer could not be trusted (signature, issuer or audience), so nothing was kept.")),
+           _("Microsoft's answer could not be trusted (signature, issuer or audience), so nothing was "
+             "kept.")),
     Reason("wrong_organization", "customer_admin", "fix",
            _("The application answers for another organisation than the one on file; check the tenant id.")),
     # consent
     Reason("consent_required", "customer_admin", "fix",
-           _("Your organisation has not approved, or has withdrawn, the requested permissions; an administrator must "
+           _("Your organisation has not approved, or has withdrawn, the requested permissions; an "
+             "administrator must "
              "approve them again."), (65001,), ("consent_required",)),
     Reason("admin_consent", "customer_admin", "fix",
            _("An administrator of your organisation must approve this application first."), (90094, 90095)),
@@ -107,24 +118,32 @@ TABLE: tuple[Reason, ...] = (
            _("Your organisation does not allow sign-in by code; use the sign-in button instead."),
            (530035,), offer="sign_in"),
     Reason("code_blocked_later", "invitee", "new",
-           _("Your organisation now blocks access that was granted by code; connect again with the sign-in button."),
+           _("Your organisation now blocks access that was granted by code; connect again with the "
+             "sign-in button."),
            (530036,), offer="sign_in"),
     Reason("device_policy", "customer_admin", "fix",
-           _("Your organisation only allows managed devices or apps; ask your administrator for an exception."),
+           _("Your organisation only allows managed devices or apps; ask your administrator for an "
+             "exception."),
            (530032, 530084, 53000, 53001, 50097, 50129)),
     # access that died
-    Reason("idle_too_long", "invitee", "new", _("The connection was idle for too long; please connect again."),
+    Reason("idle_too_long", "invitee", "new", _("The connection was idle for too long; please connect "
+                                                "again."),
            (700082, 70008)),
     Reason("revoked", "invitee", "new",
-           _("Access was revoked (for example by a password change); please connect again."), (50173, 50132, 50133)),
+           _("Access was revoked (for example by a password change); please connect again."), (50173,
+           50132, 50133)),
     Reason("sign_in_frequency", "customer_admin", "new",
-           _("Your organisation requires a fresh sign-in every few hours; connect again, or ask for an exception."),
+           _("Your organisation requires a fresh sign-in every few hours; connect again, or ask for an "
+             "exception."),
            (70043,)),
-    Reason("token_damaged", "invitee", "new", _("The stored access no longer works; please connect again."), (70000,)),
+    Reason("token_damaged", "invitee", "new", _("The stored access no longer works; please connect "
+                                                "again."), (70000,)),
     Reason("account_disabled", "customer_admin", "fix",
-           _("The account that approved the connection is disabled; another administrator must connect."), (50057,)),
+           _("The account that approved the connection is disabled; another administrator must "
+             "connect."), (50057,)),
     Reason("password", "invitee", "new",
-           _("Microsoft did not accept the password (wrong, expired or locked); Microsoft's page says how to go on."),
+           _("Microsoft did not accept the password (wrong, expired or locked); Microsoft's page says how "
+             "to go on."),
            (50053, 50126, 50055)),
     # app registration
     Reason("secret_wrong", "customer_admin", "fix",
@@ -133,38 +152,46 @@ TABLE: tuple[Reason, ...] = (
            _("The client secret has expired; create a new one and enter it."), (7000222,)),
     Reason("secret_missing", "operator", "fix", _("There is no client secret on file; enter one first.")),
     Reason("app_disabled", "customer_admin", "fix",
-           _("The application is disabled in that organisation; an administrator must enable it."), (7000112, 70001)),
+           _("The application is disabled in that organisation; an administrator must enable it."),
+           (7000112, 70001)),
     Reason("certificate", "operator", "fix", _("The certificate does not match the application."),
            (700027, 700030, 50027)),
     Reason("our_request", "operator", "no",
-           _("Our request to Microsoft was wrong; the service provider must look into it (give the correlation id)."),
-           (70011, 500011, 650057, 900144, 9002313), ("invalid_request", "invalid_scope", "unsupported_grant_type")),
+           _("Our request to Microsoft was wrong; the service provider must look into it (give the "
+             "correlation id)."),
+           (70011, 500011, 650057, 900144, 9002313), ("invalid_request", "invalid_scope",
+           "unsupported_grant_type")),
     Reason("client_refused", "operator", "fix",
            _("Microsoft refused the application's own sign-in; check its client id and secret."), (),
            ("invalid_client",)),
     # Microsoft is busy
-    Reason("loop", "nobody", "wait", _("Microsoft asks us to wait some minutes; we will try again."), (50196,)),
+    Reason("loop", "nobody", "wait", _("Microsoft asks us to wait some minutes; we will try again."),
+           (50196,)),
     Reason("busy", "nobody", "wait", _("Microsoft is busy; we will try again."),
            (90055, 90033, 90024, 90006, 50033, 50087),
            ("temporarily_unavailable", "server_error", "service_unavailable")),
     Reason("unreachable", "nobody", "wait", _("Microsoft could not be reached; we will try again.")),
     # Graph
-    Reason("graph_token", "invitee", "new", _("Microsoft Graph did not accept the access; please connect again.")),
+    Reason("graph_token", "invitee", "new", _("Microsoft Graph did not accept the access; please connect "
+                                              "again.")),
     Reason("graph_forbidden", "customer_admin", "fix",
            _("The connection lacks a permission; an administrator must approve it.")),
     # general
     Reason("interaction", "invitee", "new", _("Microsoft asks you to sign in again."), (),
            ("interaction_required", "login_required")),
     Reason("refused", "invitee", "new",
-           _("Microsoft refused the sign-in; please try again, and give the correlation id if it happens again."), (),
+           _("Microsoft refused the sign-in; please try again, and give the correlation id if it happens "
+             "again."), (),
            ("invalid_grant",)),
     # ours
-    Reason("unreadable", "invitee", "new", _("A message could not be read in time; please start the sign-in again.")),
+    Reason("unreadable", "invitee", "new", _("A message could not be read in time; please start the "
+                                             "sign-in again.")),
     Reason("continued_elsewhere", "invitee", "new", _("The sign-in was continued in another browser.")),
     Reason("tenant_taken", "operator", "fix",
            _("This Microsoft 365 organisation already belongs to another customer here; check the tenant.")),
     Reason("too_late", "operator", "fix", _("Nobody answered in time; ask for the switch again.")),
-    Reason("no_grant", "operator", "fix", _("No token has been claimed for this customer; switch to auth token first.")),
+    Reason("no_grant", "operator", "fix", _("No token has been claimed for this customer; switch to auth "
+                                            "token first.")),
 )
 # fmt: on
 
@@ -185,7 +212,8 @@ def explain(code: str) -> Reason:
 
 
 def classify(error: str, suberror: str | None = None, numbers: tuple[int, ...] = ()) -> Reason:
-    """The row for an answer of Entra ID: a telling `error`, then a known number, then `suberror`, then the rest.
+    """The row for an answer of Entra ID: a telling `error`, then a known number, then `suberror`, then the
+    rest.
 
     Numbers refine broad errors (`invalid_grant`); a number that is not in the table changes nothing.
     """
