@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,7 +17,7 @@ from typing import Annotated, Any, Literal
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
-from pydantic import AfterValidator
+from pydantic import AfterValidator, TypeAdapter
 
 from shared.secret import Secret
 
@@ -31,6 +32,16 @@ _HEADER = frozenset({"alg", "enc", "kid", "epk"})
 
 class SealError(Exception):
     """A sealed part cannot be opened: a failed attempt that may be tried again, never a dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    context: tuple[str, str, int | None]
+    exp: float | None
+    value: dict[str, str] = field(repr=False)
+
+
+_CONTENT = TypeAdapter(_Content)
 
 
 class Sealer:
@@ -63,9 +74,9 @@ class Sealer:
         if key is None:
             raise SealError(f"SEAL_PUBLIC_KEYS_FILE has no key of {reader}")
         expires = (now + lifetime).timestamp() if lifetime is not None else None
-        body = {"context": [customer, event, attempt], "exp": expires, "value": dict(value)}
+        body = _CONTENT.dump_json(_Content((customer, event, attempt), expires, dict(value)))
         header = {"alg": KEY_ALGORITHM, "enc": CONTENT_ALGORITHM, "kid": key.kid}
-        return jwe.encrypt_compact(header, json.dumps(body), key, registry=_REGISTRY)
+        return jwe.encrypt_compact(header, body, key, registry=_REGISTRY)
 
 
 class Opener:
@@ -87,23 +98,21 @@ class Opener:
     ) -> dict[str, Secret[str]]:
         """What was sealed for exactly this context. Raises: SealError."""
         body = self._decrypt(token)
-        if body.get("context") != [customer, event, attempt]:
+        if body.context != (customer, event, attempt):
             raise SealError("it was sealed for another customer, event or attempt")
-        expires = body.get("exp")
-        if expires is not None and now.timestamp() > expires + LEEWAY.total_seconds():
+        if body.exp is not None and now.timestamp() > body.exp + LEEWAY.total_seconds():
             raise SealError("it has expired")
-        return {name: Secret(value) for name, value in body["value"].items()}
+        return {name: Secret(value) for name, value in body.value.items()}
 
-    def _decrypt(self, token: str) -> dict[str, Any]:
+    def _decrypt(self, token: str) -> _Content:
         key = self._keys.get(_kid(token))
         if key is None:
             raise SealError("it was sealed for a key that SEAL_KEYS_FILE does not hold")
         try:
             plain = jwe.decrypt_compact(token, key, registry=_REGISTRY).plaintext
-            body: dict[str, Any] = json.loads(plain or b"")
+            return _CONTENT.validate_json(plain or b"")
         except (JoseError, ValueError, TypeError, KeyError, OverflowError):
             raise SealError("it was changed, or sealed with another key") from None
-        return body
 
 
 def _kid(token: str) -> str:

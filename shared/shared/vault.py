@@ -51,7 +51,7 @@ class KeyRing:
         """Reads {"current": kid, "keys": {kid: base64url of 32 bytes}}. Raises: ValueError with what is wrong."""
         try:
             found = json.loads(Path(path).read_bytes())
-            current, keys = found["current"], {kid: _key(text) for kid, text in found["keys"].items()}
+            current, keys = str(found["current"]), {kid: _key(text) for kid, text in found["keys"].items()}
         except OSError as error:
             raise ValueError(f"names a file that cannot be read ({path}: {error.strerror})") from None
         except (ValueError, KeyError, TypeError, AttributeError):
