@@ -1,0 +1,134 @@
+"""What all pages of the wizard work with: the invitation of a request, rendering, changing, limits, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from invite_svc import views
+from invite_svc.domain import Invitation
+from invite_svc.sessions import Session, Sessions
+from invite_svc.settings import InviteSettings
+from invite_svc.words import REFUSALS
+from shared.change import Clock, Refused, Rule
+from shared.i18n import N_
+from shared.limits import Limits
+from shared.links import Links
+from shared.refusals import TooMany
+from shared.seal import Opener, Sealer
+from shared.store import Store
+from shared.telemetry import current_trace
+from shared.web import Pages
+from shared.web_security import client_address
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+WIZARD = "/w"
+WINDOW = timedelta(minutes=10)
+AGAIN = N_("Back to the sign-in")
+
+
+@dataclass(frozen=True)
+class Desk:
+    settings: InviteSettings
+    store: Store[Invitation]
+    pages: Pages
+    sessions: Sessions
+    links: Links
+    sealer: Sealer
+    opener: Opener
+    limits: Limits
+    clock: Clock
+
+    # --- the invitation -----------------------------------------------------------------------------------------
+
+    def session(self, request: Request) -> Session | None:
+        return self.sessions.read(request.cookies.get(self.pages.cookie))
+
+    async def invitation(self, id: str) -> Invitation | None:
+        found = await self.store.get(id)
+        return found.state if found else None
+
+    async def mine(self, request: Request) -> tuple[Session, Invitation]:
+        """The request's session and its invitation. Raises: Refused (`no_session`, `continue_here`)."""
+        session = self.session(request)
+        invitation = await self.invitation(session.invitation_id) if session else None
+        if session is None or invitation is None:
+            raise Refused("no_session", "Open the link in the mail again.", status=403)
+        if invitation.session != session.hashed:
+            raise Refused("continue_here", "This invitation is open in another browser.", status=403)
+        return session, invitation
+
+    async def change(self, id: str, rule: Rule[Invitation]) -> Invitation | None:
+        return (await self.store.apply(id, rule, trace=current_trace())).state
+
+    async def count(self, request: Request, name: str, limit: int) -> None:
+        """Raises: Refused (429)."""
+        address = client_address(request, self.settings.proxies)
+        await self.limits.check(name, address, limit, WINDOW, self.clock())
+
+    # --- answers ------------------------------------------------------------------------------------------------
+
+    def say(self, request: Request, invitation: Invitation | None) -> Callable[[str], str]:
+        return self.pages.gettext(self.pages.language(request, invitation.locale if invitation else None))
+
+    def show(
+        self, request: Request, template: str, invitation: Invitation | None, *, status: int = 200, **context: Any
+    ) -> Response:
+        say = self.say(request, invitation)
+        known = views.about(invitation, self.settings.scopes, say) if invitation else {}
+        return self.pages.render(
+            request, template, status=status, language=invitation.locale if invitation else None,
+            **(known | self._names() | context),
+        )  # fmt: skip
+
+    def _names(self) -> dict[str, Any]:
+        provider = self.settings.provider_name
+        app = self.settings.entra_app_name or provider
+        return {"provider": provider, "app_name": app, "device_app_name": self.settings.entra_device_app_name or app}
+
+    def refusal(
+        self, request: Request, code: str, status: int, invitation: Invitation | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:  # fmt: skip
+        """A refusal as a page of its own, with the way back to the wizard."""
+        say = self.say(request, invitation)
+        title, detail = REFUSALS[code]
+        response = self.pages.error(
+            request, status, say(title), say(detail), say(N_("Go on from the page of your invitation.")),
+            action_url=WIZARD, action_label=say(AGAIN), language=invitation.locale if invitation else None,
+        )  # fmt: skip
+        response.headers.update(headers or {})
+        return response
+
+    def answering(self, handler: Handler) -> Handler:
+        """The handler with its refusals as pages: where only the state is another, the wizard shows it."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except TooMany as error:
+                return self.refusal(request, "too_many_requests", 429, headers=error.headers)
+            except Refused as error:
+                if error.code in REFUSALS:
+                    return self.refusal(request, error.code, error.status)
+                return RedirectResponse(WIZARD, 303)
+
+        return answer
+
+
+async def field(request: Request, name: str) -> str:
+    """One text field of a form; a file or nothing counts as empty."""
+    value = (await request.form()).get(name)
+    return value if isinstance(value, str) else ""
+
+
+def texts(errors: Mapping[str, str], say: Callable[[str], str]) -> tuple[dict[str, str], Sequence[tuple[str, str]]]:
+    """A form's errors in the reader's language: by field, and as pairs for the summary."""
+    said = {name: say(error) for name, error in errors.items()}
+    return said, list(said.items())

@@ -1,0 +1,39 @@
+"""What invite-svc is told beside the common settings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from shared.seal import SealKeysFile, SealPublicKeysFile
+from shared.settings import CommonSettings
+from shared.vault import KeyRingFile
+
+
+def _name(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has a control character in it; give a name as people read it")
+    return text.strip()
+
+
+Name = Annotated[str, AfterValidator(_name), Field(max_length=100)]
+
+
+class InviteSettings(CommonSettings):
+    """`entra_app_name` and `entra_device_app_name`: the names that Microsoft shows for our two app registrations."""
+
+    link_keys_file: KeyRingFile
+    seal_keys_file: SealKeysFile
+    seal_public_keys_file: SealPublicKeysFile
+    provider_name: Annotated[Name, Field(min_length=1)]
+    entra_app_name: Name = ""
+    entra_device_app_name: Name = ""
+    graph_scopes: str = "User.Read"
+    starts_per_address: Annotated[int, Field(ge=1)] = 10
+    wrong_links_per_address: Annotated[int, Field(ge=1)] = 30
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What Microsoft will ask to be granted, for people to read."""
+        return (*self.graph_scopes.replace(",", " ").split(), "offline_access")

@@ -1,0 +1,152 @@
+"""The forms of the three ways, and "What did Microsoft show you?": each starts, or ends, one attempt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from invite_svc import domain, forms, views
+from invite_svc.desk import WIZARD, Desk, field, texts
+from invite_svc.domain import Invitation, Start
+from invite_svc.sessions import Session
+from invite_svc.words import TROUBLE, TROUBLE_OF
+from shared.change import Refused
+from shared.web_forms import require_csrf
+
+SIGN_IN, DEVICE, APP, WAYS, TROUBLES = "sign-in", "device", "app", "ways", "trouble"
+
+
+class StartPages:
+    """Every form says how many attempts its page knew of, so that a double click starts one attempt only."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def router(self) -> APIRouter:
+        router = APIRouter(include_in_schema=False)
+        for name, handler in ((DEVICE, self.device), (APP, self.app), (WAYS, self.ways), (TROUBLES, self.trouble)):
+            router.add_api_route(
+                f"{WIZARD}/{name}", self._desk.answering(handler), methods=["GET"], response_model=None
+            )
+        for name, handler in (
+            (SIGN_IN, self.start_sign_in), (DEVICE, self.start_device), (APP, self.start_app),
+            (TROUBLES, self.report),
+        ):  # fmt: skip
+            ours = [Depends(require_csrf(name, self._desk.pages.cookie))]
+            router.add_api_route(
+                f"{WIZARD}/{name}", self._desk.answering(handler), methods=["POST"], response_model=None,
+                dependencies=ours,
+            )  # fmt: skip
+        return router
+
+    # --- the ways -----------------------------------------------------------------------------------------------
+
+    async def ways(self, request: Request) -> Response:
+        """All ways, while an attempt runs: choosing one replaces it."""
+        _, invitation = await self._open(request)
+        say = self._desk.say(request, invitation)
+        return self._desk.show(
+            request, "ways.html", invitation, ways=views.ways(invitation), steps=views.steps("choose", say)
+        )
+
+    async def start_sign_in(self, request: Request) -> Response:
+        _, invitation = await self._open(request)
+        hint = invitation.invitee.email if invitation.invitee else None
+        return await self._start(request, "sign_in", login_hint=hint)
+
+    async def device(self, request: Request) -> Response:
+        _, invitation = await self._open(request, "device_code")
+        known = invitation.attempt.login_hint if invitation.attempt else None
+        known = known or (invitation.invitee.email if invitation.invitee else "")
+        return self._form(request, "device.html", invitation, form=forms.DeviceForm(known))
+
+    async def start_device(self, request: Request) -> Response:
+        _, invitation = await self._open(request, "device_code")
+        form = forms.device_form(await field(request, "user_name"))
+        if form.errors:
+            return self._form(request, "device.html", invitation, status=422, form=form)
+        return await self._start(request, "device_code", login_hint=form.user_name)
+
+    async def app(self, request: Request) -> Response:
+        _, invitation = await self._open(request, "app_registration")
+        return self._form(request, "app.html", invitation, form=forms.empty_app_form(invitation.tenant_id))
+
+    async def start_app(self, request: Request) -> Response:
+        """The secret is sealed at once; it is neither kept nor shown again."""
+        _, invitation = await self._open(request, "app_registration")
+        entered = [await field(request, name) for name in ("tenant", "client_id", "client_secret")]
+        form = forms.app_form(*entered, expected_tenant=invitation.tenant_id)
+        if form.errors:
+            return self._form(request, "app.html", invitation, status=422, form=form)
+        number = await self._number(request)
+        sealed = self._desk.sealer.seal(
+            "auth", {"client_id": form.client_id.lower(), "client_secret": form.client_secret.reveal()},
+            customer=invitation.id, event="AuthenticationStarted", attempt=number, now=self._desk.clock(),
+        )  # fmt: skip
+        return await self._start(request, "app_registration", seal=sealed)
+
+    async def _start(self, request: Request, method: Any, *, login_hint: str | None = None, seal: str | None = None) -> Response:
+        session, _ = await self._desk.mine(request)
+        await self._desk.count(request, "start", self._desk.settings.starts_per_address)
+        chosen = Start(method, login_hint, None, seal, await self._number(request))
+        await self._desk.change(
+            session.invitation_id, lambda found, now: domain.start(found, session.hashed, chosen, now)
+        )
+        return RedirectResponse(WIZARD, 303)
+
+    # --- what did Microsoft show you? ---------------------------------------------------------------------------
+
+    async def trouble(self, request: Request) -> Response:
+        _, invitation = await self._open(request)
+        if not views.can_report(invitation.attempt):
+            return RedirectResponse(WIZARD, 303)
+        return self._trouble(request, invitation)
+
+    async def report(self, request: Request) -> Response:
+        session, invitation = await self._open(request)
+        seen, attempt = await field(request, "seen"), invitation.attempt
+        if attempt is None or not views.can_report(attempt):
+            return RedirectResponse(WIZARD, 303)
+        if seen not in TROUBLE_OF[attempt.method]:
+            return self._trouble(request, invitation, status=422)
+        why = "blocked_by_policy" if (seen, attempt.method) == ("code_blocked", "sign_in") else seen
+        await self._desk.change(
+            session.invitation_id, lambda found, now: domain.give_up(found, session.hashed, why, now)
+        )
+        return RedirectResponse(WIZARD, 303)
+
+    def _trouble(self, request: Request, invitation: Invitation, *, status: int = 200) -> Response:
+        say, attempt = self._desk.say(request, invitation), invitation.attempt
+        shown = TROUBLE_OF[attempt.method] if attempt else frozenset()
+        options = [{"value": code, "label": say(seen), "hint": say(hint)} for code, seen, hint in TROUBLE if code in shown]
+        return self._desk.show(
+            request, "trouble.html", invitation, status=status, options=options, wrong=status != 200,
+            steps=views.steps("code", say),
+        )  # fmt: skip
+
+    # --- shared -------------------------------------------------------------------------------------------------
+
+    async def _open(self, request: Request, method: str | None = None) -> tuple[Session, Invitation]:
+        """Raises: Refused, where only the wizard's page has something to show."""
+        session, invitation = await self._desk.mine(request)
+        name = views.screen(invitation, self._desk.clock()).name
+        if name in ("done", "ended", "finishing"):
+            raise Refused(f"invitation_{name}", "This invitation has ended.")
+        if method is not None and method not in invitation.methods:
+            raise Refused("method_not_offered", "This way is not offered by this invitation.", status=422)
+        return session, invitation
+
+    async def _number(self, request: Request) -> int:
+        return forms.number(await field(request, "attempt"))
+
+    def _form(
+        self, request: Request, template: str, invitation: Invitation, *, form: Any, status: int = 200
+    ) -> Response:
+        say = self._desk.say(request, invitation)
+        errors, summary = texts(form.errors, say)
+        return self._desk.show(
+            request, template, invitation, status=status, form=form, errors=errors, summary=summary,
+            steps=views.steps("choose", say),
+        )  # fmt: skip

@@ -1,0 +1,137 @@
+"""Which screen an invitation shows at a moment, and what stands on it. Pure; the pages render it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from invite_svc import domain
+from invite_svc.domain import Attempt, Invitation
+from invite_svc.words import PERMISSIONS, TROUBLE_OF, WHO
+from shared.events import Method
+from shared.i18n import N_
+from shared.reasons import explain
+from shared.roles import role_names
+
+SLOW, STUCK = timedelta(seconds=10), timedelta(seconds=60)
+Say = Callable[[str], str]
+Pace = Literal["", "slow", "stuck"]
+
+ORDER: tuple[Method, ...] = ("sign_in", "device_code", "app_registration")
+SCREENS = {"preparing": "preparing", "code": "code", "sign_in": "ready", "returned": "checking"}
+STEPS = (N_("Invitation"), N_("Choose a way"), N_("Sign in"), N_("Done"))
+STEP_OF = {
+    "choose": 1, "preparing": 2, "code": 2, "code_over": 2, "ready": 2, "ready_over": 2, "checking": 2,
+    "finishing": 3, "done": 4,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """`name`: its template under screens/. `pace`: it takes longer than usual, or too long. `final`: nothing follows."""
+
+    name: str
+    pace: Pace = ""
+    final: bool = False
+
+    @property
+    def seconds(self) -> int:
+        """How often the page looks again."""
+        return 3 if self.name == "choose" else 1
+
+
+def screen(invitation: Invitation, now: datetime) -> Screen:
+    """What the browser with the session sees."""
+    if invitation.over:
+        return Screen("done" if invitation.state == "done" else "ended", final=True)
+    attempt = invitation.attempt
+    if invitation.state == "finishing":
+        return Screen("finishing", _pace(attempt.since if attempt else None, now))
+    if attempt is None or not attempt.running:
+        return Screen("ended", final=True) if invitation.expires_at <= now else Screen("choose")
+    name = SCREENS.get(attempt.stage, "checking")
+    if attempt.expires_at and attempt.expires_at <= now and name in ("code", "ready"):
+        return Screen(f"{name}_over")
+    return Screen(name, _pace(attempt.since or attempt.started_at, now))
+
+
+def _pace(since: datetime | None, now: datetime) -> Pace:
+    waited = now - since if since else timedelta(0)
+    return "stuck" if waited >= STUCK else "slow" if waited >= SLOW else ""
+
+
+def ended(invitation: Invitation, generation: int | None, now: datetime) -> str | None:
+    """Why a validly signed link leads no further: its page; None if it does."""
+    if invitation.over:
+        return invitation.state
+    if generation is not None and generation < invitation.generation:
+        return "replaced"
+    running = invitation.attempt is not None and invitation.attempt.running
+    return "expired" if invitation.expires_at <= now and not running else None
+
+
+def steps(name: str, say: Say) -> list[dict[str, str]]:
+    current = STEP_OF.get(name, 0)
+    states = ["done" if n < current else "current" if n == current else "todo" for n in range(len(STEPS))]
+    return [{"label": say(label), "state": state} for label, state in zip(STEPS, states, strict=True)]
+
+
+def about(invitation: Invitation, scopes: tuple[str, ...], say: Say) -> dict[str, Any]:
+    """What every page may say of an invitation."""
+    granted = invitation.scopes or scopes
+    return {
+        "inv": invitation,
+        "permissions": [{"name": scope, "words": say(PERMISSIONS.get(scope, ""))} for scope in _told(granted)],
+        "accepted": role_names(invitation.accepted_roles),
+        "roles": role_names(invitation.roles),
+        "tenant": invitation.tenant_name or invitation.tenant_id,
+        "codes_left": domain.MAX_CODES - invitation.codes,
+        "asked": invitation.asked_at is not None,
+        "proven_app": invitation.proven_method == "app_registration",
+    }
+
+
+def _told(scopes: tuple[str, ...]) -> list[str]:
+    plain = [scope.removeprefix("https://graph.microsoft.com/") for scope in scopes]
+    return [scope for scope in plain if scope not in ("openid", "profile", "email")]
+
+
+def ways(invitation: Invitation) -> list[dict[str, Any]]:
+    """The ways that can be chosen now, the best one first."""
+    open_ways = [
+        method for method in ORDER
+        if method in invitation.methods and not (method == "device_code" and invitation.codes >= domain.MAX_CODES)
+    ]  # fmt: skip
+    best = _best(invitation.attempt, open_ways)
+    ordered = sorted(open_ways, key=lambda method: method != best)
+    return [{"method": method, "best": method == best} for method in ordered]
+
+
+def _best(attempt: Attempt | None, offered: list[Method]) -> Method | None:
+    """The recommended way; after a refusal the other one that the reason offers."""
+    refused = attempt.method if attempt and attempt.reason and explain(attempt.reason).offer else None
+    left = [method for method in offered if method != refused]
+    return left[0] if left else None
+
+
+def notice(invitation: Invitation, provider: str, say: Say) -> dict[str, Any] | None:
+    """What became of the last attempt, if it came to nothing: what happened, who must act, what to quote."""
+    attempt = invitation.attempt
+    if attempt is None or attempt.running or attempt.reason is None:
+        return None
+    reason = explain(attempt.reason)
+    return {
+        "text": say(reason.sentence),
+        "who": say(WHO[reason.who]) % {"provider": provider},
+        "tone": "warning" if reason.who == "invitee" else "danger",
+        "correlation_id": attempt.correlation_id,
+        "aadsts": attempt.aadsts,
+        "account": attempt.account.upn if attempt.account else None,
+    }
+
+
+def can_report(attempt: Attempt | None) -> bool:
+    """Whether Microsoft may be showing something that we do not hear of."""
+    return attempt is not None and attempt.stage in ("code", "sign_in") and attempt.method in TROUBLE_OF
