@@ -1,0 +1,61 @@
+"""What the runner prints: a prefix per program, coloured on a terminal; and a log file for each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+COLOURS = ("36", "32", "35", "33", "34", "96", "92", "95")
+WIDTH = 10
+KEPT_BYTES = 5_000_000
+
+
+class Console:
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._files: dict[str, BinaryIO] = {}
+        self._colours: dict[str, str] = {}
+        self._coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        logs.mkdir(parents=True, exist_ok=True)
+
+    def line(self, name: str, text: str) -> None:
+        self._file(name).write(text.encode() + b"\n")
+        self._print(f"{self._prefix(name)} {text}")
+
+    def say(self, text: str) -> None:
+        self._print(self._paint("1", text) if self._coloured else text)
+
+    def path(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def _file(self, name: str) -> BinaryIO:
+        if name not in self._files:
+            self._rotate(self.path(name))
+            self._files[name] = self.path(name).open("ab", buffering=0)
+        return self._files[name]
+
+    def _rotate(self, path: Path) -> None:
+        if path.exists() and path.stat().st_size > KEPT_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+
+    def _prefix(self, name: str) -> str:
+        colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
+        text = f"{name:<{WIDTH}} |"
+        return self._paint(colour, text) if self._coloured else text
+
+    def _paint(self, colour: str, text: str) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m"
+
+    def _print(self, text: str) -> None:
+        """A terminal that went away must not stop the system from being stopped."""
+        try:
+            print(text, flush=True)
+        except (BrokenPipeError, OSError):
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115
