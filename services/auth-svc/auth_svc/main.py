@@ -1,0 +1,97 @@
+"""auth-svc composed: Microsoft's service, the only one that talks to Entra ID and Graph about customers."""
+
+from __future__ import annotations
+
+import logging
+
+from auth_svc.api import routes
+from auth_svc.consumes import ACCESS, CONSUMES
+from auth_svc.domain import attempts, health
+from auth_svc.domain.model import Access
+from auth_svc.entra import Apps, MsalEntra
+from auth_svc.entra_discovery import Hosts
+from auth_svc.entra_errors import PART
+from auth_svc.entra_flows import Entra, Graph
+from auth_svc.entra_http import Http, Workers
+from auth_svc.graph import MsGraph
+from auth_svc.jobs_attempt import AttemptJobs
+from auth_svc.jobs_keep import KeepJobs
+from auth_svc.safe import PURPOSE, Safe
+from auth_svc.settings import AUTHORITY_HOSTS, AuthSettings
+from auth_svc.tokens import Tokens
+from shared.auth import Bearer
+from shared.change import Clock, utc_now
+from shared.oidc import Issuer
+from shared.seal import Opener, Sealer
+from shared.service import Service
+from shared.settings import load, read_secret
+from shared.signing import Signer
+from shared.vault import KeyRing, Vault
+
+CALLS = 16
+PUBLIC_GRAPH = "https://graph.microsoft.com"
+
+
+def build(
+    settings: AuthSettings, *, entra: Entra | None = None, graph: Graph | None = None, clock: Clock = utc_now
+) -> Service:
+    """The service; `entra` and `graph` are fakes in tests."""
+    logging.getLogger("msal").setLevel(logging.WARNING)  # at DEBUG it prints device codes
+    service = Service("auth", settings, clock=clock)
+    store = service.store(
+        ACCESS, Access, lanes={"attempt": attempts.deadline, "keep": health.deadline}
+    )
+    service.consume(CONSUMES)
+    if entra is None or graph is None:
+        entra, graph = _microsoft(settings, service)
+    safe = open_safe(settings)
+    attempt_jobs = AttemptJobs(entra, graph, safe, store, settings.scopes, clock)
+    service.due(
+        store, "attempt", attempt_jobs.execute,
+        concurrency=settings.entra_pending_flows, lease=settings.attempt_lease_seconds,
+    )  # fmt: skip
+    service.due(store, "keep", KeepJobs(entra, graph, safe, clock).execute, concurrency=CALLS)
+    issuer = Issuer(settings.operator_issuer, settings.operator_ca_file)
+    bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
+    service.on_close(issuer.close)
+    tokens = Tokens(entra, safe, store, f"{graph_resource(settings)}/.default", clock)
+    service.serve(routes(tokens, bearer, settings.readers))
+    return service
+
+
+def open_safe(settings: AuthSettings) -> Safe:
+    ring = KeyRing.from_file(settings.vault_keys_file)
+    opener, sealer = Opener.from_file(settings.seal_keys_file), Sealer.from_file(settings.seal_public_keys_file)
+    return Safe(Vault(ring), opener, sealer, Signer(ring, PURPOSE))
+
+
+def graph_resource(settings: AuthSettings) -> str:
+    """What tokens are asked for: Graph of this cloud. A simulator calls itself by the public name."""
+    return PUBLIC_GRAPH if settings.entra_simulated else settings.graph_url
+
+
+def _microsoft(settings: AuthSettings, service: Service) -> tuple[MsalEntra, MsGraph]:
+    http = Http(settings.entra_workers + CALLS, settings.entra_ca_file)
+    polls, calls = Workers(settings.entra_workers, "polls"), Workers(CALLS, "calls")
+    apps = Apps(
+        settings.entra_client_id, read_secret(settings.entra_client_secret_file), settings.entra_device_client_id,
+        settings.scopes, settings.redirect_uri, graph_resource(settings),
+    )  # fmt: skip
+    hosts = Hosts(AUTHORITY_HOSTS, settings.entra_simulated)
+    entra = MsalEntra(
+        http, settings.entra_authority, hosts, apps,
+        polls=polls, calls=calls, interval=settings.entra_poll_seconds,
+    )  # fmt: skip
+    service.probe(PART, entra.probe, required=False)  # with it away we start, wait and go on; nothing is lost
+
+    async def close() -> None:
+        for workers in (polls, calls):
+            workers.close()
+        http.close()
+
+    service.on_close(close)
+    return entra, MsGraph(http, settings.graph_url, calls)
+
+
+def main() -> None:
+    build(load(AuthSettings)).run()
