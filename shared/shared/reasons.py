@@ -56,7 +56,7 @@ TABLE: tuple[Reason, ...] = (
     Reason("sign_in_mismatch", "invitee", "new",
            _("Microsoft's answer does not belong to this sign-in; please start it again.")),
     Reason("interrupted", "invitee", "new", _("The sign-in was interrupted on our side; please sign in "
-                                              "once more.")),
+                                              "once more."), (54005,)),
     Reason("not_a_public_client", "operator", "fix",
            _("Our app registration does not allow this sign-in. There is nothing for you to do; the "
              "service provider "
@@ -160,7 +160,7 @@ TABLE: tuple[Reason, ...] = (
            _("Our request to Microsoft was wrong; the service provider must look into it (give the "
              "correlation id)."),
            (70011, 500011, 650057, 900144, 9002313), ("invalid_request", "invalid_scope",
-           "unsupported_grant_type")),
+           "invalid_resource", "unsupported_grant_type")),
     Reason("client_refused", "operator", "fix",
            _("Microsoft refused the application's own sign-in; check its client id and secret."), (),
            ("invalid_client",)),
