@@ -6,7 +6,7 @@ import hashlib
 import math
 from datetime import UTC, datetime, timedelta
 
-from shared.mongo import Collection, Index
+from shared.mongo import Collection, Index, Insert
 from shared.refusals import TooMany
 
 INDEXES = (Index((("expires_at", 1),), expire_after=0),)
@@ -19,17 +19,30 @@ class Limits:
         self._collection = collection
 
     async def check(self, name: str, key: str, limit: int, window: timedelta, now: datetime) -> None:
-        """Counts one more of `name` by `key` (an address, a tenant). Raises: TooMany over `limit` in `window`."""
+        """Counts one more of `name` by `key` (an address, a tenant). Raises: TooMany over `limit` in `window`.
+
+        What is refused does not count, so who comes back in time is let in.
+        """
         width = window.total_seconds()
         number, passed = divmod(now.timestamp(), width)
-        before = await self._collection.get(_id(name, key, number - 1))
-        carried = min(before["n"], limit) * (1 - passed / width) if before else 0.0
-        expires = datetime.fromtimestamp((number + 2) * width, UTC)
-        change = {"$inc": {"n": 1}, "$setOnInsert": {"expires_at": expires}}
-        counted = await self._collection.upsert({"_id": _id(name, key, number)}, change)
-        if carried + counted["n"] > limit:
+        before, this = _id(name, key, number - 1), _id(name, key, number)
+        found = await self._collection.find({"_id": {"$in": [before, this]}}, limit=2)
+        counts = {document["_id"]: min(document["n"], limit) for document in found}
+        free = limit - counts.get(before, 0) * (1 - passed / width)
+        if this not in counts:
+            await self._begin(this, (number + 2) * width)
+        if counts.get(this, 0) + 1 > free or await self._count(this) > free:
             wait = max(1, math.ceil(width - passed))
             raise TooMany(f"There were too many requests; try again in {_spoken(wait)}.", retry_after=wait)
+
+    async def _begin(self, id: str, expires: float) -> None:
+        """Made before it is counted, since of several upserts that create at once not each is told its count."""
+        counter = {"_id": id, "n": 0, "expires_at": datetime.fromtimestamp(expires, UTC)}
+        await self._collection.write([Insert(counter)])
+
+    async def _count(self, id: str) -> int:
+        counted = await self._collection.upsert({"_id": id}, {"$inc": {"n": 1}})
+        return int(counted["n"])
 
 
 def _id(name: str, key: str, number: float) -> str:

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 URL = "https://login.test/tenant/v2.0"
 AUDIENCE = "api://tokenswitch"
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NOW = datetime(2126, 3, 1, 12, 0, tzinfo=UTC)  # later than now, so that no server expires what a test keeps
 
 
 @cache
