@@ -1,0 +1,59 @@
+# Every command of the project; `make` alone lists them.
+PYTHON ?= python3
+PY := .venv/bin/python
+ROLE ?= operator
+TESTS ?= tests
+RUN_DIR ?= .run
+PORT_ENTRA ?= 8443
+CHECKED := shared services dev tests $(wildcard bench)
+
+.DEFAULT_GOAL := help
+.PHONY: help env run test check format demo token bench lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
+	@echo
+	@echo "  Ports of make run, each moved by its variable (make run PORT_PORTAL=9000):"
+	@echo "    PORT_PORTAL 8000       PORT_INVITE 8001       PORT_AUTH 8002     PORT_NOTIFY 8003"
+	@echo "    PORT_MAILBOX 8025      PORT_SMTP 1025         PORT_KAFKA 9092    PORT_MONGO 27017"
+	@echo "    PORT_ENTRA 8443        PORT_ENTRA_PAGES 8444"
+	@echo "  RUN_DIR (.run) is where the data of make run live; PYTHON (python3) makes the environment."
+	@echo "  Tests take the servers named in TEST_KAFKA_BOOTSTRAP and TEST_MONGO_URL, else containers, else their own;"
+	@echo "  TEST_CONTAINERS=0 leaves containers out. One part only: make test TESTS=tests/dev"
+
+env:
+	@$(PYTHON) dev/environment.py
+
+run: env ## start the whole system on this machine; Ctrl-C stops it
+	@exec $(PY) -m tokenswitch_dev.run
+
+test: env ## all tests, the last ones in a real browser
+	@$(PY) dev/browser.py
+	@$(PY) -m pytest $(TESTS)
+
+check: env ## ruff, mypy strict, the import law, dead code
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy $(CHECKED)
+	$(PY) -m pytest -q tests/test_imports.py
+	$(PY) -m vulture
+
+format: env ## let ruff format and sort
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+demo: env ## walk the sixteen steps against the running system, a screenshot of each
+	@$(PY) -m tokenswitch_dev.demo
+
+token: env ## print a bearer token of the running system: make token ROLE=operator
+	@$(PY) -m tokenswitch_dev.token $(ROLE) --authority https://localhost:$(PORT_ENTRA) --ca-file $(RUN_DIR)/entra/ca.pem
+
+bench: env ## throughput and latency against a plain consumer
+	@$(PY) -m bench
+
+lock: env ## renew requirements/*.txt
+	$(PY) dev/lock.py
+
+clean: ## remove the environment, the data of make run and all caches
+	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
