@@ -85,6 +85,7 @@ class Due(Generic[S]):
     _tries: dict[str, int] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _next: datetime = EPOCH
+    _more: bool = False
 
     def __post_init__(self) -> None:
         self._leases = Leases(self.store, self.lane, self.lease)
@@ -130,7 +131,9 @@ class Due(Generic[S]):
         free = self.concurrency - len(self._held)
         if free <= 0:
             return 0
-        documents = await self._leases.claim(free, self._held.keys())
+        documents, self._more = await self._leases.claim(free, self._held.keys())
+        if self._more and not documents:  # another replica was quicker with these
+            self._wake.set()
         for document in documents:
             claim = self._claimed(document, stopping or asyncio.Event())
             self._held[claim.id] = claim
@@ -202,9 +205,9 @@ class Due(Generic[S]):
             await self._release(claim, self._backoff(claim.id, least, LONGEST_BUG_PAUSE))
         finally:
             DUE_DONE.labels(self.lane, outcome).inc()
-            if len(self._held) >= self.concurrency:
-                self._wake.set()
             self._held.pop(claim.id, None)
+            if self._more:
+                self._wake.set()
 
     async def _conclude(self, claim: Claim[S], rule: Rule[S] | None) -> None:
         """Applies the outcome, waiting for the database if need be: what was done outside must not be

@@ -30,8 +30,9 @@ class Leases(Generic[S]):
         self._holder = secrets.token_hex(8)
         self._due, self._lease = f"due.{lane}", f"lease.{lane}"
 
-    async def claim(self, limit: int, held: Collection[str]) -> list[Document]:
-        """Documents that are due now, at most `limit`, none of those `held` here. Raises: Unavailable."""
+    async def claim(self, limit: int, held: Collection[str]) -> tuple[list[Document], bool]:
+        """Documents that are due now, at most `limit`, none of those `held` here; and whether there may be
+        more. Raises: Unavailable."""
         now = self._store.clock()
         free: Document = {self._due: {"$lte": now}, f"{self._lease}.until": {"$not": {"$gt": now}}}
         found = await self._store.collection.find(
@@ -40,7 +41,7 @@ class Leases(Generic[S]):
         late = {document["_id"]: now - document["due"][self._lane] for document in found}
         ids = [id for id in late if id not in held][:limit]
         if not ids:
-            return []
+            return [], False
         until = now + self._life
         names = {f"{self._lease}.by": self._holder, f"{self._lease}.until": until, self._due: until}
         await self._store.collection.update_many(
@@ -52,7 +53,7 @@ class Leases(Generic[S]):
         )  # fmt: skip
         for document in won:
             DUE_LATENESS.labels(self._lane).observe(late[document["_id"]].total_seconds())
-        return won
+        return won, len(ids) == limit
 
     async def renew(self, ids: Iterable[str]) -> None:
         """Prolongs leases. A deadline that a rule took away meanwhile, or moved further, stays as it is."""
