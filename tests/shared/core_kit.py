@@ -3,8 +3,9 @@ work."""
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +13,12 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared import wire
-from shared.change import Change
+from shared.change import Change, Unavailable
 from shared.document import Command, Step
 from shared.events import InvitationRevoked, LinkCopied, NewInvitationAsked
 from shared.form import Lane
 from shared.intake import Intake, Log, on
-from shared.kafka import Cluster, Producer, Sender, ensure_topics
+from shared.kafka import Cluster, Producer, Sender, SendRefused, ensure_topics
 from shared.mongo import Collection, Mongo
 from shared.store import Store
 
@@ -172,19 +173,22 @@ async def end_world(world: World) -> None:
 
 @dataclass
 class Memory:
-    """A sender that keeps what it gets; `refuse` and `away` say what it does not take."""
+    """A sender that keeps what it gets, but for keys that it refuses, and takes nothing while it is away."""
 
-    refuse: Callable[[bytes | None], bool] = lambda value: False
+    refuses: tuple[bytes, ...] = ()
+    away: bool = False
     sent: list[tuple[str, bytes | None, bytes | None, wire.Headers]] = field(default_factory=list)
 
     async def send(self, topic: str, key: bytes | None, value: bytes | None, headers: wire.Headers) -> None:
+        if self.away:
+            raise Unavailable("Kafka")
+        if key in self.refuses:
+            raise SendRefused("not this key")
         self.sent.append((topic, key, value, headers))
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
     """Waits until it holds; fails if it never does."""
-    import asyncio
-
     for _ in range(int(seconds / 0.05)):
         if await holds():
             return
@@ -192,20 +196,14 @@ async def eventually(holds: Callable[[], Awaitable[bool]], seconds: float = 30.0
     raise AssertionError("it did not come true in time")
 
 
-def ticking(start: datetime = NOW) -> Callable[[], datetime]:
-    """A clock that a test moves: `clock.move(seconds)` is the returned function's attribute."""
-    return Ticking(start)
-
-
 @dataclass
 class Ticking:
-    now: datetime
+    """A clock that the test moves."""
+
+    now: datetime = NOW
 
     def __call__(self) -> datetime:
         return self.now
 
     def move(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-
-
-Fields = Mapping[str, Any]

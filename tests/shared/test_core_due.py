@@ -1,0 +1,308 @@
+"""Due work against a real server: claimed once, its outcome taken in once, given back, and tried again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from shared.change import Change, Rule, Unavailable
+from shared.due import Claim, Due, GiveBack
+from shared.mongo import Mongo
+from shared.store import Store
+from tests.shared.core_faults import Crash, Fuse, faulty
+from tests.shared.core_kit import NOW, Tally, Ticking, put, store
+
+Work = Callable[[Claim[Tally]], Awaitable[Rule[Tally] | None]]
+
+
+@pytest.fixture
+async def mongo(mongo_url: str, mongo_database: str) -> AsyncIterator[Mongo]:
+    client = Mongo(mongo_url, mongo_database)
+    await store(client.collection("tallies")).prepare()
+    yield client
+    await client.drop()
+    client.close()
+
+
+@pytest.fixture
+def clock() -> Ticking:
+    return Ticking()
+
+
+@pytest.fixture
+def tallies(mongo: Mongo, clock: Ticking) -> Store[Tally]:
+    return store(mongo.collection("tallies"), clock=clock)
+
+
+def sent(state: Tally | None, now: datetime) -> Change[Tally]:
+    """The outcome of a mail: counted, and no mail is due any more."""
+    assert state is not None
+    return Change(replace(state, mails=state.mails + 1, mail_at=None))
+
+
+def mailer(log: list[str] | None = None) -> Work:
+    async def mail(claim: Claim[Tally]) -> Rule[Tally]:
+        if log is not None:
+            log.append(claim.id)
+        return sent
+
+    return mail
+
+
+async def state_of(tallies: Store[Tally], id: str = "a") -> Tally:
+    found = await tallies.get(id)
+    assert found is not None
+    return found.state
+
+
+async def due_at(tallies: Store[Tally], lane: str = "mail") -> datetime | None:
+    document = await tallies.collection.get("a")
+    assert document is not None
+    at: datetime | None = document["due"].get(lane)
+    return at
+
+
+async def test_what_is_due_is_done_and_what_is_not_is_left(tallies: Store[Tally], clock: Ticking) -> None:
+    await tallies.apply("now", put(mail_at=NOW))
+    await tallies.apply("later", put(mail_at=NOW + timedelta(minutes=5)))
+    await tallies.apply("never", put())
+    done: list[str] = []
+    due = Due(tallies, "mail", mailer(done))
+    for minutes, expected in ((0, ["now"]), (4, ["now"]), (6, ["now", "later"])):
+        clock.now = NOW + timedelta(minutes=minutes)
+        await due.once()
+        await due.settled()
+        assert done == expected
+    assert (await state_of(tallies, "later")).mails == 1
+
+
+async def test_a_crash_at_any_await_loses_no_work_and_takes_no_outcome_in_twice(
+    mongo: Mongo, tallies: Store[Tally], clock: Ticking
+) -> None:
+    for point in range(1, 30):
+        fuse, done, id = Fuse(point), list[str](), f"d{point}"
+        broken = store(faulty(mongo.collection("tallies"), fuse), clock=clock)
+        await tallies.apply(id, put(mail_at=clock()))
+        work = mailer(done)
+
+        async def mail(claim: Claim[Tally], fuse: Fuse = fuse, work: Work = work) -> Rule[Tally] | None:
+            return await fuse.guard(work(claim))
+
+        due, crashed = Due(broken, "mail", mail), False
+        try:
+            await due.once()
+        except Crash:
+            crashed = True
+        for task in set(due._tasks):
+            crashed = isinstance((await asyncio.gather(task, return_exceptions=True))[0], Crash) or crashed
+        clock.move(60)
+        fresh = Due(tallies, "mail", mailer(done))
+        await fresh.once()
+        await fresh.settled()
+        assert ((await state_of(tallies, id)).mails, 1 <= len(done) <= 2) == (1, True)
+        if not crashed:
+            assert point == 13  # find, claim, read back, execute, load and write: before and after each
+            return
+    raise AssertionError("due work never ended")
+
+
+async def test_two_replicas_share_the_work(mongo: Mongo, tallies: Store[Tally], clock: Ticking) -> None:
+    other = store(mongo.collection("tallies"), clock=clock)
+    for number in range(60):
+        await tallies.apply(f"d{number:02}", put(mail_at=NOW))
+    done: list[str] = []
+    replicas = [Due(one, "mail", mailer(done), concurrency=20) for one in (tallies, other)]
+    for _ in range(6):
+        await asyncio.gather(*(due.once() for due in replicas))
+        await asyncio.gather(*(due.settled() for due in replicas))
+    assert sorted(done) == [f"d{number:02}" for number in range(60)]
+
+
+@pytest.mark.parametrize("first_succeeds", [True, False])
+async def test_a_lease_that_runs_out_while_its_holder_still_works(
+    tallies: Store[Tally], mongo: Mongo, clock: Ticking, first_succeeds: bool
+) -> None:
+    goes_on = asyncio.Event()
+
+    async def slow(claim: Claim[Tally]) -> Rule[Tally]:
+        await goes_on.wait()
+        if not first_succeeds:
+            raise Unavailable("SMTP")
+        return sent
+
+    await tallies.apply("a", put(mail_at=NOW))
+    first = Due(tallies, "mail", slow)
+    assert await first.once() == 1
+    clock.move(31)
+    second_goes_on = asyncio.Event()
+
+    async def second_works(claim: Claim[Tally]) -> Rule[Tally]:
+        await second_goes_on.wait()
+        return put(checks=1, mail_at=NOW + timedelta(days=1))
+
+    second = Due(store(mongo.collection("tallies"), clock=clock), "mail", second_works)
+    assert await second.once() == 1
+    goes_on.set()
+    await first.settled()
+    held = await tallies.collection.get("a")
+    assert held is not None
+    lease = held["lease"]["mail"]
+    assert (lease["n"], lease["until"]) == (2, clock() + timedelta(seconds=30))
+    assert await Due(tallies, "mail", mailer()).once() == 0  # the second one still holds it
+    second_goes_on.set()
+    await second.settled()
+    state = await state_of(tallies)
+    assert (state.mails, state.checks) == (int(first_succeeds), 1)
+    assert await due_at(tallies) == NOW + timedelta(days=1)
+
+
+async def test_a_holder_that_lost_its_lease_hears_of_it(
+    tallies: Store[Tally], mongo: Mongo, clock: Ticking
+) -> None:
+    given_back = asyncio.Event()
+
+    async def polls(claim: Claim[Tally]) -> None:
+        try:
+            while True:
+                await claim.sleep(0.01)
+        except GiveBack:
+            given_back.set()
+            raise
+
+    await tallies.apply("a", put(mail_at=NOW))
+    first = Due(tallies, "mail", polls)
+    await first.once()
+    clock.move(31)
+    second = Due(store(mongo.collection("tallies"), clock=clock), "mail", mailer())
+    await second.once()
+    await first.renew()
+    await asyncio.wait_for(given_back.wait(), 5)
+    await first.settled()
+    await second.settled()
+    assert (await state_of(tallies)).mails == 1
+
+
+async def test_renewals_keep_the_lease_and_bring_the_state(tallies: Store[Tally], clock: Ticking) -> None:
+    seen: list[str] = []
+    go = asyncio.Event()
+
+    async def looks(claim: Claim[Tally]) -> Rule[Tally]:
+        await go.wait()
+        seen.append(claim.state.note)
+        return sent
+
+    for id in ("a", "b"):
+        await tallies.apply(id, put(mail_at=NOW))
+    holder, other = Due(tallies, "mail", looks), Due(tallies, "mail", mailer())
+    assert await holder.once() == 2
+    for _ in range(4):
+        clock.move(20)
+        await holder.renew()
+        assert await other.once() == 0
+    await tallies.apply("a", put(note="changed"))
+    await holder.renew()
+    go.set()
+    await holder.settled()
+    assert sorted(seen) == ["", "changed"]
+
+
+@pytest.mark.parametrize("moved", [None, NOW + timedelta(days=1)])
+async def test_a_renewal_does_not_undo_a_deadline_that_a_rule_moved(
+    tallies: Store[Tally], clock: Ticking, moved: datetime | None
+) -> None:
+    async def forever(claim: Claim[Tally]) -> None:
+        await asyncio.Event().wait()
+
+    await tallies.apply("a", put(mail_at=NOW))
+    holder = Due(tallies, "mail", forever)
+    await holder.once()
+    await tallies.apply("a", put(mail_at=moved))  # a cancel, say, while the mail is being sent
+    await holder.renew()
+    assert await due_at(tallies) == moved
+    clock.move(3600)  # the holder was killed: nobody executes what is no longer due
+    assert await Due(tallies, "mail", mailer()).once() == 0
+    for task in holder._tasks:
+        task.cancel()
+    await holder.settled()
+
+
+async def test_a_lease_of_our_own_that_ran_out_is_not_claimed_twice_here(
+    tallies: Store[Tally], clock: Ticking
+) -> None:
+    go, done = asyncio.Event(), list[str]()
+
+    async def slow(claim: Claim[Tally]) -> Rule[Tally]:
+        await go.wait()
+        done.append(claim.id)
+        return sent
+
+    await tallies.apply("a", put(mail_at=NOW))
+    due = Due(tallies, "mail", slow)
+    assert await due.once() == 1
+    clock.move(31)
+    assert await due.once() == 0
+    go.set()
+    await due.settled()
+    assert (done, due._held) == (["a"], {})
+
+
+async def outcome(tallies: Store[Tally], error: BaseException | None) -> Due[Tally]:
+    async def ends(claim: Claim[Tally]) -> None:
+        if error:
+            raise error
+
+    await tallies.apply("a", put(mail_at=NOW))
+    due = Due(tallies, "mail", ends)
+    await due.once()
+    await due.settled()
+    return due
+
+
+ENDINGS: list[tuple[BaseException | None, float]] = [
+    (GiveBack(), 0), (Unavailable("SMTP", retry_after=7), 7), (ValueError("a bug"), 30), (None, 30),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "seconds"), ENDINGS)
+async def test_how_work_without_an_outcome_is_due_again(
+    tallies: Store[Tally], clock: Ticking, error: BaseException | None, seconds: float
+) -> None:
+    await outcome(tallies, error)
+    assert await due_at(tallies) == NOW + timedelta(seconds=seconds)
+    clock.move(seconds + 0.001)
+    assert await Due(tallies, "mail", mailer()).once() == 1
+
+
+async def test_unavailable_and_bugs_are_tried_ever_more_rarely(tallies: Store[Tally], clock: Ticking) -> None:
+    for error, most in ((Unavailable("SMTP", retry_after=1), 60), (ValueError("a bug"), 3600)):
+        due, pauses = await outcome(tallies, error), list[float]()
+        for _ in range(12):
+            clock.now = (await due_at(tallies)) or clock.now
+            await due.once()
+            await due.settled()
+            pauses.append((((await due_at(tallies)) or clock.now) - clock.now).total_seconds())
+        assert pauses == sorted(pauses)
+        assert (pauses[-1], pauses[0] < pauses[-1]) == (most, True)
+        await tallies.apply("a", put(mail_at=None))
+
+
+async def test_two_lanes_of_one_document_are_held_apart(tallies: Store[Tally], clock: Ticking) -> None:
+    go = asyncio.Event()
+
+    async def checks(claim: Claim[Tally]) -> Rule[Tally]:
+        await go.wait()
+        return lambda state, now: Change(replace(state or Tally("c"), checks=1, check_at=None))
+
+    await tallies.apply("a", put(mail_at=NOW, check_at=NOW))
+    mail, check = Due(tallies, "mail", mailer()), Due(tallies, "check", checks)
+    assert (await check.once(), await mail.once()) == (1, 1)
+    await mail.settled()
+    assert await Due(tallies, "check", checks).once() == 0  # the mail's outcome left the other lease alone
+    go.set()
+    await check.settled()
+    state = await state_of(tallies)
+    assert (state.mails, state.checks, await due_at(tallies, "check")) == (1, 1, None)
