@@ -1,6 +1,7 @@
 """The internal API for the provider's back-end jobs: a fresh access token of one customer, never more.
 
-The POST changes nothing of ours that a caller could want twice or not twice, and its answer is a secret that must not
+The POST changes nothing of ours that a caller could want twice or not twice, and its answer is a secret
+that must not
 be kept; so it takes no Idempotency-Key: a retry simply gets a token.
 """
 
@@ -43,7 +44,8 @@ def routes(tokens: Tokens, bearer: Bearer, readers: Mapping[str, frozenset[str]]
 
     @router.post("/customers/{customer}/access-token", response_model=AccessToken)
     async def access_token(request: Request, customer: CustomerId) -> Response:
-        """A token for Microsoft Graph by the method in force, refreshed if need be; good for some minutes at least."""
+        """A token for Microsoft Graph by the method in force, refreshed if need be; good for some minutes
+        at least."""
         identity: Identity = request.state.identity
         try:
             demand_reader(identity, customer, readers)

@@ -1,4 +1,5 @@
-"""May this person grant access: the id_token, the tenant, not a guest, the role, the permissions. MSAL checks none.
+"""May this person grant access: the id_token, the tenant, not a guest, the role, the permissions. MSAL
+checks none.
 
 A claim is believed only after signature, audience, issuer and times have been verified with Microsoft's keys.
 """
@@ -61,7 +62,8 @@ async def check(entra: Entra, graph: Graph, redeemed: Redeemed, wanted: Wanted, 
 
 
 async def verified(entra: Entra, redeemed: Redeemed, tenant: str, now: datetime) -> Mapping[str, Any]:
-    """The claims of the id_token, if it is Microsoft's and for us. Raises: EntraRefused(token_invalid), EntraAway."""
+    """The claims of the id_token, if it is Microsoft's and for us. Raises: EntraRefused(token_invalid),
+    EntraAway."""
     token = redeemed.id_token.reveal()
     key = await entra.signing_key(tenant, _key_id(token))
     if key is None:
@@ -135,7 +137,9 @@ def _short(scope: str) -> str:
 
 
 def _account(claims: Mapping[str, Any]) -> Account:
-    return Account(str(claims.get("preferred_username") or ""), _claim(claims, "oid"), str(claims.get("name") or ""))
+    return Account(
+        str(claims.get("preferred_username") or ""), _claim(claims, "oid"), str(claims.get("name") or "")
+    )
 
 
 def _key_id(token: str) -> str:

@@ -1,6 +1,7 @@
 """Entra ID by MSAL: device code, authorization code with PKCE, refresh, client credentials.
 
-An MSAL application lives for one call: so nothing that it remembers (throttling, failed refreshes, other people's
+An MSAL application lives for one call: so nothing that it remembers (throttling, failed refreshes, other
+people's
 tokens) can reach another customer. What costs time, connections and the tenants' configurations, is shared.
 """
 
@@ -10,14 +11,13 @@ import hashlib
 import json
 import logging
 import time
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msal
 
+from auth_svc.entra_answers import of_ours, redeemed, token
 from auth_svc.entra_discovery import CachedHttp, Discovery, Hosts, SigningKey
 from auth_svc.entra_errors import EntraAway, EntraRefused, error_of
 from auth_svc.entra_flows import DeviceFlow, Pending, Redeemed, SignInFlow, Token
@@ -36,12 +36,12 @@ _IN_REDEMPTION = {
     "secret_wrong": "client_refused", "secret_expired": "client_refused",
 }  # fmt: skip
 """What the numbers mean for an authorization code, and for a secret that is our own."""
-_OUR_OWN = ("secret_wrong", "secret_expired", "client_refused")
 
 
 @dataclass(frozen=True, slots=True)
 class Apps:
-    """Our two applications: a public one for device codes, a confidential one for the button; and what they ask."""
+    """Our two applications: a public one for device codes, a confidential one for the button; and what
+    they ask."""
 
     sign_in: str
     secret: Secret[str]
@@ -106,7 +106,7 @@ class MsalEntra:
         cache = msal.SerializableTokenCache()
         said = self._public(tenant, cache).acquire_token_by_device_flow(flow, exit_condition=lambda _: True)
         if "access_token" in said:
-            return _redeemed(self._apps.device, said, cache, None)
+            return redeemed(self._apps.device, said, cache, None)
         if said.get("error") == "authorization_pending":
             return "pending"
         if said.get("error") == "slow_down":
@@ -116,12 +116,14 @@ class MsalEntra:
     # --- the sign-in button ----------------------------------------------------------------------------
 
     async def begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
-        return await self._calls.run(lambda: self._guarded(lambda: self._begin_sign_in(tenant, state, login_hint)))
+        return await self._calls.run(
+            lambda: self._guarded(lambda: self._begin_sign_in(tenant, state, login_hint))
+        )
 
     def _begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
         flow = self._confidential(tenant).initiate_auth_code_flow(
-            list(self._apps.scopes), redirect_uri=self._apps.redirect_uri, state=state, prompt="select_account",
-            login_hint=login_hint or None, response_mode="query",
+            list(self._apps.scopes), redirect_uri=self._apps.redirect_uri, state=state,
+            prompt="select_account", login_hint=login_hint or None, response_mode="query",
         )  # fmt: skip
         url = str(flow.pop("auth_uri"))
         if not self._hosts.people(url):
@@ -140,12 +142,14 @@ class MsalEntra:
             error = error_of(said)
             error.reason = _IN_REDEMPTION.get(error.reason, error.reason)
             raise error
-        return _redeemed(self._apps.sign_in, said, cache, nonce)
+        return redeemed(self._apps.sign_in, said, cache, nonce)
 
     # --- tokens ----------------------------------------------------------------------------------------
 
     async def refresh(self, tenant: str, method: Method, cache: Secret[str], *, force: bool) -> Token:
-        return await self._calls.run(lambda: self._guarded(lambda: self._refresh(tenant, method, cache, force)))
+        return await self._calls.run(
+            lambda: self._guarded(lambda: self._refresh(tenant, method, cache, force))
+        )
 
     def _refresh(self, tenant: str, method: Method, kept: Secret[str], force: bool) -> Token:
         cache = msal.SerializableTokenCache()
@@ -158,11 +162,13 @@ class MsalEntra:
         if not found:
             raise EntraRefused("token_damaged")
         if "access_token" not in found:
-            raise _of_ours(error_of(found))
-        return _token(found, Secret(cache.serialize()) if cache.has_state_changed else None)
+            raise of_ours(error_of(found))
+        return token(found, Secret(cache.serialize()) if cache.has_state_changed else None)
 
     async def app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
-        return await self._calls.run(lambda: self._guarded(lambda: self._app_token(tenant, client_id, secret)))
+        return await self._calls.run(
+            lambda: self._guarded(lambda: self._app_token(tenant, client_id, secret))
+        )
 
     def _app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
         app = msal.ConfidentialClientApplication(
@@ -171,7 +177,7 @@ class MsalEntra:
         said = app.acquire_token_for_client([f"{self._apps.graph}/.default"])
         if "access_token" not in said:
             raise error_of(said)
-        return _token(said, None)
+        return token(said, None)
 
     # --- MSAL ------------------------------------------------------------------------------------------
 
@@ -206,35 +212,3 @@ class MsalEntra:
             spent = self._http.saw_tokens()
             log.error("MSAL failed with %s, %s tokens", type(error).__name__, "with" if spent else "without")
             raise EntraRefused("token_invalid" if spent else "our_request") from None
-
-
-def _of_ours(error: EntraRefused | EntraAway) -> EntraRefused | EntraAway:
-    """Where our own secret is refused no customer has lost anything: it waits until ours is mended."""
-    if error.reason not in _OUR_OWN:
-        return error
-    log.error("Microsoft refuses our own application (AADSTS %s): renew ENTRA_CLIENT_SECRET_FILE", error.quote.aadsts)
-    return EntraAway("client_refused", error.quote, retry_after=60)
-
-
-def _redeemed(client_id: str, said: Mapping[str, Any], cache: Any, nonce: str | None) -> Redeemed:
-    scopes = tuple(str(said.get("scope", "")).split())
-    return Redeemed(
-        client_id, Secret(str(said.get("id_token", ""))), Secret(str(said["access_token"])),
-        Secret(cache.serialize()), scopes, _home(said.get("client_info")), nonce,
-    )  # fmt: skip
-
-
-def _home(client_info: object) -> str | None:
-    """The tenant that the account belongs to; None if it is not said."""
-    text = client_info if isinstance(client_info, str) else ""
-    try:
-        found = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, RecursionError):
-        return None
-    utid = found.get("utid") if isinstance(found, dict) else None
-    return utid.lower() if isinstance(utid, str) else None
-
-
-def _token(said: Mapping[str, Any], cache: Secret[str] | None) -> Token:
-    expires = datetime.fromtimestamp(int(time.time()) + int(said.get("expires_in", 0)), UTC)
-    return Token(Secret(str(said["access_token"])), expires, cache)

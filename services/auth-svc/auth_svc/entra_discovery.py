@@ -1,4 +1,5 @@
-"""What Microsoft publishes of a tenant: its GUID, its endpoints, its signing keys. Kept for a day, for so many tenants.
+"""What Microsoft publishes of a tenant: its GUID, its endpoints, its signing keys. Kept for a day, for so
+many tenants.
 
 Only hosts that are Microsoft's are believed, in the configuration as well: a token goes where it says.
 """
@@ -46,7 +47,11 @@ class Hosts:
 
     def machine(self, url: object) -> bool:
         parts = urlsplit(url if isinstance(url, str) else "")
-        return parts.scheme == "https" and bool(parts.netloc) and (self.simulated or parts.netloc in self.machines)
+        return (
+            parts.scheme == "https"
+            and bool(parts.netloc)
+            and (self.simulated or parts.netloc in self.machines)
+        )
 
     def people(self, url: object) -> bool:
         """May a person be sent there?"""
@@ -89,7 +94,9 @@ class Kept(Generic[T]):
 class Discovery:
     """Blocking; called from worker threads. `ticks`: seconds, monotonic."""
 
-    def __init__(self, http: Http, authority: str, hosts: Hosts, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, http: Http, authority: str, hosts: Hosts, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
         self._http, self._authority, self.hosts, self._ticks = http, authority, hosts, ticks
         self._configurations: Kept[Mapping[str, Any]] = Kept(2048)
         self._keys: Kept[Mapping[str, SigningKey]] = Kept(512)
@@ -128,7 +135,8 @@ class Discovery:
         return str(self.configuration(tenant).get("issuer", ""))
 
     def key(self, tenant: str, kid: str) -> SigningKey | None:
-        """A signing key; an unknown one has all fetched again, at most every 30 seconds. Raises: EntraAway."""
+        """A signing key; an unknown one has all fetched again, at most every 30 seconds. Raises:
+        EntraAway."""
         kept = self._keys.get(tenant)
         age = self._ticks() - kept[0] if kept else FRESH
         if kept and ((kid in kept[1] and age < FRESH) or (kid not in kept[1] and age < REFETCH_EVERY)):

@@ -46,7 +46,12 @@ class EntraAway(Unavailable):
     """Not now: throttled, out of order, or not reached. `maybe_taken`: the request may have been acted on."""
 
     def __init__(
-        self, reason: str = "unreachable", quote: Quote = NOTHING, *, retry_after: int = 5, maybe_taken: bool = False
+        self,
+        reason: str = "unreachable",
+        quote: Quote = NOTHING,
+        *,
+        retry_after: int = 5,
+        maybe_taken: bool = False,
     ) -> None:
         super().__init__(PART, reason, retry_after=retry_after)
         self.reason, self.quote, self.maybe_taken = reason, quote, maybe_taken
@@ -55,7 +60,9 @@ class EntraAway(Unavailable):
 def quote_of(answer: Mapping[str, Any]) -> Quote:
     """From an error answer of the token endpoint."""
     numbers = numbers_of(answer)
-    return Quote(numbers[0] if numbers else None, _id(answer.get("correlation_id")), _id(answer.get("trace_id")))
+    return Quote(
+        numbers[0] if numbers else None, _id(answer.get("correlation_id")), _id(answer.get("trace_id"))
+    )
 
 
 def numbers_of(answer: Mapping[str, Any]) -> tuple[int, ...]:
@@ -78,7 +85,10 @@ def error_of_redirect(query: Mapping[str, str]) -> EntraRefused:
     description = query.get("error_description", "")
     numbers = tuple(int(number) for number in _NUMBER.findall(description)[:3])
     reason = classify(query.get("error", ""), query.get("suberror"), numbers)
-    ids = [found.group(1) if (found := pattern.search(description)) else None for pattern in (_CORRELATION, _TRACE)]
+    ids = [
+        found.group(1) if (found := pattern.search(description)) else None
+        for pattern in (_CORRELATION, _TRACE)
+    ]
     return EntraRefused(reason.code, Quote(numbers[0] if numbers else None, *ids))
 
 

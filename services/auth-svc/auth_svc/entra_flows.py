@@ -1,4 +1,5 @@
-"""What is between us and Entra ID, as values: pending sign-ins, what a redemption gave, tokens; and the seam itself.
+"""What is between us and Entra ID, as values: pending sign-ins, what a redemption gave, tokens; and the
+seam itself.
 
 Every secret in them is a `Secret`; `pack` is the only way out, straight into the vault.
 """
@@ -58,8 +59,8 @@ class Redeemed:
     def unpack(cls, packed: Secret[bytes]) -> tuple[Redeemed, datetime]:
         found: Mapping[str, Any] = json.loads(packed.reveal())
         redeemed = cls(
-            found["client_id"], Secret(found["id_token"]), Secret(found["access_token"]), Secret(found["cache"]),
-            tuple(found["scopes"]), found["home_tenant"], found["nonce"],
+            found["client_id"], Secret(found["id_token"]), Secret(found["access_token"]),
+            Secret(found["cache"]), tuple(found["scopes"]), found["home_tenant"], found["nonce"],
         )  # fmt: skip
         return redeemed, datetime.fromisoformat(found["at"])
 

@@ -1,6 +1,7 @@
 """The lane `attempt`: one step of a sign-in at a time, each ending in the rule that takes its outcome in.
 
-A claim is one step; the next step is due at once. What fails for good is `attempts.failed` with a reason; what is
+A claim is one step; the next step is due at once. What fails for good is `attempts.failed` with a reason;
+what is
 away is waited for until the attempt's own time is over.
 """
 
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import TypeVar
 
-from auth_svc import checks
+from auth_svc import checks, registrations
 from auth_svc.domain import attempts
 from auth_svc.domain.model import ATTEMPT_LIMIT, Access, Attempt
 from auth_svc.entra_errors import EntraRefused, error_of_redirect
@@ -81,7 +82,9 @@ class AttemptJobs:
             return self._failed(work, error)
         except (GiveBack, Unavailable):
             raise
-        except Exception:  # somebody waits at the wizard: an honest "once more" now, not a try in half a minute
+        except (
+            Exception
+        ):  # somebody waits at the wizard: an honest "once more" now, not a try in half a minute
             log.exception("a step of an attempt failed", extra={"customer": claim.id})
             return self._failed(work, EntraRefused("interrupted"))
 
@@ -94,8 +97,12 @@ class AttemptJobs:
         step = STEPS.get((state, method)) or STEPS.get((state, ""))
         return await step(self, work) if step else None
 
-    async def _patiently(self, work: Work, call: Callable[[], Awaitable[T]], until: datetime | None = None) -> T:
-        return await patiently(work.claim, call, until=until or work.ends, wanted=work.wanted, clock=self.clock)
+    async def _patiently(
+        self, work: Work, call: Callable[[], Awaitable[T]], until: datetime | None = None
+    ) -> T:
+        return await patiently(
+            work.claim, call, until=until or work.ends, wanted=work.wanted, clock=self.clock
+        )
 
     def _failed(self, work: Work, error: EntraRefused) -> Rule[Access]:
         said = error.quote
@@ -136,10 +143,13 @@ class AttemptJobs:
         memo = self.safe.keep_flow(work.customer, attempt, Memo(flow.memo, 0.0, work.claim.lease.n))
         value = {"url": flow.url.reveal()}
         url = self.safe.for_wizard("SignInReady", work.customer, attempt, value, now)
-        return lambda state, at: attempts.sign_in_ready(state, attempt.place, memo, url, now + ATTEMPT_LIMIT, at)
+        return lambda state, at: attempts.sign_in_ready(
+            state, attempt.place, memo, url, now + ATTEMPT_LIMIT, at
+        )
 
     async def redeem(self, work: Work) -> Rule[Access] | None:
-        """Microsoft's answer came: it is ours, it is no refusal, the mark is set; only then the code is spent."""
+        """Microsoft's answer came: it is ours, it is no refusal, the mark is set; only then the code is
+        spent."""
         attempt = work.attempt
         memo = self.safe.flow(work.customer, attempt)
         answer = self.safe.answer(work.customer, attempt, self.clock())
@@ -183,7 +193,9 @@ class AttemptJobs:
         redeemed, at = self.safe.redeemed(work.customer, attempt)
         wanted = checks.Wanted(work.tenant.lower(), attempt.accepted_roles, self.scopes)
         person = await self._patiently(
-            work, lambda: checks.check(self.entra, self.graph, redeemed, wanted, self.clock()), at + CHECK_LIMIT
+            work,
+            lambda: checks.check(self.entra, self.graph, redeemed, wanted, self.clock()),
+            at + CHECK_LIMIT,
         )
         grant = token_hex(12)
         cache = self.safe.keep_grant(work.customer, grant, redeemed.cache)
@@ -195,33 +207,18 @@ class AttemptJobs:
     async def prove(self, work: Work) -> Rule[Access]:
         """The credentials on file, or those entered in the wizard, answer for the tenant."""
         attempt = work.attempt
-        credentials = self._stored(work) if attempt.stored else self._entered(work)
-        await self._patiently(work, lambda: self._prove(work.tenant, credentials))
+        credentials = self._credentials(work)
+        await self._patiently(
+            work, lambda: registrations.prove(self.entra, self.graph, work.tenant, credentials)
+        )
         entered = None if attempt.stored else self.safe.keep_secret(work.customer, credentials.secret)
         return lambda state, now: attempts.proven(state, attempt.place, credentials.client_id, entered, now)
 
-    def _entered(self, work: Work) -> Credentials:
-        return self.safe.credentials(work.customer, work.attempt, self.clock())
-
-    def _stored(self, work: Work) -> Credentials:
-        registration = work.claim.state.registration
-        if registration is None or not registration.secret:
-            raise EntraRefused("secret_missing")
-        if registration.jwe:
-            secret = self.safe.registration(work.customer, registration.jwe, self.clock())
-        else:
-            secret = self.safe.secret(work.customer, registration.vault)
-        return Credentials(registration.client_id, secret)
-
-    async def _prove(self, tenant: str, credentials: Credentials) -> None:
-        await prove_registration(self.entra, self.graph, tenant, credentials)
-
-
-async def prove_registration(entra: Entra, graph: Graph, tenant: str, credentials: Credentials) -> None:
-    """A token proves only the secret; what it opens must be the tenant. Raises: EntraRefused, EntraAway."""
-    token = await entra.app_token(tenant, credentials.client_id, credentials.secret)
-    if await graph.organization(token.value) != tenant.lower():
-        raise EntraRefused("wrong_organization")
+    def _credentials(self, work: Work) -> Credentials:
+        now = self.clock()
+        if work.attempt.stored:
+            return registrations.on_file(self.safe, work.customer, work.claim.state.registration, now)
+        return self.safe.credentials(work.customer, work.attempt, now)
 
 
 def _mark(attempt: Attempt) -> Rule[Access]:

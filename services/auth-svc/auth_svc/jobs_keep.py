@@ -1,4 +1,5 @@
-"""The lane `keep`: secrets resealed, tenants resolved, access validated on request, refreshed and proven daily.
+"""The lane `keep`: secrets resealed, tenants resolved, access validated on request, refreshed and proven
+daily.
 
 One claim does one thing, the most urgent first; the next is due at once.
 """
@@ -11,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from auth_svc import registrations
 from auth_svc.domain import customers, health
 from auth_svc.domain.attempts import Refusal
 from auth_svc.domain.model import Access, Grant, Registration, Validation
 from auth_svc.entra_errors import EntraAway, EntraRefused
 from auth_svc.entra_flows import Entra, Graph, Token
-from auth_svc.jobs_attempt import prove_registration
-from auth_svc.safe import Credentials, Safe
+from auth_svc.safe import Safe
 from shared.change import Change, Clock, Rule, utc_now
 from shared.due import Claim
 
@@ -115,7 +116,8 @@ class KeepJobs:
         return lambda state, now: health.refreshed(state, grant.id, grant.rev, kept, now)
 
     async def _prove_grant(self, grant: Grant, token: Token) -> None:
-        """Graph knows the person, in this tenant, and answers for roles. A role that is not active now (PIM roles
+        """Graph knows the person, in this tenant, and answers for roles. A role that is not active now
+        (PIM roles
         are so most of the time) is no loss of access: it counted when access was granted."""
         me = await self.graph.me(token.value)
         if me.id.lower() != grant.account.oid.lower():
@@ -128,8 +130,6 @@ class KeepJobs:
         registration = _the(access.registration)
         revision = registration.revision
         try:
-            if not registration.secret:
-                raise EntraRefused("secret_missing")
             await self._prove(access, registration)
         except EntraAway:
             return lambda state, now: health.registration_later(state, revision, now)
@@ -141,12 +141,8 @@ class KeepJobs:
     async def _prove(self, access: Access, registration: Registration) -> None:
         if access.tenant_id is None:
             raise EntraAway("unreachable")  # it is being resolved, or asked for again
-        if registration.jwe:
-            secret = self.safe.registration(access.id, registration.jwe, self.clock())
-        else:
-            secret = self.safe.secret(access.id, registration.vault)
-        credentials = Credentials(registration.client_id, secret)
-        await prove_registration(self.entra, self.graph, access.tenant_id, credentials)
+        credentials = registrations.on_file(self.safe, access.id, registration, self.clock())
+        await registrations.prove(self.entra, self.graph, access.tenant_id, credentials)
 
 
 def _answered(asked: Validation, refusal: Refusal | None) -> Rule[Access]:
@@ -154,13 +150,18 @@ def _answered(asked: Validation, refusal: Refusal | None) -> Rule[Access]:
 
 
 def _unwell(access: Access, asked: Validation, refusal: Refusal) -> Rule[Access] | None:
-    """What a refusal says about the access in force; nothing, where there is none of the kind that was asked for."""
+    """What a refusal says about the access in force; nothing, where there is none of the kind that was
+    asked for."""
     if access.in_force != asked.method:
         return None
     grant, registration = access.grant, access.registration
     if asked.method == "token" and grant is not None and asked.grant in (None, grant.id):
         return lambda state, now: health.grant_lost(state, grant.id, refusal, now)
-    if asked.method == "app_registration" and registration is not None and registration.revision == asked.revision:
+    if (
+        asked.method == "app_registration"
+        and registration is not None
+        and registration.revision == asked.revision
+    ):
         return lambda state, now: health.registration_lost(state, asked.revision, refusal, now)
     return None
 

@@ -38,9 +38,7 @@ def build(
     """The service; `entra` and `graph` are fakes in tests."""
     logging.getLogger("msal").setLevel(logging.WARNING)  # at DEBUG it prints device codes
     service = Service("auth", settings, clock=clock)
-    store = service.store(
-        ACCESS, Access, lanes={"attempt": attempts.deadline, "keep": health.deadline}
-    )
+    store = service.store(ACCESS, Access, lanes={"attempt": attempts.deadline, "keep": health.deadline})
     service.consume(CONSUMES)
     if entra is None or graph is None:
         entra, graph = _microsoft(settings, service)
@@ -61,7 +59,10 @@ def build(
 
 def open_safe(settings: AuthSettings) -> Safe:
     ring = KeyRing.from_file(settings.vault_keys_file)
-    opener, sealer = Opener.from_file(settings.seal_keys_file), Sealer.from_file(settings.seal_public_keys_file)
+    opener, sealer = (
+        Opener.from_file(settings.seal_keys_file),
+        Sealer.from_file(settings.seal_public_keys_file),
+    )
     return Safe(Vault(ring), opener, sealer, Signer(ring, PURPOSE))
 
 
@@ -74,7 +75,8 @@ def _microsoft(settings: AuthSettings, service: Service) -> tuple[MsalEntra, MsG
     http = Http(settings.entra_workers + CALLS, settings.entra_ca_file)
     polls, calls = Workers(settings.entra_workers, "polls"), Workers(CALLS, "calls")
     apps = Apps(
-        settings.entra_client_id, read_secret(settings.entra_client_secret_file), settings.entra_device_client_id,
+        settings.entra_client_id, read_secret(settings.entra_client_secret_file),
+        settings.entra_device_client_id,
         settings.scopes, settings.redirect_uri, graph_resource(settings),
     )  # fmt: skip
     hosts = Hosts(AUTHORITY_HOSTS, settings.entra_simulated)

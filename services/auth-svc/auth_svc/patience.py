@@ -1,4 +1,5 @@
-"""How due work waits while it holds its claim: naps that notice a stop, calls that outlast Microsoft's bad minutes."""
+"""How due work waits while it holds its claim: naps that notice a stop, calls that outlast Microsoft's bad
+minutes."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ LONGEST = 60.0
 
 
 async def nap(claim: Claim[Access], seconds: float, wanted: Callable[[], bool]) -> None:
-    """Sleeps, with a glance each second (cheap: thousands do so at once). Raises: GiveBack, when there is nothing to
+    """Sleeps, with a glance each second (cheap: thousands do so at once). Raises: GiveBack, when there is
+    nothing to
     wait for any more: the service stops, another has the lease, the attempt was left or replaced."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -31,9 +33,15 @@ async def nap(claim: Claim[Access], seconds: float, wanted: Callable[[], bool]) 
 
 
 async def patiently(
-    claim: Claim[Access], call: Callable[[], Awaitable[T]], *, until: datetime, wanted: Callable[[], bool], clock: Clock
+    claim: Claim[Access],
+    call: Callable[[], Awaitable[T]],
+    *,
+    until: datetime,
+    wanted: Callable[[], bool],
+    clock: Clock,
 ) -> T:
-    """`call`, again after each EntraAway. Raises: EntraRefused(unreachable or busy) if it would last too long."""
+    """`call`, again after each EntraAway. Raises: EntraRefused(unreachable or busy) if it would last too
+    long."""
     tries = 0
     while True:
         try:
