@@ -99,13 +99,13 @@ class Wizard:
     def __init__(self, folder: Path, mongo_url: str, database: str, **changed: Any) -> None:
         keys = make_keys(folder)
         self.now = NOW
-        self.settings = InviteSettings(
-            kafka_bootstrap="127.0.0.1:1", mongo_url=SecretStr(mongo_url), mongo_database=database, port=0,
-            portal_url="http://localhost:8000", invite_url=BASE, link_keys_file=keys.link,
-            seal_keys_file=keys.seal("invite"), seal_public_keys_file=keys.seal_public,
-            provider_name="Northstar Communications",
-            **({"starts_per_address": 1000, "wrong_links_per_address": 1000} | changed),
-        )  # fmt: skip
+        given: dict[str, Any] = {
+            "kafka_bootstrap": "127.0.0.1:1", "mongo_url": SecretStr(mongo_url), "mongo_database": database, "port": 0,
+            "portal_url": "http://localhost:8000", "invite_url": BASE, "link_keys_file": keys.link,
+            "seal_keys_file": keys.seal("invite"), "seal_public_keys_file": keys.seal_public,
+            "provider_name": "Northstar Communications", "starts_per_address": 1000, "wrong_links_per_address": 1000,
+        }  # fmt: skip
+        self.settings = InviteSettings(**(given | changed))
         self.service = build(self.settings, clock=self.clock)
         self.app = self.service.app()
         self.mongo = Mongo(mongo_url, f"{database}_invite")
