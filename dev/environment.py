@@ -64,7 +64,7 @@ def make_venv() -> None:
 
 
 def pip(*arguments: str) -> None:
-    done = subprocess.run([str(python()), "-m", "pip", "--disable-pip-version-check", "-q", *arguments])
+    done = subprocess.run([str(python()), "-m", "pip", "--disable-pip-version-check", *arguments])
     if done.returncode != 0:
         sys.exit("The installation failed; the reason is above. Once solved, run the same command again.")
 

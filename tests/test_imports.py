@@ -14,7 +14,7 @@ SERVICE_FILES = sorted((ROOT / "services").glob("*/*_svc/**/*.py"))
 SHARED_FILES = sorted((ROOT / "shared").rglob("*.py"))
 DRIVERS = {"motor", "pymongo", "bson"}
 
-# What a rule may know: values, events, reasons (zlib: a checksum that spreads deadlines). No clock, no chance.
+# What a rule may know: values, events, reasons (zlib: a checksum to spread deadlines). No clock, no chance.
 PURE_SHARED = {"shared.events", "shared.change", "shared.reasons"}
 PURE_STANDARD = {
     "__future__", "collections", "dataclasses", "datetime", "enum", "functools", "itertools", "re", "types",

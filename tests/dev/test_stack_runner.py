@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tokenswitch_dev.run.console import readable
 from tokenswitch_dev.run.ports import DEFAULTS
 from tokenswitch_dev.stack.process import free_port
 
@@ -158,3 +159,10 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
         f"Port {ports['PORT_KAFKA']} (Kafka) is taken by another program: "
         "stop that one or set PORT_KAFKA to a free port."
     )
+
+
+def test_a_services_json_line_is_shown_as_a_person_reads_it() -> None:
+    line = '{"time": "2026-03-01T10:11:12.5+00:00", "level": "warning", "message": "Kafka is away", "part": "Kafka"}'
+    assert readable(line) == "10:11:12 WARNING: Kafka is away  part=Kafka"
+    assert readable("{not json") == "{not json"
+    assert readable("plain") == "plain"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,23 @@ from typing import BinaryIO
 COLOURS = ("36", "32", "35", "33", "34", "96", "92", "95")
 WIDTH = 10
 KEPT_BYTES = 5_000_000
+
+
+SHOWN_ONCE = {"time", "level", "service", "logger", "message"}
+
+
+def readable(text: str) -> str:
+    """A service's JSON line as a person reads it; any other line as it is. The file keeps what was written."""
+    try:
+        told = json.loads(text) if text.startswith("{") else None
+    except ValueError:
+        return text
+    if not isinstance(told, dict) or "message" not in told:
+        return text
+    level = str(told.get("level", "info")).upper()
+    extra = "".join(f"  {name}={value}" for name, value in told.items() if name not in SHOWN_ONCE)
+    loud = "" if level == "INFO" else f"{level}: "
+    return f"{str(told.get('time', ''))[11:19]} {loud}{told['message']}{extra}"
 
 
 class Console:
@@ -22,7 +40,7 @@ class Console:
 
     def line(self, name: str, text: str) -> None:
         self._file(name).write(text.encode() + b"\n")
-        self._print(f"{self._prefix(name)} {text}")
+        self._print(f"{self._prefix(name)} {readable(text)}")
 
     def say(self, text: str) -> None:
         self._print(self._paint("1", text) if self._coloured else text)

@@ -27,6 +27,7 @@ JVM = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.NetworkClient=error",
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.controller.QuorumController=error",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server.DefaultAutoTopicCreationManager=error",
 )
 METADATA_REQUEST, METADATA_VERSION = 3, 4
 TRAINING_TIMEOUT = 90.0
