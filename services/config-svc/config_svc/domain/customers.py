@@ -95,9 +95,7 @@ def _register(id: str, data: CustomerInput, by: Actor, now: datetime) -> Change[
 
 
 def _may_change(customer: Customer, data: CustomerInput) -> None:
-    if data.edition is not None and data.edition != customer.edition:
-        raise Refused("edition_changed", "Somebody changed this customer meanwhile; read it again and repeat.",
-                      status=412, field="If-Match")  # fmt: skip
+    _same_edition(customer, data.edition)
     tenant_changes = data.tenant != customer.tenant
     if tenant_changes and customer.grant:
         raise Refused("grant_in_force", "Switch to app registration first: a token of this tenant is in force.",
@@ -106,6 +104,12 @@ def _may_change(customer: Customer, data: CustomerInput) -> None:
     if customer.running and (tenant_changes or registration_changes):
         raise Refused("switch_running", "A switch is running; cancel it before changing tenant or app registration.",
                       field="tenant" if tenant_changes else "app_registration")  # fmt: skip
+
+
+def _same_edition(customer: Customer, edition: int | None) -> None:
+    if edition is not None and edition != customer.edition:
+        raise Refused("edition_changed", "Somebody changed this customer meanwhile; read it again and repeat.",
+                      status=412, field="If-Match")  # fmt: skip
 
 
 def _with_registration(customer: Customer, put: RegistrationInput | None) -> Customer:
@@ -138,9 +142,12 @@ def _registration(customer: Customer, put: RegistrationInput | None) -> Registra
     )
 
 
-def remove(customer: Customer | None, id: str, by: Actor, now: datetime) -> Change[Customer]:
+def remove(
+    customer: Customer | None, id: str, by: Actor, now: datetime, edition: int | None = None
+) -> Change[Customer]:
     """Ends switch, grant and invitation; the id is never used again."""
     customer = known(customer)
+    _same_edition(customer, edition)
     events: list[Event] = []
     if switch := customer.running:
         events.append(SwitchCancelled(id, switch.number, "removed", switch.invited, by))

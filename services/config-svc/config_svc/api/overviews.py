@@ -1,0 +1,104 @@
+"""What is read across customers: Pending Invitations, timeline, audit, the event stream."""
+
+# No postponed annotations here: FastAPI reads them, and the dependencies in them are local names.
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.encoders import jsonable_encoder
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from config_svc import csvs, lists, views
+from config_svc.api.common import ID, CustomerId, Parts, problems
+from config_svc.api.customers import Search
+from config_svc.inputs import InvitationState, Sort
+from config_svc.sse import EventStream
+from config_svc.stories import doer, tell
+from shared.auth import OPERATOR, VIEWER
+from shared.cursors import CursorParam, Limit
+from shared.events import Actor
+from shared.mongo import Document
+
+CustomerQuery = Annotated[str | None, Query(pattern=ID)]
+
+
+def router(parts: Parts) -> APIRouter:
+    routes = APIRouter()
+    viewer, operator = (Depends(parts.bearer.require(role)) for role in (VIEWER, OPERATOR))
+
+    @routes.get(
+        "/invitations", tags=["Switch"], summary="Pending Invitations", response_model=None,
+        responses={200: {"description": "A page; with `Accept: text/csv` all rows.", "content": {"text/csv": {}}},
+                   **problems(400, 422)},
+    )  # fmt: skip
+    async def list_invitations(
+        request: Request, by: Annotated[Actor, viewer], state: InvitationState = "all", q: Search = None,
+        sort: Sort = "-created", limit: Limit = 50, cursor: CursorParam = None,
+    ) -> Response:  # fmt: skip
+        """Role: viewer. One row for each customer's current or last invitation; no row holds its link."""
+        query = lists.invitations(state, q, sort)
+        if "text/csv" in request.headers.get("accept", ""):
+            return csv_answer(parts, query)
+        page = await parts.lists.page(query, limit, cursor)
+        rows = [views.invitation(row, parts.clock()) for row in page.rows]
+        return JSONResponse(jsonable_encoder({"items": rows, "next": page.next}))
+
+    @routes.get("/customers/{id}/timeline", tags=["History"], summary="What happened to a customer, newest first",
+                responses=problems(400, 404, 422))  # fmt: skip
+    async def get_timeline(
+        id: CustomerId, by: Annotated[Actor, viewer], limit: Limit = 50, cursor: CursorParam = None
+    ) -> dict[str, Any]:
+        """Role: viewer. It stays when the customer is removed."""
+        page = await parts.history.timeline(id, limit, cursor)
+        if not page.rows and cursor is None and await parts.desk.found(id) is None:
+            await parts.desk.customer(id)
+        return {"items": [timeline_item(row) for row in page.rows], "next": page.next}
+
+    @routes.get("/audit", tags=["History"], summary="Who did what, newest first", responses=problems(400, 422))
+    async def get_audit(
+        by: Annotated[Actor, operator], customer: CustomerQuery = None,
+        actor: Annotated[str | None, Query(max_length=200, description="The id of who did it.")] = None,
+        action: Annotated[str | None, Query(pattern=r"^[A-Za-z]{1,60}$", examples=["SwitchRequested"])] = None,
+        limit: Limit = 50, cursor: CursorParam = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Role: operator."""
+        given = {"customer": customer, "actor": actor, "action": action}
+        page = await parts.history.audit({name: value for name, value in given.items() if value}, limit, cursor)
+        return {"items": [audit_item(row) for row in page.rows], "next": page.next}
+
+    @routes.get(
+        "/events", tags=["History"], summary="Every event as it happens (server-sent events)", response_model=None,
+        responses={200: {"description": "A stream of CloudEvents in JSON.", "content": {"text/event-stream": {}}},
+                   **problems(400, 422, 429)},
+    )  # fmt: skip
+    async def get_events(
+        by: Annotated[Actor, viewer], customer: CustomerQuery = None,
+        last_event_id: Annotated[str | None, Header(max_length=100_000)] = None,
+    ) -> Response:  # fmt: skip
+        """Role: viewer. Without `Last-Event-ID` from now on; with it, at any replica, from there without a gap. A
+        `reset` event says that the log no longer holds what follows it; `end` says that the connection is to be made
+        anew (hourly, since the sign-in is then checked again)."""
+        return EventStream(parts.streams.events(last_event_id, customer))
+
+    return routes
+
+
+def csv_answer(parts: Parts, query: lists.Query) -> Response:
+    headers = {"Content-Disposition": 'attachment; filename="invitations.csv"'}
+    rows = csvs.export(parts.lists.every(query), parts.clock)
+    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def timeline_item(row: Document) -> dict[str, Any]:
+    told = tell(row["type"], row["data"], str)
+    names = ("customer", "at", "type", "service", "switch")
+    known = {name: row[name] for name in names}
+    more = {name: row["data"].get(name) for name in ("generation", "attempt")}
+    return {"id": row["_id"], **known, **more, "summary": told.summary, "by": told.by or None, "data": row["data"]}
+
+
+def audit_item(row: Document) -> dict[str, Any]:
+    names = ("customer", "at", "action", "actor", "address", "switch", "data")
+    told = tell(row["action"], row["data"], str)
+    who = doer({"by": row["actor"] | {"address": row["address"]}}, str)
+    return {"id": row["_id"], **{name: row[name] for name in names}, "summary": told.summary, "who": who}

@@ -1,0 +1,73 @@
+"""What config-svc is told beside the common settings."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from shared.roles import NAMES
+from shared.seal import SealPublicKeysFile
+from shared.settings import CaFile, CommonSettings, SecretFile, ServerUrl
+from shared.vault import KeyRingFile
+
+_DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "days"}
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+DEFAULT_ROLES = "62e90394-69f5-4237-9190-012177145e10,69091246-20e8-4a56-aa4d-066075b2a7a8"
+MAX_LIFE = timedelta(days=90)
+
+
+def duration(value: Any) -> Any:
+    """`7d`, `36h`, `15m`, `90s`, or a number of days."""
+    if not isinstance(value, str):
+        return value
+    found = _DURATION.fullmatch(value.strip().lower())
+    if found is None:
+        raise ValueError("is not a duration; give one like 7d, 36h or 15m")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def duration_or_none(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip().lower() in ("none", "0") else duration(value)
+
+
+def _life(value: timedelta) -> timedelta:
+    if not timedelta(seconds=1) <= value <= MAX_LIFE:
+        raise ValueError(f"must be between one second and {MAX_LIFE.days} days")
+    return value
+
+
+def _roles(text: str) -> str:
+    found = [part.strip() for part in text.split(",") if part.strip()]
+    if not found or not all(_GUID.fullmatch(role) for role in found):
+        example = next(f"{id} ({name})" for id, name in NAMES.items() if id in DEFAULT_ROLES)
+        raise ValueError(f"must be template ids of Entra roles, parted by commas, such as {example}")
+    return ",".join(role.lower() for role in found)
+
+
+Life = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_life)]
+
+
+class ConfigSettings(CommonSettings):
+    """`invitation_life`, `remind_after`, `accepted_roles`: what a new switch takes; a running one keeps its own."""
+
+    operator_issuer: ServerUrl
+    operator_ca_file: CaFile | None = None
+    portal_client_id: Annotated[str, Field(min_length=1)]
+    portal_client_secret_file: SecretFile
+    api_audience: Annotated[str, Field(min_length=1)]
+    ops_email: str = ""
+    link_keys_file: KeyRingFile
+    seal_public_keys_file: SealPublicKeysFile
+    invitation_life: Life = timedelta(days=7)
+    remind_after: Annotated[timedelta | None, BeforeValidator(duration_or_none)] = timedelta(days=3)
+    accepted_roles: Annotated[str, AfterValidator(_roles)] = DEFAULT_ROLES
+    requests_per_hour: Annotated[int, Field(ge=1)] = 60
+    event_streams: Annotated[int, Field(ge=1, le=1000)] = 40
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return tuple(self.accepted_roles.split(","))
