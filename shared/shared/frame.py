@@ -8,8 +8,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared import apidocs
-from shared.change import Unavailable
 from shared.health import Health
+from shared.refusals import KnownAway
 from shared.web_security import PROBES
 from shared.web_static import PREFIX
 
@@ -42,5 +42,5 @@ class FailFast:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         needed = scope["type"] == "http" and scope["path"] not in ALWAYS and not scope["path"].startswith(PREFIX)
         if needed and self._health.why(self._part):
-            raise Unavailable(self._part)
+            raise KnownAway(self._part)
         await self._app(scope, receive, send)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.change import Refused, Unavailable
 from shared.commands import command, etag, idempotency, require_match
-from shared.refusals import RefusedWith
+from shared.refusals import KnownAway, RefusedWith
 from shared.telemetry import trace_id
 
 __all__ = [
@@ -91,7 +91,8 @@ class Errors:
     async def unavailable(self, request: Request, error: Exception) -> Response:
         found = cast(Unavailable, error)
         headers = {"Retry-After": str(math.ceil(found.retry_after))}
-        log.warning("answered 503: %s", found, extra={"part": found.part})
+        level = logging.DEBUG if isinstance(found, KnownAway) else logging.WARNING
+        log.log(level, "answered 503: %s", found, extra={"part": found.part})
         if page := await self._page(request, 503, headers=headers):
             return page
         detail = f"{found.part} is away; nothing was changed. Try again in {math.ceil(found.retry_after)} seconds."

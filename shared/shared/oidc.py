@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from joserfc import jws
@@ -31,6 +32,7 @@ KEYS_LIVE = 24 * 3600.0
 MAX_TOKEN = 16 * 1024
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 PATIENCE = 6.0
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class TokenRefused(Exception):
@@ -62,7 +64,10 @@ class Issuer:
         """For calls to the issuer: its certificates, short timeouts, no redirects."""
         if self._client is None:
             tls = tls_context(str(self._ca_file) if self._ca_file else None)
-            self._client = httpx.AsyncClient(verify=tls, timeout=TIMEOUT, transport=self._transport)
+            proxied = urlsplit(self.url).hostname not in LOOPBACK  # what is on this machine is not behind its proxy
+            self._client = httpx.AsyncClient(
+                verify=tls, timeout=TIMEOUT, transport=self._transport, trust_env=proxied
+            )
         return self._client
 
     async def close(self) -> None:
@@ -78,11 +83,6 @@ class Issuer:
         if not isinstance(found, str):
             raise Unavailable("the sign-in service", f"it does not publish its {name}")
         return found
-
-    def known_endpoint(self, name: str) -> str | None:
-        """The same from what is known already: for what can be done without."""
-        found = self._configuration.get(name)
-        return found if isinstance(found, str) else None
 
     async def probe(self) -> None:
         """Raises: Unavailable while its keys are not known."""

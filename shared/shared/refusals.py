@@ -1,10 +1,10 @@
-"""Refusals that carry headers of their own: who must sign in first, who asks too often."""
+"""Refusals with more to them: headers of their own (sign in first, too many), or said in the log already."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.change import Refused
+from shared.change import Refused, Unavailable
 
 
 class RefusedWith(Refused):
@@ -32,3 +32,7 @@ class TooMany(RefusedWith):
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__("too_many_requests", detail, status=429, headers={"Retry-After": str(retry_after)})
         self.retry_after = retry_after
+
+
+class KnownAway(Unavailable):
+    """503 at once, since the health of the service knows already, and has said so in the log."""

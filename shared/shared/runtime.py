@@ -39,8 +39,11 @@ class Loop:
 class Runtime:
     """Runs loops and probes. `stop_soon` may be called from a signal handler."""
 
-    def __init__(self, health: Health, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, health: Health, stopping: asyncio.Event, *, work_ends: float = WORK_ENDS, relay_ends: float = RELAY_ENDS
+    ) -> None:
         self.health, self.stopping = health, stopping
+        self._work_ends, self._relay_ends = work_ends, relay_ends
         self._last = asyncio.Event()
         self._since: float | None = None
         self._work: list[asyncio.Task[None]] = []
@@ -73,10 +76,10 @@ class Runtime:
     async def stop(self, drain: Callable[[float], Awaitable[object]]) -> None:
         """Ends everything. `drain` gets the seconds that are left for what must still go out."""
         self._begin()
-        await self._end(self._work, WORK_ENDS)
+        await self._end(self._work, self._work_ends)
         self._last.set()
-        await self._end(self._final, RELAY_ENDS)
-        await drain(max(0.2, self._left(RELAY_ENDS)))
+        await self._end(self._final, self._relay_ends)
+        await drain(max(0.2, self._left(self._relay_ends)))
         await self._end(self._probes, 0)
 
     def _left(self, end: float) -> float:
@@ -92,14 +95,14 @@ class Runtime:
             await asyncio.wait(late, timeout=0.5)
 
 
-async def supervise(loop: Loop, stopping: asyncio.Event, health: Health) -> None:
+async def supervise(loop: Loop, stopping: asyncio.Event, health: Health, *, steady: float = STEADY) -> None:
     """Runs a loop, again after each end of it, until `stopping`."""
     for event in loop.after:
         await _either(event.wait(), stopping)
     wait = FIRST_WAIT
     while not stopping.is_set():
         began = asyncio.get_running_loop().time()
-        why = await _attempt(loop, stopping, health)
+        why = await _attempt(loop, stopping, health, steady)
         if stopping.is_set() or (loop.once and why is None):
             return
         if asyncio.get_running_loop().time() - began > 2 * LONGEST_WAIT:
@@ -109,9 +112,10 @@ async def supervise(loop: Loop, stopping: asyncio.Event, health: Health) -> None
         wait = min(LONGEST_WAIT, wait * 2)
 
 
-async def _attempt(loop: Loop, stopping: asyncio.Event, health: Health) -> str | None:
-    """Runs it once; gives why it failed. It counts as well when it has run for a while."""
-    steady = asyncio.get_running_loop().call_later(STEADY, _well, loop, health)
+async def _attempt(loop: Loop, stopping: asyncio.Event, health: Health, steady: float) -> str | None:
+    """Runs it once; gives why it failed. It counts as well when it runs, after a failure when it has for a while."""
+    patience = steady if health.why(loop.name) else 0
+    well = asyncio.get_running_loop().call_later(patience, _well, loop, health)
     try:
         await loop.run(stopping)
         if loop.once:
@@ -124,7 +128,7 @@ async def _attempt(loop: Loop, stopping: asyncio.Event, health: Health) -> str |
         log.exception("%s failed and is started again", loop.name, extra={"part": loop.name})
         return f"failed: {type(error).__name__}; see the log"
     finally:
-        steady.cancel()
+        well.cancel()
 
 
 def _well(loop: Loop, health: Health) -> None:

@@ -11,7 +11,8 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import Response
 
 from shared.change import Clock, utc_now
 from shared.consumer import Consumer
@@ -139,8 +140,16 @@ class Service:
         self._installs.append(install)
 
     def pages(self, pages: Pages) -> None:
-        """The service has pages: their static files, and errors shown as pages to people."""
-        self._html = pages.error
+        """The service has pages: their static files, and errors shown as pages to people, in their language."""
+
+        def error(
+            request: Request, status: int, title: str, detail: str, *, reference: str | None
+        ) -> Response:
+            say = pages.gettext(pages.language(request))
+            said = detail if "%" in detail else say(detail)  # a sentence of the catalog, or as it came
+            return pages.error(request, status, title, said if detail else "", reference=reference)
+
+        self._html = error
         self._installs.append(pages.install)
 
     def app(self) -> FastAPI:

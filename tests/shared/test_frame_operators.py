@@ -53,10 +53,12 @@ class Portal:
         return self.now
 
     def _routes(self) -> None:
-        async def who(request: Request, session: Session = Depends(self.operators.operator())) -> dict[str, Any]:
+        signed_in, as_admin = Depends(self.operators.operator()), Depends(self.operators.operator("admin"))
+
+        async def who(request: Request, session: Session = signed_in) -> dict[str, Any]:
             return {"id": session.actor.id, "roles": sorted(session.identity.roles), "caller": request.state.caller}
 
-        async def admin(session: Session = Depends(self.operators.operator("admin"))) -> str:
+        async def admin(session: Session = as_admin) -> str:
             return "admin"
 
         self.app.get("/customers", response_model=None)(who)
@@ -235,7 +237,7 @@ async def test_a_session_ends_after_eight_hours_however_busy(portal: Portal) -> 
 @pytest.mark.parametrize("id", ["", "x", "a" * 5000, "'; drop", "é"])
 async def test_a_made_up_session_is_none(portal: Portal, id: str) -> None:
     async with portal.new_browser() as other:
-        response = await other.get("/customers", headers={"cookie": f"ts-config={id}".encode()})
+        response = await other.get("/customers", headers={b"cookie": f"ts-config={id}".encode()})
     assert response.status_code == 303
 
 

@@ -36,9 +36,9 @@ class Flaky:
         self.ended = True
 
 
-async def run(loop: Loop, health: Health, done: Callable[[], bool]) -> None:
+async def run(loop: Loop, health: Health, done: Callable[[], bool], steady: float = 3) -> None:
     stopping = asyncio.Event()
-    task = asyncio.create_task(supervise(loop, stopping, health))
+    task = asyncio.create_task(supervise(loop, stopping, health, steady=steady))
     await until(done)
     stopping.set()
     await asyncio.wait_for(task, 2)
@@ -72,10 +72,9 @@ async def test_a_loop_that_returns_is_started_again_but_one_that_is_done_once_is
     assert health.why("indexes") is None
 
 
-async def test_a_loop_counts_as_well_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.runtime.STEADY", 0.05)
+async def test_a_loop_counts_as_well_after_a_while() -> None:
     loop, health = Flaky(Unavailable("Kafka")), Health()
-    await run(Loop("relay", loop), health, lambda: loop.runs == 2 and health.why("relay") is None)
+    await run(Loop("relay", loop), health, lambda: loop.runs == 2 and health.why("relay") is None, steady=0.05)
     assert health.report()["parts"] == {"relay": "ok"}
 
 
@@ -127,10 +126,8 @@ async def test_the_end_has_its_order() -> None:
     assert said == ["work", "relay", "drained"]
 
 
-async def test_what_does_not_end_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.runtime.WORK_ENDS", 0.1)
-    monkeypatch.setattr("shared.runtime.RELAY_ENDS", 0.2)
-    runtime = Runtime(Health(), asyncio.Event())
+async def test_what_does_not_end_is_cancelled() -> None:
+    runtime = Runtime(Health(), asyncio.Event(), work_ends=0.1, relay_ends=0.2)
     cancelled: list[str] = []
 
     def stubborn(name: str) -> Callable[[asyncio.Event], Awaitable[None]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from joserfc import jwe
 from joserfc.jwk import ECKey, OctKey
 
-from shared.seal import LEEWAY, LIFETIME, Opener, SealError, Sealer
+from shared.seal import LEEWAY, LIFETIME, Opener, Sealer, SealError
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KEY, OLD_KEY, OTHER = (ECKey.generate_key("P-256", {"kid": kid}) for kid in ("auth-2", "auth-1", "other"))
@@ -82,7 +82,7 @@ def test_whatever_comes_is_an_error_of_sealing(token: str) -> None:
 def other_algorithms() -> list[str]:
     body = json.dumps({"context": ["contoso", "SignInReturned", 2], "exp": None, "value": {"code": "forged"}})
     shared = OctKey.import_key(json.dumps(PUBLIC.as_dict(private=False), sort_keys=True)[:32].encode())
-    made = [
+    made: list[tuple[dict[str, Any], OctKey | ECKey]] = [
         ({"alg": "dir", "enc": "A256GCM", "kid": "auth-2"}, shared),
         ({"alg": "A256KW", "enc": "A256GCM", "kid": "auth-2"}, shared),
         ({"alg": "ECDH-ES", "enc": "A256GCM", "kid": "auth-2"}, PUBLIC),

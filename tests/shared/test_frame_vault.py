@@ -113,7 +113,8 @@ def test_a_ring_is_read_from_its_file(tmp_path: Path) -> None:
     "content",
     [
         "", "[]", "{}", '{"current": "a"}', '{"current": "a", "keys": {"a": "short"}}', '{"current": "a", "keys": {}}',
-        '{"current": "z", "keys": {"a": "' + "A" * 43 + '"}}', '{"current": "a b", "keys": {"a b": "' + "A" * 43 + '"}}',
+        '{"current": "z", "keys": {"a": "' + "A" * 43 + '"}}',
+        '{"current": "a b", "keys": {"a b": "' + "A" * 43 + '"}}',
         '{"current": ["a"], "keys": {"a": "' + "A" * 43 + '"}}',
     ],
 )  # fmt: skip
@@ -138,8 +139,8 @@ class Holder:
 
 def test_a_secret_cannot_be_shown_by_accident() -> None:
     secret = Secret("s3cret-value")
-    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>30}", f"{secret!r}", "%s" % secret, repr([secret])]
-    shown += [repr(Holder(secret)), repr({"token": secret}), json.dumps({"t": secret}, default=str), ascii(secret)]
+    shown = [repr(secret), str(secret), f"{secret}", f"{secret:>30}", f"{secret!r}", repr([secret]), ascii(secret)]
+    shown += [repr(Holder(secret)), repr({"token": secret}), json.dumps({"t": secret}, default=str)]
     assert not any("s3cret" in text for text in shown)
     assert secret.reveal() == "s3cret-value"
 
