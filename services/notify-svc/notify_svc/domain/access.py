@@ -1,0 +1,35 @@
+"""Facts of a customer's access: lost, recovered, a secret that expires, the customer gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from notify_svc.domain.model import TO, Facts, Notices, access_id, drop, queue
+from shared.change import Change
+from shared.events import AccessLost, AccessRecovered, CustomerRemoved, SecretExpiring
+
+
+def access_changed(
+    notices: Notices | None, event: AccessLost | AccessRecovered | SecretExpiring, now: datetime
+) -> Change[Notices] | None:
+    notices = notices or Notices(access_id(event), event.customer)
+    if notices.over:
+        return None
+    notices = replace(notices, customer_name=event.customer_name)
+    if isinstance(event, AccessLost):
+        facts = Facts(reason=event.reason, aadsts=event.aadsts, correlation_id=event.correlation_id,
+                      method=event.method)  # fmt: skip
+        return Change(queue(notices, "access_lost", now, facts))
+    if isinstance(event, AccessRecovered):
+        return Change(queue(notices, "access_recovered", now, Facts(method=event.method)))
+    return Change(
+        queue(notices, "secret_expiring", now, Facts(days_left=event.days_left, expires_on=event.expires_on))
+    )
+
+
+def forget(notices: Notices | None, event: CustomerRemoved, now: datetime) -> Change[Notices]:
+    """The customer is gone: nothing more about its access is mailed."""
+    notices = notices or Notices(access_id(event), event.customer)
+    over, _ = drop(replace(notices, over=True), tuple(TO), "the customer was removed", final=True)
+    return Change(over)

@@ -1,0 +1,61 @@
+"""What became of a mail: sent, to be tried later, given up. And when the next one is due."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from notify_svc.domain.model import MAX_TRIES, WAITS, Kind, Notice, Notices, with_notice
+from shared.change import Change
+from shared.events import EmailFailed, EmailSent
+
+
+def _queued(notices: Notices | None, kind: Kind, serial: int) -> Notice | None:
+    notice = notices.notice(kind) if notices else None
+    return notice if notice and notice.serial == serial and notice.state == "queued" else None
+
+
+def sent(notices: Notices | None, kind: Kind, serial: int, now: datetime) -> Change[Notices] | None:
+    """The mail server took it. A notice dropped meanwhile is counted all the same: it was sent."""
+    notice = notices.notice(kind) if notices else None
+    if notices is None or notice is None or notice.serial != serial or notice.state == "sent":
+        return None
+    done = replace(notice, state="sent", tries=notice.tries + 1, count=notice.count + 1, next=None)
+    event = EmailSent(notices.customer, notices.switch, kind, notice.generation, done.tries, done.count)
+    return Change(with_notice(notices, done), (event,))
+
+
+def try_later(
+    notices: Notices | None, kind: Kind, serial: int, why: str, now: datetime
+) -> Change[Notices] | None:
+    """The mail server could not take it now. Said once, not at every try; given up after a day."""
+    notice = _queued(notices, kind, serial)
+    if notices is None or notice is None:
+        return None
+    tries = notice.tries + 1
+    if tries >= MAX_TRIES:
+        return give_up(notices, kind, serial, why, now)
+    wait = timedelta(seconds=WAITS[min(tries, len(WAITS)) - 1])
+    event = EmailFailed(notices.customer, notices.switch, kind, notice.generation, tries, why, False)
+    events = (event,) if tries in (1, 5, 20, 100) else ()
+    return Change(with_notice(notices, replace(notice, tries=tries, next=now + wait)), events)
+
+
+def give_up(notices: Notices | None, kind: Kind, serial: int, why: str, now: datetime) -> Change[Notices] | None:
+    """Refused for good: the address or the text is not accepted."""
+    notice = _queued(notices, kind, serial)
+    if notices is None or notice is None:
+        return None
+    failed = replace(notice, state="failed", tries=notice.tries + 1, next=None)
+    event = EmailFailed(notices.customer, notices.switch, kind, notice.generation, failed.tries, why, True)
+    return Change(with_notice(notices, failed), (event,))
+
+
+def deadline(notices: Notices) -> datetime | None:
+    return min((n.next for n in notices.notices if n.state == "queued" and n.next), default=None)
+
+
+def due_notice(notices: Notices, now: datetime) -> Notice | None:
+    """The mail to send now: the one that has waited longest."""
+    due = [n for n in notices.notices if n.state == "queued" and n.next and n.next <= now]
+    return min(due, key=lambda notice: (notice.next, notice.queued_at), default=None)
