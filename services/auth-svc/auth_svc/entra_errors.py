@@ -17,7 +17,7 @@ from shared.reasons import classify
 PART = "Microsoft Entra"
 LOOP_WAIT = 60
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}")
-_NUMBER = re.compile(r"AADSTS(\d{4,9})")
+_NUMBER = re.compile(r"AADSTS(\d{4,9})(?!\d)")
 _CORRELATION = re.compile(r"Correlation ID: ([0-9A-Fa-f-]{36})")
 _TRACE = re.compile(r"Trace ID: ([0-9A-Fa-f-]{36})")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
 from auth_svc.api import routes
 from auth_svc.consumes import ACCESS, CONSUMES
@@ -37,6 +38,8 @@ def build(
 ) -> Service:
     """The service; `entra` and `graph` are fakes in tests."""
     logging.getLogger("msal").setLevel(logging.WARNING)  # at DEBUG it prints device codes
+    # The return must bring the attempt's cookie, which a form posted by Microsoft's page would not.
+    warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
     service = Service("auth", settings, clock=clock)
     store = service.store(ACCESS, Access, lanes={"attempt": attempts.deadline, "keep": health.deadline})
     service.consume(CONSUMES)

@@ -1,0 +1,330 @@
+"""What auth-svc's tests stand on: keys, a fake of Microsoft, the store with its due work, the real simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import ECKey
+
+from auth_svc.domain import attempts, customers, health
+from auth_svc.domain.model import Access, Attempt
+from auth_svc.entra import Apps, MsalEntra
+from auth_svc.entra_discovery import Hosts, SigningKey
+from auth_svc.entra_flows import DeviceFlow, Me, Redeemed, SignInFlow, Token
+from auth_svc.entra_http import Http, Workers
+from auth_svc.graph import MsGraph
+from auth_svc.jobs_attempt import AttemptJobs
+from auth_svc.jobs_keep import KeepJobs
+from auth_svc.safe import PURPOSE, Safe
+from shared.change import Change, Rule, utc_now
+from shared.due import Due
+from shared.events import (
+    Actor,
+    AuthenticationStarted,
+    CustomerRegistered,
+    Method,
+    Person,
+    Registration,
+    SwitchCompleted,
+    SwitchRequested,
+    TenantPinned,
+)
+from shared.mongo import Mongo
+from shared.seal import Opener, Sealer
+from shared.secret import Secret
+from shared.signing import Signer
+from shared.store import Store
+from shared.vault import KeyRing, Vault
+from tests.dev.entra_kit import RETURN, Kit
+from tokenswitch_dev.entra import demo
+
+TENANT = "c0de0001-0001-4000-9abc-d00d00010000"
+CLIENT = "0d9a1c5e-1003-4a6f-8b1e-5f0a2c3d1003"
+OID = "c0de0001-0002-4001-9abc-d00d00010001"
+MARK = "marked-secret"
+OPERATOR = Actor("op", "Olga", "olga@provider.example")
+
+
+# --- keys ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Keys:
+    """auth-svc's safe, the wizard's opener, and everybody's sealer."""
+
+    safe: Safe
+    wizard: Opener
+    sealer: Sealer
+
+
+def ring() -> KeyRing:
+    return KeyRing("k1", {"k1": Secret(secrets.token_bytes(32))})
+
+
+def make_keys() -> Keys:
+    auth, invite = (ECKey.generate_key("P-256", {"kid": kid}, private=True) for kid in ("a1", "i1"))
+    sealer = Sealer({"auth": auth, "invite": invite})
+    vault = ring()
+    safe = Safe(Vault(vault), Opener({"a1": auth}), sealer, Signer(vault, PURPOSE))
+    return Keys(safe, Opener({"i1": invite}), sealer)
+
+
+# --- a fake of Microsoft ------------------------------------------------------------------------------
+
+
+def redeemed(**more: Any) -> Redeemed:
+    parts: dict[str, Any] = {
+        "client_id": CLIENT, "id_token": Secret(f"{MARK}-id"), "access_token": Secret(f"{MARK}-access"),
+        "cache": Secret(f"{MARK}-cache"), "scopes": ("User.Read",), "home_tenant": TENANT,
+    }  # fmt: skip
+    return Redeemed(**(parts | more))
+
+
+@dataclass
+class FakeMicrosoft:
+    """Entra and Graph at once: each call takes the next of its scripted answers (the last one stays)."""
+
+    script: dict[str, list[Any]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+
+    async def _say(self, name: str, otherwise: Any) -> Any:
+        self.calls.append(name)
+        answers = self.script.get(name, [])
+        said = answers.pop(0) if len(answers) > 1 else answers[0] if answers else otherwise
+        if isinstance(said, Exception):
+            raise said
+        return await said() if callable(said) else said
+
+    async def resolve_tenant(self, asked: str) -> str:
+        return str(await self._say("resolve", TENANT))
+
+    async def begin_device(self, tenant: str) -> DeviceFlow:
+        flow = DeviceFlow(Secret(f'{{"device_code":"{MARK}"}}'), Secret(f"{MARK}-UC"), "https://aka.ms/x", 900, 0.05)
+        found: DeviceFlow = await self._say("begin_device", flow)
+        return found
+
+    async def poll_device(self, tenant: str, memo: Secret[str], wanted: Callable[[], bool]) -> Any:
+        return await self._say("poll", "pending")
+
+    async def begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
+        self.states.append(state)
+        memo = json.dumps({"state": state, "nonce": "n", "code_verifier": MARK})
+        flow = SignInFlow(Secret(memo), Secret(f"https://login.example/{MARK}"), Secret(state))
+        found: SignInFlow = await self._say("begin_sign_in", flow)
+        return found
+
+    async def redeem_code(self, tenant: str, memo: Secret[str], answer: Mapping[str, str]) -> Any:
+        return await self._say("redeem", redeemed())
+
+    async def refresh(self, tenant: str, method: Method, cache: Secret[str], *, force: bool) -> Token:
+        token = Token(Secret(f"{MARK}-fresh"), utc_now() + timedelta(hours=1), Secret(f"{MARK}-cache-2"))
+        found: Token = await self._say("refresh", token)
+        return found
+
+    async def app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
+        token = Token(Secret(f"{MARK}-app"), utc_now() + timedelta(hours=1))
+        found: Token = await self._say("app_token", token)
+        return found
+
+    async def issuer(self, tenant: str) -> str:
+        return f"https://login.example/{tenant}/v2.0"
+
+    async def signing_key(self, tenant: str, kid: str) -> SigningKey | None:
+        found: SigningKey | None = await self._say("signing_key", None)
+        return found
+
+    async def me(self, token: Secret[str]) -> Me:
+        found: Me = await self._say("me", Me(OID, "admin@contoso.example", "Avery Admin", False))
+        return found
+
+    async def organization(self, token: Secret[str]) -> str:
+        return str(await self._say("organization", TENANT))
+
+    async def roles_of_me(self, token: Secret[str], ids: tuple[str, ...]) -> tuple[str, ...]:
+        found: tuple[str, ...] = await self._say("roles", ids[:1])
+        return found
+
+
+# --- the simulator ------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def microsoft(kit: Kit, interval: float = 0.2, secret: str = demo.SIGNIN_SECRET) -> Any:
+    """Our adapters, over TLS, in front of the simulator."""
+    http, polls, calls = Http(32, kit.running.ca_file), Workers(16, "polls"), Workers(8, "calls")
+    apps = Apps(
+        demo.SIGNIN_CLIENT_ID, Secret(secret), demo.DEVICE_CLIENT_ID, ("User.Read",), RETURN,
+        "https://graph.microsoft.com",
+    )  # fmt: skip
+    hosts = Hosts(frozenset(), simulated=True)
+    entra = MsalEntra(http, kit.authority, hosts, apps, polls=polls, calls=calls, interval=interval)
+    yield entra, MsGraph(http, kit.running.graph_url, calls)
+    for workers in (polls, calls):
+        workers.close()
+    http.close()
+
+
+# --- the service's work, on a real database -----------------------------------------------------------
+
+
+@dataclass
+class Bench:
+    """The store `access` of one customer with both lanes of due work, as main.py composes them."""
+
+    store: Store[Access]
+    keys: Keys
+    entra: Any
+    graph: Any
+    lease: float = 30.0
+    customer: str = "c1"
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _running: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def attempts_due(self) -> Due[Access]:
+        jobs = AttemptJobs(self.entra, self.graph, self.keys.safe, self.store, ("User.Read",))
+        return Due(self.store, "attempt", jobs.execute, concurrency=2000, lease=self.lease, tick=0.1, grace=6.0)
+
+    def keep_due(self) -> Due[Access]:
+        jobs = KeepJobs(self.entra, self.graph, self.keys.safe)
+        return Due(self.store, "keep", jobs.execute, lease=self.lease, tick=0.1)
+
+    def run(self) -> None:
+        for due in (self.attempts_due(), self.keep_due()):
+            self._running.append(asyncio.ensure_future(due.run(self.stopping)))
+
+    async def stop(self) -> None:
+        self.stopping.set()
+        await asyncio.gather(*self._running)
+
+    async def apply(self, rule: Rule[Access], customer: str = "") -> None:
+        await self.store.apply(customer or self.customer, rule)
+
+    async def fact(self, rule: Callable[[Any, Any, datetime], Any], event: Any) -> None:
+        await self.apply(lambda state, now: rule(state, event, now), event.customer)
+
+    async def state(self, customer: str = "") -> Access:
+        found = await self.store.get(customer or self.customer)
+        assert found is not None
+        return found.state
+
+    async def attempt(self) -> Attempt:
+        found = (await self.state()).attempt
+        assert found is not None
+        return found
+
+    async def events(self, kind: str = "", customer: str = "") -> list[dict[str, Any]]:
+        """What the document wants to say, oldest first, with its type."""
+        document = await self.store.collection.get(customer or self.customer)
+        entries = document["outbox"] if document else []
+        all = [json.loads(entry["body"]) | {"type": entry["type"]} for entry in entries]
+        return [event for event in all if kind in ("", event["type"])]
+
+    async def until(self, holds: Callable[[Access], bool], customer: str = "", seconds: float = 20.0) -> Access:
+        """Waits for the document, woken often enough for a test."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while loop.time() < end:
+            found = await self.store.get(customer or self.customer)
+            if found is not None and holds(found.state):
+                return found.state
+            await asyncio.sleep(0.03)
+        raise AssertionError(f"it did not come to that: {await self.state(customer)}")
+
+    async def until_attempt(self, *states: str) -> Attempt:
+        found = await self.until(lambda access: access.attempt is not None and access.attempt.state in states)
+        assert found.attempt is not None
+        return found.attempt
+
+    # --- how things begin ---
+
+    async def register(self, tenant: str = "contoso.example", secret: str | None = None, revision: int = 1) -> None:
+        part = None
+        if secret is not None:
+            sealed = self.keys.sealer.seal(
+                "auth", {"client_secret": secret}, customer=self.customer, event="Registration", attempt=None,
+                now=utc_now(), lifetime=None,
+            )  # fmt: skip
+            part = Registration(demo.guid(3, 1), revision, "set", sealed)
+        await self.fact(customers.register, CustomerRegistered(self.customer, "Contoso", tenant, part))
+
+    async def pin(self, tenant_id: str = TENANT, asked: str = "contoso.example") -> None:
+        await self.fact(customers.pin, TenantPinned(self.customer, asked, tenant_id))
+
+    async def ask(self, *, switch: int = 1, to: Any = "token", tenant: str = TENANT, invited: bool = True) -> None:
+        invitee = Person("anna@contoso.example") if invited else None
+        event = SwitchRequested(
+            self.customer, switch, to, False, "Contoso", tenant, ("sign_in", "device_code"), (),
+            utc_now() + timedelta(days=7), invitee,
+        )  # fmt: skip
+        await self.fact(attempts.switch_requested, event)
+
+    async def start(self, method: Method, *, attempt: int = 1, switch: int = 1, tenant: str = TENANT, **more: Any) -> None:
+        event = AuthenticationStarted(self.customer, switch, attempt, method, (), tenant, **more)
+        await self.fact(attempts.start, event)
+
+    async def complete(self, grant: str | None, *, switch: int = 1, in_force: Any = "token", **more: Any) -> None:
+        method: Any = "device_code" if in_force == "token" else "app_registration"
+        to: Any = "token" if in_force == "token" else "app_registration"
+        event = SwitchCompleted(self.customer, switch, to, method, True, grant, in_force=in_force, **more)
+        await self.fact(customers.complete, event)
+
+    def opened(self, event: Mapping[str, Any], kind: str, name: str) -> dict[str, str]:
+        """What the wizard reads."""
+        place = f"{self.customer}/{event['switch']}"
+        found = self.keys.wizard.open(
+            event[name], customer=place, event=kind, attempt=event["attempt"], now=utc_now()
+        )
+        return {key: value.reveal() for key, value in found.items()}
+
+    def answer(self, query: Mapping[str, str], *, attempt: int = 1, switch: int = 1) -> str:
+        """Microsoft's answer as the wizard seals it."""
+        return self.keys.sealer.seal(
+            "auth", {"query": json.dumps(dict(query))}, customer=f"{self.customer}/{switch}",
+            event="SignInReturned", attempt=attempt, now=utc_now(),
+        )  # fmt: skip
+
+
+def open_store(mongo: Mongo) -> Store[Access]:
+    lanes = {"attempt": attempts.deadline, "keep": health.deadline}
+    return Store(mongo.collection("access"), Access, "auth/access", lanes=lanes)
+
+
+@contextlib.asynccontextmanager
+async def bench(mongo_url: str, database: str, entra: Any, graph: Any, **more: Any) -> AsyncIterator[Bench]:
+    mongo = Mongo(mongo_url, f"{database}_auth")
+    store = open_store(mongo)
+    await store.prepare()
+    made = Bench(store, make_keys(), entra, graph, **more)
+    try:
+        yield made
+    finally:
+        await made.stop()
+        await mongo.drop()
+        mongo.close()
+
+
+def write_keys(home: Path) -> dict[str, str]:
+    """Key files and the settings that name them."""
+    auth, invite = (ECKey.generate_key("P-256", {"kid": kid}, private=True) for kid in ("a1", "i1"))
+    key = urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    files: dict[str, Any] = {
+        "VAULT_KEYS_FILE": {"current": "k1", "keys": {"k1": key}},
+        "SEAL_KEYS_FILE": {"keys": [auth.as_dict(private=True)]},
+        "SEAL_PUBLIC_KEYS_FILE": {
+            "auth": {"keys": [auth.as_dict(private=False)]}, "invite": {"keys": [invite.as_dict(private=False)]},
+        },
+    }  # fmt: skip
+    for name, content in files.items():
+        (home / name).write_text(json.dumps(content))
+    (home / "ENTRA_CLIENT_SECRET_FILE").write_text(demo.SIGNIN_SECRET)
+    return {name: str(home / name) for name in (*files, "ENTRA_CLIENT_SECRET_FILE")}
