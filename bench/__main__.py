@@ -1,0 +1,28 @@
+"""`make bench [PARTS="consuming relaying ..."]`: prints ratios and figures of one run. Not a test: nothing is asserted."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+
+from bench import consuming, relaying
+from bench.servers import Servers, servers
+
+PARTS: dict[str, Callable[[Servers], Awaitable[None]]] = {
+    "consuming": consuming.run,
+    "relaying": relaying.run,
+}
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or list(PARTS)
+    if unknown := [name for name in chosen if name not in PARTS]:
+        sys.exit(f"there is no part {', '.join(unknown)}; choose among {', '.join(PARTS)}")
+    with servers() as running:
+        for name in chosen:
+            asyncio.run(PARTS[name](running))
+
+
+if __name__ == "__main__":
+    main()

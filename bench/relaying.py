@@ -1,0 +1,82 @@
+"""The relay against a bare loop that publishes one event, waits, and marks it as sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from bench.figures import Taken, compare, taking
+from bench.servers import Servers
+from notify_svc.domain import Notices
+from shared.change import Change
+from shared.document import Step
+from shared.events import EmailSent
+from shared.kafka import Cluster, Producer, ensure_topics
+from shared.mongo import Mongo
+from shared.outbox import Relay
+from shared.store import Store
+from shared.wire import headers_of
+
+DOCUMENTS, EVENTS = 1000, 4
+
+
+def emit(number: int, id: str, state: Notices | None, now: datetime) -> Change[Notices]:
+    event = EmailSent(id, 1, "invitation", 1, 1, number)
+    return Change(state or Notices(id, id, 1), (event,))
+
+
+async def filled(mongo: Mongo, name: str) -> Store[Notices]:
+    store = Store(mongo.collection(name), Notices, f"notify/{name}")
+    await store.prepare()
+    steps: dict[str, list[Step[Any]]] = {
+        f"c{number}": [Step(partial(emit, n, f"c{number}"), f"e{n}") for n in range(EVENTS)]
+        for number in range(DOCUMENTS)
+    }
+    await store.fold(steps)
+    return store
+
+
+async def relayed(mongo: Mongo, cluster: Cluster) -> Taken:
+    store = await filled(mongo, "notices")
+    sender = Producer(cluster, "bench-relay")
+    relay = Relay([store], sender, cluster.topic)
+    with taking(DOCUMENTS * EVENTS) as taken:
+        sent = await relay.sweep()
+    await sender.close()
+    assert sent == DOCUMENTS * EVENTS
+    return taken
+
+
+async def bare(mongo: Mongo, cluster: Cluster) -> Taken:
+    store = await filled(mongo, "bare")
+    sender = Producer(cluster, "bench-bare")
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    with taking(DOCUMENTS * EVENTS) as taken:
+        while documents := await store.collection.find({"unsent": {"$gt": epoch}}, limit=100):
+            for document in documents:
+                await _bare_document(store, sender, cluster.topic, document)
+    await sender.close()
+    return taken
+
+
+async def _bare_document(store: Store[Notices], sender: Producer, topic: str, document: dict[str, Any]) -> None:
+    id = document["_id"]
+    for entry in document["outbox"]:
+        headers = headers_of(entry["id"], entry["type"], entry["at"], id, None)
+        await sender.send(topic, entry["key"].encode(), entry["body"].encode(), headers)
+        await store.collection.update_many({"_id": id}, {"$pull": {"outbox": {"id": entry["id"]}}})
+    await store.collection.update_many({"_id": id}, {"$unset": {"unsent": ""}})
+
+
+async def run(servers: Servers) -> None:
+    mongo = Mongo(servers.mongo, "bench_relaying")
+    cluster = Cluster(servers.kafka, topic="bench.relaying")
+    try:
+        await ensure_topics(cluster, [])
+        compare(
+            "Relay (four events a document)", await bare(mongo, cluster), await relayed(mongo, cluster)
+        )
+    finally:
+        await mongo.drop()
+        mongo.close()
