@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 S = TypeVar("S")
 
 OUTCOME_TRIES = 40
+NOTICED = 200
 LONGEST_PAUSE = timedelta(minutes=1)
 LONGEST_BUG_PAUSE = timedelta(hours=1)
 MAX_TRIES_KEPT = 10_000
@@ -117,6 +118,7 @@ class Due(Generic[S]):
         self._next = self._next if now < self._next < tick else tick
         try:
             await self.once(stopping)
+            await self.notice()
             self.health(None)
         except Unavailable as error:  # what is held here goes on meanwhile
             log.warning("due work %s waits: %s", self.lane, error)
@@ -167,28 +169,33 @@ class Due(Generic[S]):
             await self._leases.renew(claims)
             await self._refresh(claims)
 
+    async def notice(self) -> None:
+        """Brings claims up to date whose document got a new deadline meanwhile: what is held for long (a
+        device flow) hears within a tick that it was stopped or replaced. Raises: Unavailable."""
+        if self._held:
+            overtaken = await self._leases.overtaken(NOTICED)
+            if claims := {id: self._held[id] for id in overtaken if id in self._held}:
+                await self._refresh(claims)
+
     async def _refresh(self, claims: dict[str, Claim[S]]) -> None:
-        heads = await self.store.collection.find(
-            {"_id": {"$in": list(claims)}}, limit=len(claims), fields=("version", "lease")
-        )
+        heads = await self.store.collection.find_ids(claims, fields=("version", "lease"))
         changed = []
         for head in heads:
             claim = claims[head["_id"]]
             claim.lost = head["lease"][self.lane]["n"] != claim.lease.n
             if head["version"] != claim.version:
                 changed.append(claim.id)
-        if not changed:
-            return
-        for found in await self.store.find({"_id": {"$in": changed}}, limit=len(changed)):
+        for document in await self.store.collection.find_ids(changed, fields=("version", "state")):
+            found = self.store.found(document)
             claims[found.id].state, claims[found.id].version = found.state, found.version
 
     # --- work -------------------------------------------------------------------------------------------
 
     async def _work(self, claim: Claim[S]) -> None:
-        outcome = "done"
+        outcome, seen = "done", claim.version
         try:
             rule = await self.execute(claim)
-            await self._conclude(claim, rule)
+            await self._conclude(claim, rule, seen)
             self._tries.pop(claim.id, None)
         except (GiveBack, asyncio.CancelledError):
             outcome = "given back"
@@ -209,9 +216,10 @@ class Due(Generic[S]):
             if self._more:
                 self._wake.set()
 
-    async def _conclude(self, claim: Claim[S], rule: Rule[S] | None) -> None:
+    async def _conclude(self, claim: Claim[S], rule: Rule[S] | None, seen: int) -> None:
         """Applies the outcome, waiting for the database if need be: what was done outside must not be
-        forgotten."""
+        forgotten. An outcome that changes nothing because the document moved on meanwhile (since the version
+        `seen`) is no reason to wait: what is due now is another thing."""
         if rule is None:
             return await self._release(claim, None)
         cause = f"{claim.id}/due/{claim.lease.lane}/{claim.lease.n}"
@@ -223,7 +231,8 @@ class Due(Generic[S]):
             except Unavailable:
                 await asyncio.sleep(min(5.0, 0.2 * 2**round))
                 continue
-            return None if applied.changed else await self._release(claim, None)
+            moved_on = timedelta() if applied.version != seen else None
+            return None if applied.changed else await self._release(claim, moved_on)
         raise Unavailable("MongoDB", f"the outcome of {self.lane} for {claim.id} could not be kept")
 
     def _backoff(self, id: str, least: timedelta, longest: timedelta) -> timedelta:

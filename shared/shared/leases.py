@@ -20,6 +20,7 @@ from shared.store import Store
 S = TypeVar("S")
 
 RELEASE_TRIES = 5
+MOST_LOOKED_AT = 5_000
 
 
 class Leases(Generic[S]):
@@ -34,35 +35,62 @@ class Leases(Generic[S]):
         """Documents that are due now, at most `limit`, none of those `held` here; and whether there may be
         more. Raises: Unavailable."""
         now = self._store.clock()
-        free: Document = {self._due: {"$lte": now}, f"{self._lease}.until": {"$not": {"$gt": now}}}
-        found = await self._store.collection.find(
-            free, sort=((self._due, 1),), limit=limit + len(held), fields=("due",)
-        )
-        late = {document["_id"]: now - document["due"][self._lane] for document in found}
-        ids = [id for id in late if id not in held][:limit]
-        if not ids:
+        late = {id: now - at for id, at in await self._free(limit, held, now)}
+        if not late:
             return [], False
+        ids = list(late)
         until = now + self._life
         names = {f"{self._lease}.by": self._holder, f"{self._lease}.until": until, self._due: until}
-        await self._store.collection.update_many(
-            {"_id": {"$in": ids}} | free, {"$inc": {f"{self._lease}.n": 1}, "$set": names}
+        claimed: Document = {"$inc": {f"{self._lease}.n": 1}, "$set": names}
+        free = {self._due: {"$lte": now}, f"{self._lease}.until": {"$not": {"$gt": now}}}
+        await self._store.collection.update_ids(ids, claimed, where=free)
+        mine = {f"{self._lease}.by": self._holder, f"{self._lease}.until": until}
+        won = await self._store.collection.find_ids(
+            ids, where=mine, fields=("version", "state", "lease", "trace")
         )
-        won = await self._store.collection.find(
-            {"_id": {"$in": ids}, f"{self._lease}.by": self._holder, f"{self._lease}.until": until},
-            limit=len(ids), fields=("version", "state", "lease", "trace"),
-        )  # fmt: skip
         for document in won:
             DUE_LATENESS.labels(self._lane).observe(late[document["_id"]].total_seconds())
         return won, len(ids) == limit
 
+    async def _free(
+        self, limit: int, held: Collection[str], now: datetime
+    ) -> list[tuple[str, datetime]]:
+        """Due and not held by anybody, earliest first. The filter is the index's field alone: with another
+        field in it the embedded server reads the whole collection. What is held and yet found (a rule has
+        just moved its deadline) is looked over."""
+        for size in (limit + len(held), 4 * (limit + len(held)), MOST_LOOKED_AT):
+            page = await self._store.collection.find(
+                {self._due: {"$lte": now}}, sort=((self._due, 1),), limit=size, fields=("due", "lease")
+            )
+            free = [
+                (document["_id"], document["due"][self._lane])
+                for document in page
+                if document["_id"] not in held and not self._is_held(document, now)
+            ]
+            if len(page) < size or len(free) >= limit:
+                break
+        return free[:limit]
+
+    def _is_held(self, document: Document, now: datetime) -> bool:
+        until = document.get("lease", {}).get(self._lane, {}).get("until")
+        return until is not None and until > now
+
+    async def overtaken(self, limit: int) -> list[str]:
+        """Held here, and due again: a rule has written to them since they were claimed or renewed. Raises:
+        Unavailable."""
+        page = await self._store.collection.find(
+            {self._due: {"$lte": self._store.clock()}}, sort=((self._due, 1),), limit=limit, fields=("lease",)
+        )
+        held = [(document["_id"], document.get("lease", {}).get(self._lane, {})) for document in page]
+        return [id for id, lease in held if lease.get("by") == self._holder]
+
     async def renew(self, ids: Iterable[str]) -> None:
         """Prolongs leases. A deadline that a rule took away meanwhile, or moved further, stays as it is."""
         until = self._store.clock() + self._life
-        mine = {"_id": {"$in": list(ids)}, f"{self._lease}.by": self._holder}
-        await self._store.collection.update_many(mine, {"$set": {f"{self._lease}.until": until}})
-        await self._store.collection.update_many(
-            mine | {self._due: {"$lte": until}}, {"$set": {self._due: until}}
-        )
+        mine, held = {f"{self._lease}.by": self._holder}, list(ids)
+        change = self._store.collection.update_ids
+        await change(held, {"$set": {f"{self._lease}.until": until}}, where=mine)
+        await change(held, {"$set": {self._due: until}}, where=mine | {self._due: {"$lte": until}})
 
     async def release(self, id: str, lease: Lease, at: datetime | None) -> None:
         """Ends a lease. Due again at `at`, or (None) at the state's own deadline, but not before the lease's

@@ -41,6 +41,7 @@ _UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
 """What the driver says of a document that it cannot send; it refuses the whole bulk for it."""
 
 DUPLICATE = 11000
+SLICE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,22 @@ class Collection:
             cursor = cursor.sort(list(sort))
         found: list[Document] = await _guard(cursor.to_list(limit))
         return found
+
+    async def find_ids(
+        self, ids: Iterable[str], *, where: Filter | None = None, fields: Sequence[str] | None = None
+    ) -> list[Document]:
+        """The documents of these ids, in slices: the cost of one `$in` may rise faster than its length."""
+        found: list[Document] = []
+        for part in _slices(ids):
+            found += await self.find({**(where or {}), "_id": {"$in": part}}, limit=len(part), fields=fields)
+        return found
+
+    async def update_ids(self, ids: Iterable[str], change: Document, *, where: Filter | None = None) -> int:
+        """Changes the documents of these ids that match `where` too; gives how many did."""
+        matched = 0
+        for part in _slices(ids):
+            matched += await self.update_many({**(where or {}), "_id": {"$in": part}}, change)
+        return matched
 
     async def count(self, where: Filter, *, limit: int) -> int:
         """Counts at most `limit` documents."""
@@ -195,6 +212,11 @@ class Mongo:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _slices(ids: Iterable[str]) -> Iterable[list[str]]:
+    everything = list(ids)
+    return (everything[start : start + SLICE] for start in range(0, len(everything), SLICE))
 
 
 def _operation(operation: Insert | Update) -> InsertOne[Document] | UpdateOne:

@@ -104,9 +104,7 @@ class Relay:
             for id in ids:
                 woken.pop(id, None)
             try:
-                documents = await store.collection.find(
-                    {"_id": {"$in": ids}}, limit=len(ids), fields=("outbox", "unsent")
-                )
+                documents = await store.collection.find_ids(ids, fields=("outbox", "unsent"))
                 sent += await self._relay(store, documents)
             except BaseException:
                 woken.update(dict.fromkeys(ids))
@@ -218,7 +216,5 @@ async def _settle(store: Store[Any], ids: list[str], acknowledged: list[str]) ->
     """Takes out what is acknowledged, and the mark where nothing is left (also if a crash came between)."""
     if acknowledged:
         done = {"$pull": {"outbox": {"id": {"$in": acknowledged}}}}
-        await store.collection.update_many({"_id": {"$in": ids}}, done)
-    await store.collection.update_many(
-        {"_id": {"$in": ids}, "outbox": {"$size": 0}}, {"$unset": {"unsent": ""}}
-    )
+        await store.collection.update_ids(ids, done)
+    await store.collection.update_ids(ids, {"$unset": {"unsent": ""}}, where={"outbox": {"$size": 0}})

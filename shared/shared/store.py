@@ -173,7 +173,7 @@ class Store(Generic[S]):
     async def _plan_all(
         self, pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]
     ) -> list[Plan[S]]:
-        documents = await self.collection.find({"_id": {"$in": list(pending)}}, limit=len(pending))
+        documents = await self.collection.find_ids(pending)
         by_id = {document["_id"]: document for document in documents}
         now, plans = self.clock(), []
         for id, steps in pending.items():
