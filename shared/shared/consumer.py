@@ -152,10 +152,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         now = asyncio.get_running_loop().time()
         if now < self._next_lag or not consumer.assignment():
             return
-        ends = await within(5, consumer.end_offsets(list(consumer.assignment())))
+        ends = await within(3, consumer.end_offsets(list(consumer.assignment())))
         for place, end in ends.items():
             with contextlib.suppress(IllegalStateError):
-                LAG.labels(place.partition).set(max(0, end - await within(5, consumer.position(place))))
+                LAG.labels(place.partition).set(max(0, end - await within(3, consumer.position(place))))
         self._next_lag = now + LAG_EVERY
 
     async def _end(self, consumer: AIOKafkaConsumer) -> None:

@@ -65,19 +65,21 @@ class Cluster:
         )
 
     def consumer(self, group: str | None, client_id: str, **more: Any) -> AIOKafkaConsumer:
+        options: dict[str, Any] = {
+            "request_timeout_ms": self.request_timeout_ms + 5_000,
+            "session_timeout_ms": 10_000,
+            "rebalance_timeout_ms": 15_000,
+            "heartbeat_interval_ms": 3_000,
+            "max_poll_interval_ms": 300_000,
+            "fetch_max_wait_ms": 250,
+        }
         return AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             client_id=client_id,
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            request_timeout_ms=self.request_timeout_ms + 5_000,
-            session_timeout_ms=10_000,
-            rebalance_timeout_ms=15_000,
-            heartbeat_interval_ms=3_000,
-            max_poll_interval_ms=300_000,
-            fetch_max_wait_ms=250,
-            **(self.security() | more),
+            **(options | self.security() | more),
         )
 
 
@@ -132,7 +134,7 @@ class Producer:
             if self._producer is None:
                 producer = self._cluster.producer(self._client_id)
                 try:
-                    await within(10, producer.start())
+                    await within(self._patience, producer.start())
                 except BaseException:
                     await stop(producer)
                     raise

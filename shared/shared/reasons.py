@@ -202,8 +202,8 @@ _BY_SUBERROR: dict[str, str] = {
     "consent_required": "consent_required", "basic_action": "mfa_needed", "message_only": "blocked_by_policy",
     "bad_token": "revoked", "token_expired": "idle_too_long",
 }  # fmt: skip
-_BROAD = {"invalid_grant", "consent_required", "invalid_client", "unauthorized_client", "invalid_request", "access_denied",
-          "interaction_required", "login_required", "server_error"}  # fmt: skip
+_BROAD = {"invalid_grant", "invalid_client", "unauthorized_client", "invalid_request", "access_denied",
+          "consent_required", "interaction_required", "login_required", "server_error"}  # fmt: skip
 
 
 def explain(code: str) -> Reason:
