@@ -157,9 +157,11 @@ async def _all(reader: AIOKafkaConsumer, topic: str) -> list[Any]:
     return sorted(found, key=lambda record: (record.partition, record.offset))
 
 
-async def make_world(bootstrap: str, topic: str, url: str, database: str, partitions: int = 2) -> World:
-    cluster = Cluster(bootstrap, topic, partitions)
-    world = World(Mongo(url, database), cluster, Producer(cluster, "tests"), f"g{uuid.uuid4().hex[:8]}")
+async def make_world(
+    bootstrap: str, topic: str, url: str, database: str, partitions: int = 2, mongo_seconds: float = 5.0
+) -> World:
+    cluster, mongo = Cluster(bootstrap, topic, partitions), Mongo(url, database, timeout_seconds=mongo_seconds)
+    world = World(mongo, cluster, Producer(cluster, "tests"), f"g{uuid.uuid4().hex[:8]}")
     await ensure_topics(cluster, [world.group])
     await world.tallies().prepare()
     return world

@@ -210,6 +210,30 @@ async def test_renewals_keep_the_lease_and_bring_the_state(tallies: Store[Tally]
     assert sorted(seen) == ["", "changed"]
 
 
+async def test_what_is_held_hears_at_the_next_look_that_its_document_was_overtaken(
+    tallies: Store[Tally], clock: Ticking
+) -> None:
+    notes: list[str] = []
+    go = asyncio.Event()
+
+    async def looks(claim: Claim[Tally]) -> Rule[Tally]:
+        await go.wait()
+        notes.append(claim.state.note)
+        return sent
+
+    for id in ("a", "b"):
+        await tallies.apply(id, put(mail_at=NOW))
+    holder, other = Due(tallies, "mail", looks), Due(tallies, "mail", mailer())
+    await holder.once()
+    await tallies.apply("a", put(note="overtaken", mail_at=NOW))
+    assert await other.once() == 0
+    await other.notice()
+    await holder.notice()
+    go.set()
+    await holder.settled()
+    assert sorted(notes) == ["", "overtaken"]
+
+
 @pytest.mark.parametrize("moved", [None, NOW + timedelta(days=1)])
 async def test_a_renewal_does_not_undo_a_deadline_that_a_rule_moved(
     tallies: Store[Tally], clock: Ticking, moved: datetime | None
@@ -274,6 +298,21 @@ async def test_how_work_without_an_outcome_is_due_again(
     await outcome(tallies, error)
     assert await due_at(tallies) == NOW + timedelta(seconds=seconds)
     clock.move(seconds + 0.001)
+    assert await Due(tallies, "mail", mailer()).once() == 1
+
+
+async def test_an_outcome_that_came_too_late_leaves_what_is_due_now_due_at_once(
+    tallies: Store[Tally], clock: Ticking
+) -> None:
+    async def overtaken(claim: Claim[Tally]) -> Rule[Tally]:
+        await tallies.apply("a", put(mail_at=NOW, note="another mail is wanted meanwhile"))
+        return lambda state, now: None
+
+    await tallies.apply("a", put(mail_at=NOW))
+    due = Due(tallies, "mail", overtaken)
+    await due.once()
+    await due.settled()
+    assert await due_at(tallies) == NOW
     assert await Due(tallies, "mail", mailer()).once() == 1
 
 
