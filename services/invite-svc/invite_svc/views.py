@@ -30,7 +30,7 @@ STEP_OF = {
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """`name`: its template under screens/. `pace`: it takes longer than usual, or too long. `final`: nothing follows."""
+    """`name`: its template under screens/. `pace`: it takes longer than usual, or too long. `final`: the last one."""
 
     name: str
     pace: Pace = ""
