@@ -7,9 +7,9 @@ import contextlib
 import json
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from auth_svc.graph import MsGraph
 from auth_svc.jobs_attempt import AttemptJobs
 from auth_svc.jobs_keep import KeepJobs
 from auth_svc.safe import PURPOSE, Safe
-from shared.change import Change, Rule, utc_now
+from shared.change import Rule, utc_now
 from shared.due import Due
 from shared.events import (
     Actor,
@@ -51,6 +51,7 @@ TENANT = "c0de0001-0001-4000-9abc-d00d00010000"
 CLIENT = "0d9a1c5e-1003-4a6f-8b1e-5f0a2c3d1003"
 OID = "c0de0001-0002-4001-9abc-d00d00010001"
 MARK = "marked-secret"
+HEADER = urlsafe_b64encode(b'{"alg": "RS256", "kid": "k1"}').decode().rstrip("=")
 OPERATOR = Actor("op", "Olga", "olga@provider.example")
 
 
@@ -83,7 +84,7 @@ def make_keys() -> Keys:
 
 def redeemed(**more: Any) -> Redeemed:
     parts: dict[str, Any] = {
-        "client_id": CLIENT, "id_token": Secret(f"{MARK}-id"), "access_token": Secret(f"{MARK}-access"),
+        "client_id": CLIENT, "id_token": Secret(f"{HEADER}.{MARK}-id.x"), "access_token": Secret(f"{MARK}-access"),
         "cache": Secret(f"{MARK}-cache"), "scopes": ("User.Read",), "home_tenant": TENANT,
     }  # fmt: skip
     return Redeemed(**(parts | more))
@@ -268,7 +269,9 @@ class Bench:
         )  # fmt: skip
         await self.fact(attempts.switch_requested, event)
 
-    async def start(self, method: Method, *, attempt: int = 1, switch: int = 1, tenant: str = TENANT, **more: Any) -> None:
+    async def start(
+        self, method: Method, *, attempt: int = 1, switch: int = 1, tenant: str = TENANT, **more: Any
+    ) -> None:
         event = AuthenticationStarted(self.customer, switch, attempt, method, (), tenant, **more)
         await self.fact(attempts.start, event)
 

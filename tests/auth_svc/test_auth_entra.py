@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -77,7 +77,8 @@ POLL = {
     "70017": "declined", "70020": "code_expired", "70018": "code_unknown", "7000218": "not_a_public_client",
     "700016": "app_unknown", "90002": "tenant_unknown", "500208": "personal_account", "50020": "wrong_account",
     "50034": "wrong_account", "16000": "wrong_account", "90072": "wrong_account", "51004": "wrong_account",
-    "65001": "consent_required", "90094": "admin_consent", "90095": "admin_consent", "50105": "not_assigned", "50076": "mfa_needed",
+    "65001": "consent_required", "90094": "admin_consent", "90095": "admin_consent",
+    "50105": "not_assigned", "50076": "mfa_needed",
     "50078": "mfa_needed", "50074": "mfa_needed", "50079": "mfa_not_registered", "50072": "mfa_not_registered",
     "53004": "mfa_not_registered", "53010": "mfa_not_registered", "53003": "blocked_by_policy",
     "530035": "code_blocked", "530032": "device_policy", "530084": "device_policy", "53000": "device_policy",
@@ -199,7 +200,7 @@ async def test_what_is_no_answer_is_away_and_forgotten_at_once(
 ) -> None:
     redeemed, flow = await by_code(kit, entra), await entra.begin_device(TENANT)
     with microsoft(kit) as (fresh, _):
-        calls = {
+        calls: dict[str, Callable[[], Awaitable[Any]]] = {
             "poll": lambda: entra.poll_device(TENANT, flow.memo, always),
             "devicecode": lambda: entra.begin_device(TENANT),
             "refresh": lambda: entra.refresh(TENANT, "device_code", redeemed.cache, force=True),
@@ -224,12 +225,9 @@ async def test_a_silent_server_is_left_after_seconds(kit: Kit, entra: MsalEntra)
 
 async def test_nobody_at_the_address(kit: Kit, entra: MsalEntra) -> None:
     flow = await entra.begin_device(TENANT)
-    entra._discovery._configurations.put(
-        TENANT, time.monotonic(), {
-            name: "https://localhost:1/x/oauth2/v2.0/token"
-            for name in ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint")
-        },
-    )  # fmt: skip
+    endpoints = ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint")
+    nobody = dict.fromkeys(endpoints, "https://localhost:1/x/oauth2/v2.0/token")
+    entra._discovery._configurations.put(TENANT, time.monotonic(), nobody)
     found = await failure(entra.poll_device(TENANT, flow.memo, always))
     assert isinstance(found, EntraAway) and found.reason == "unreachable"
     assert not found.maybe_taken
