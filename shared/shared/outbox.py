@@ -21,7 +21,7 @@ from shared.change import Clock, Unavailable, utc_now
 from shared.events import REGISTRY
 from shared.kafka import Sender, SendRefused
 from shared.metrics import OUTBOX_AGE, REFUSED_RECORDS, RELAYED
-from shared.mongo import Document
+from shared.mongo import Collection, Document, Update
 from shared.store import Store, Wake
 from shared.waiting import first
 
@@ -104,7 +104,7 @@ class Relay:
             for id in ids:
                 woken.pop(id, None)
             try:
-                documents = await store.collection.find_ids(ids, fields=("outbox", "unsent"))
+                documents = await store.collection.find_ids(ids, fields=("version", "outbox", "unsent"))
                 sent += await self._relay(store, documents)
             except BaseException:
                 woken.update(dict.fromkeys(ids))
@@ -126,7 +126,7 @@ class Relay:
         while True:
             documents = await store.collection.find(
                 {"unsent": {"$gte": after, "$lte": before}},
-                sort=(("unsent", 1),), limit=self._batch + len(done), fields=("outbox", "unsent"),
+                sort=(("unsent", 1),), limit=self._batch + len(done), fields=("version", "outbox", "unsent"),
             )  # fmt: skip
             self._observe(store, documents if after == EPOCH else ())
             new = [document for document in documents if document["_id"] not in done]
@@ -159,9 +159,8 @@ class Relay:
         apart += [document for document in documents if held.get(document["_id"], (inf,))[0] <= now]
         for document in apart:
             outcomes.append(await self._send_apart(store, document))
-        acknowledged = [id for sent in outcomes for id in sent.acknowledged]
-        if acknowledged or any("unsent" in document and not document.get("outbox") for document in documents):
-            await _settle(store, [document["_id"] for document in documents], acknowledged)
+        acknowledged = {id for sent in outcomes for id in sent.acknowledged}
+        await _settle(store.collection, documents, acknowledged)
         for sent in outcomes:
             if sent.error is not None:
                 raise sent.error
@@ -212,9 +211,21 @@ def _rest(document: Document, sent: _Sent) -> Document:
     return {**document, "outbox": document["outbox"][len(sent.acknowledged) :]}
 
 
-async def _settle(store: Store[Any], ids: list[str], acknowledged: list[str]) -> None:
-    """Takes out what is acknowledged, and the mark where nothing is left (also if a crash came between)."""
-    if acknowledged:
-        done = {"$pull": {"outbox": {"id": {"$in": acknowledged}}}}
-        await store.collection.update_ids(ids, done)
-    await store.collection.update_ids(ids, {"$unset": {"unsent": ""}}, where={"outbox": {"$size": 0}})
+async def _settle(collection: Collection, documents: Sequence[Document], acknowledged: set[str]) -> None:
+    """Takes out what is acknowledged, and the mark where nothing is left (also if a crash came between).
+
+    A document whose every event is acknowledged needs one update: with its version unchanged nothing was added.
+    """
+    left = {document["_id"]: [e for e in document["outbox"] if e["id"] not in acknowledged] for document in documents}
+    empty = {"$set": {"outbox": []}, "$unset": {"unsent": ""}}
+    whole = [
+        Update({"_id": document["_id"], "version": document["version"]}, empty)
+        for document in documents
+        if not left[document["_id"]] and "unsent" in document
+    ]
+    changed = [document["_id"] for document in documents if left[document["_id"]]]
+    if not (await collection.write(whole)).complete:
+        changed = list(left)
+    if acknowledged and changed:
+        await collection.update_ids(changed, {"$pull": {"outbox": {"id": {"$in": list(acknowledged)}}}})
+        await collection.update_ids(changed, {"$unset": {"unsent": ""}}, where={"outbox": {"$size": 0}})
