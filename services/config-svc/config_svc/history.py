@@ -1,4 +1,4 @@
-"""History folded from the topic: a timeline of all events, an audit of what operators did. Sealed parts are left out."""
+"""History folded from the topic: a timeline of all events, an audit of what operators did. No sealed part is kept."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from shared.auth import Bearer
 from shared.change import Clock
 
 ID = r"^[A-Za-z0-9._~-]{1,64}$"
-CustomerId = Annotated[str, Path(pattern=ID, description="The provider's own id of the customer.", examples=["contoso"])]
+CustomerId = Annotated[str, Path(pattern=ID, description="The provider's id of the customer.", examples=["contoso"])]
 Responses = dict[int | str, dict[str, Any]]
 
 

@@ -1,0 +1,77 @@
+"""Composes config-svc: its stores, history, API, pages, and what it consumes. Nothing runs here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from config_svc import index, jobs
+from config_svc.api import routes
+from config_svc.api.common import Parts
+from config_svc.consumes import CONSUMES, CUSTOMERS, TENANTS
+from config_svc.desk import Desk, Terms
+from config_svc.domain.model import Customer, Tenant
+from config_svc.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
+from config_svc.lists import Lists
+from config_svc.pages.portal import Portal
+from config_svc.settings import ConfigSettings
+from config_svc.stream import Streams
+from shared import limits, sessions
+from shared.auth import Bearer
+from shared.change import Clock, utc_now
+from shared.cursors import Cursors
+from shared.limits import Limits
+from shared.links import Links
+from shared.oidc import Issuer
+from shared.operators import Operators
+from shared.seal import Sealer
+from shared.service import Service
+from shared.sessions import Sessions
+from shared.settings import read_secret
+from shared.vault import KeyRing
+from shared.web import Pages
+
+NAME = "config"
+
+
+def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Clock = utc_now, **fakes: Any) -> Service:
+    """The service. `issuer`, `clock` and `streams` (heartbeat, life) are for tests."""
+    service = Service(NAME, settings, public_url=settings.portal_url, clock=clock)
+    found = issuer or Issuer(settings.operator_issuer, settings.operator_ca_file)
+    ring = KeyRing.from_file(settings.link_keys_file)
+    parts = _parts(service, settings, found, ring, fakes)
+    pages = Pages("config_svc", NAME, settings.portal_url, clock=clock)
+    operators = Operators(
+        found, Sessions(service.collection("sessions", sessions.INDEXES)), pages,
+        client_id=settings.portal_client_id, client_secret=read_secret(settings.portal_client_secret_file),
+        portal_url=settings.portal_url, proxies=settings.proxies, clock=clock,
+    )  # fmt: skip
+    service.consume(CONSUMES)
+    service.due(parts.desk.customers, jobs.LANE, jobs.on_deadline)
+    service.serve(routes.router(parts))
+    service.serve(Portal(parts, pages, operators).router())
+    service.pages(pages)
+    service.install(operators.install)
+    service.probe("the sign-in service", found.probe, required=False)
+    service.on_close(found.close)
+    return service
+
+
+def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: KeyRing, fakes: Any) -> Parts:
+    clock = service.clock
+    customers = service.store(
+        CUSTOMERS, Customer, lanes=jobs.LANES, derived=index.derived, indexes=index.INDEXES
+    )
+    service.store(TENANTS, Tenant)
+    cursors = Cursors(ring)
+    desk = Desk(
+        customers, Sealer.from_file(settings.seal_public_keys_file), Links(ring, settings.invite_url),
+        Limits(service.collection("limits", limits.INDEXES)),
+        Terms(settings.invitation_life, settings.remind_after, settings.roles), settings.requests_per_hour, clock,
+    )  # fmt: skip
+    history = History(
+        service.log("timeline", timeline_entry, TIMELINE_INDEXES), service.log("audit", audit_entry, AUDIT_INDEXES),
+        cursors,
+    )  # fmt: skip
+    streams = Streams(service.cluster, service.stopping, settings.event_streams, **fakes.get("streams", {}))
+    bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
+    return Parts(desk, Lists(customers, cursors), history, streams, bearer, clock)

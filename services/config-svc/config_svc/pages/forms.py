@@ -1,0 +1,85 @@
+"""Forms: their fields as text, checked by the API's own models; keys that make a double click one request."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+
+from config_svc import inputs
+from shared.commands import command
+from shared.document import Command
+from shared.i18n import N_
+from shared.web_forms import CSRF_FIELD
+
+B = TypeVar("B", bound=BaseModel)
+Say = Callable[[str], str]
+
+KEY = "key"
+REQUIRED = N_("This is required.")
+INVALID = N_("This cannot be used; correct it.")
+LONG = N_("This is too long.")
+_KINDS = {"missing": REQUIRED, "string_too_long": LONG, "too_long": LONG}
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What was entered: one value a field, lists where a field may have several."""
+
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def text(self, name: str, default: str = "") -> str:
+        found = self.values.get(name)
+        return found[0].strip() if found else default
+
+    def many(self, name: str) -> list[str]:
+        return list(self.values.get(name, ()))
+
+    def shown(self, *hidden: str) -> dict[str, Any]:
+        """The values for the form to be shown again; never what is hidden (secrets)."""
+        return {name: self.text(name) for name in self.values if name not in hidden}
+
+
+async def filled(request: Request) -> Filled:
+    form = await request.form()
+    found: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            found.setdefault(name, []).append(value)
+    return Filled(found)
+
+
+def check(model: type[B], values: Mapping[str, Any], say: Say) -> tuple[B | None, dict[str, str]]:
+    """The body that the values make, or what is wrong by field, in the reader's language."""
+    try:
+        return model.model_validate(values), {}
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        return None, {str(wrong["loc"][-1] if wrong["loc"] else "form"): say(_said(wrong)) for wrong in reversed(found)}
+
+
+def _said(wrong: Mapping[str, Any]) -> str:
+    if wrong["type"] == "value_error":
+        return str(wrong["msg"]).removeprefix("Value error, ")
+    place = str(wrong["loc"][-1]) if wrong["loc"] else ""
+    return _KINDS.get(wrong["type"], _BY_FIELD.get(place, INVALID))
+
+
+_BY_FIELD = {"secret_expires_on": inputs.DATE_TEXT, "admin_email": inputs.EMAIL_TEXT, "methods": inputs.METHODS_TEXT}
+
+
+def form_command(request: Request, form: Filled, caller: str) -> Command:
+    """The command of a form: the same form sent twice is one request. Raises: Refused."""
+    what = f"{request.method} {request.url.path}"
+    said = {name: list(values) for name, values in form.values.items() if name not in (CSRF_FIELD, KEY)}
+    return command(form.text(KEY), what, json.dumps(said, sort_keys=True).encode(), caller)
+
+
+def action_key(caller: str, *parts: object) -> str:
+    """The key of a button: the same until what it acts on has changed."""
+    return hashlib.sha256(repr((caller, *parts)).encode()).hexdigest()[:40]

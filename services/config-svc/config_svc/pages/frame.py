@@ -1,0 +1,116 @@
+"""What all pages of the portal share: navigation, the operator, roles, tokens of forms, refusals, messages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from config_svc.api.common import Parts
+from config_svc.pages import forms
+from config_svc.pages.forms import Filled
+from config_svc.pages.refusals import DONE, texts
+from shared.auth import ADMIN, OPERATOR
+from shared.change import Refused
+from shared.i18n import N_
+from shared.operators import SIGN_OUT_FORM, Operators, own_path
+from shared.sessions import Session
+from shared.web import NavGroup, NavItem, Pages
+from shared.web_forms import require_csrf
+
+Handler = Callable[[Request, Session], Awaitable[Response]]
+HOME = "/customers"
+
+NAVIGATION = (
+    NavGroup((NavItem(N_("Customers"), HOME, "customers", "customers"),)),
+    NavGroup((NavItem(N_("M365 Configuration"), "/m365", "m365", "settings"),), N_("Configuration")),
+    NavGroup(
+        (
+            NavItem(N_("Pending Invitations"), "/invitations", "invitations", "mail"),
+            NavItem(N_("Authentication Status"), "/status", "status", "shield"),
+        ),
+        N_("Multitenant"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Given to every page."""
+
+    parts: Parts
+    pages: Pages
+    operators: Operators
+
+    # --- routes --------------------------------------------------------------------------------------------------
+
+    def add(
+        self, router: APIRouter, path: str, handler: Handler, role: str, *, form: str | None = None
+    ) -> None:
+        """A page (GET), or what takes the form of that name (POST)."""
+        method = "GET" if form is None else "POST"
+        router.add_api_route(path, self._guarded(handler, role, form), methods=[method], response_model=None)
+
+    def _guarded(self, handler: Handler, role: str, form: str | None) -> Callable[[Request], Awaitable[Response]]:
+        signed_in = self.operators.operator(role)
+        ours = require_csrf(form, self.pages.cookie) if form else None
+
+        async def answer(request: Request) -> Response:
+            session = await signed_in(request)
+            if ours is not None:
+                await ours(request)
+            try:
+                return await handler(request, session)
+            except Refused as error:
+                return self.refused(request, session, error)
+
+        return answer
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    def say(self, request: Request) -> Callable[[str], str]:
+        return self.pages.gettext(self.pages.language(request))
+
+    def show(
+        self, request: Request, session: Session, template: str, *, active: str, status: int = 200,
+        flash: tuple[Mapping[str, str], ...] = (), **context: Any,
+    ) -> Response:  # fmt: skip
+        caller = session.actor.id
+        known: dict[str, Any] = {
+            "nav": NAVIGATION, "active": active, "user": session.actor.name, "q": None, "now": self.parts.clock(),
+            "sign_out_form": SIGN_OUT_FORM, "is_operator": session.has(OPERATOR), "is_admin": session.has(ADMIN),
+            "key": lambda *parts: forms.action_key(caller, *parts),
+            "flash": (*self._done(request), *flash),
+        }  # fmt: skip
+        return self.pages.render(request, template, status=status, **(known | context))
+
+    def _done(self, request: Request) -> tuple[Mapping[str, str], ...]:
+        """What was just done, named in the address by a word that we know."""
+        text = DONE.get(request.query_params.get("done", ""))
+        return ({"text": self.say(request)(text), "kind": "success", "todo": ""},) if text else ()
+
+    def refused(self, request: Request, session: Session, error: Refused) -> Response:
+        """A refusal as a page of its own, with a way on."""
+        say = self.say(request)
+        what, todo = texts(error, say)
+        response = self.show(
+            request, session, "refused.html", active="", status=error.status, title=say(N_("This was not done")),
+            what=what, todo=todo,
+        )  # fmt: skip
+        response.headers.update(getattr(error, "headers", {}))
+        return response
+
+    def problem(self, request: Request, error: Refused) -> Mapping[str, str]:
+        """A refusal as a message on the page that it concerns."""
+        what, todo = texts(error, self.say(request))
+        return {"text": what, "kind": "danger", "todo": todo}
+
+    def back(self, form: Filled, default: str, done: str) -> Response:
+        """After a form: to where the operator was, with a word on what was done."""
+        path = own_path(form.text("back")) if form.text("back") else default
+        path = path.partition("?")[0]
+        return RedirectResponse(f"{path}?{urlencode({'done': done})}", 303)

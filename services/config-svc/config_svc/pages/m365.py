@@ -1,0 +1,180 @@
+"""M365 Configuration: the page of one customer, its live part, and its buttons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from config_svc import views
+from config_svc.domain.model import Customer
+from config_svc.inputs import ResendBody
+from config_svc.pages import words
+from config_svc.pages.forms import check, filled, form_command
+from config_svc.pages.frame import Frame
+from config_svc.stories import tell
+from shared.auth import OPERATOR, VIEWER
+from shared.change import Refused
+from shared.sessions import Session
+from shared.store import Found
+
+TIMELINE = 30
+GONE = 410
+
+
+class M365Pages:
+    def __init__(self, frame: Frame) -> None:
+        self._frame, self._desk, self._clock = frame, frame.parts.desk, frame.parts.clock
+
+    def add_to(self, router: APIRouter) -> None:
+        add = self._frame.add
+        add(router, "/customers/{id}", self.page, VIEWER)
+        add(router, "/customers/{id}/state", self.state, VIEWER)
+        add(router, "/customers/{id}/validate", self.validate, OPERATOR, form="validate")
+        add(router, "/customers/{id}/resend", self.resending, OPERATOR)
+        add(router, "/customers/{id}/resend", self.resend, OPERATOR, form="resend")
+        add(router, "/customers/{id}/cancel", self.cancelling, OPERATOR)
+        add(router, "/customers/{id}/cancel", self.cancel, OPERATOR, form="cancel")
+        add(router, "/customers/{id}/link", self.link, OPERATOR, form="link")
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    async def page(self, request: Request, session: Session) -> Response:
+        found = await self._desk.found(request.path_params["id"])
+        if found is not None and found.state.removed:
+            return await self._gone(request, session, found)
+        return await self.show(request, session)
+
+    async def state(self, request: Request, session: Session) -> Response:
+        """The part that moves by itself."""
+        found = await self._desk.customer(request.path_params["id"])
+        return self._frame.show(
+            request, session, "m365_state.html", active="m365", **await self._context(request, found)
+        )
+
+    async def show(self, request: Request, session: Session, error: Refused | None = None) -> Response:
+        """The page; after a refusal with its message on top."""
+        found = await self._desk.customer(request.path_params["id"])
+        context = await self._context(request, found)
+        flash = (self._frame.problem(request, error),) if error else ()
+        status = error.status if error else 200
+        return self._frame.show(request, session, "m365.html", active="m365", status=status, flash=flash, **context)
+
+    async def _gone(self, request: Request, session: Session, found: Found[Customer]) -> Response:
+        timeline = await self._timeline(request, found.id)
+        return self._frame.show(
+            request, session, "gone.html", active="customers", status=GONE, customer=found.state, timeline=timeline
+        )
+
+    async def _context(self, request: Request, found: Found[Customer]) -> dict[str, Any]:
+        say, now, customer = self._frame.say(request), self._clock(), found.state
+        switch, failure = customer.switch, customer.failure
+        return {
+            "customer": customer,
+            "view": views.customer(found, now),
+            "switch": switch,
+            "running": customer.running,
+            "can": words.can(customer, customer.running),
+            "steps": words.steps(switch, say) if switch else [],
+            "status_problem": words.problem(failure.reason if failure else None, say),
+            "tenant_problem": words.problem(customer.tenant_reason, say),
+            "attempt_problem": words.problem(switch.failure.reason if switch and switch.failure else None, say),
+            "ended": words.ENDED.get(switch.state) if switch else None,
+            "tenant_state": say(words.TENANTS[customer.tenant_state]),
+            "secret_note": words.secret_note(customer, now),
+            "delayed": words.is_delayed(found.delayed, now),
+            "seconds": 1 if words.busy(customer) or found.delayed else 5,
+            "timeline": await self._timeline(request, found.id),
+        }
+
+    async def _timeline(self, request: Request, id: str) -> list[dict[str, Any]]:
+        say = self._frame.say(request)
+        page = await self._frame.parts.history.timeline(id, TIMELINE)
+        told = [(row["at"], tell(row["type"], row["data"], say)) for row in page.rows]
+        return [{"at": at, "title": one.title, "text": one.text, "tone": one.tone, "by": one.by} for at, one in told]
+
+    # --- buttons -------------------------------------------------------------------------------------------------
+
+    async def validate(self, request: Request, session: Session) -> Response:
+        id, form = request.path_params["id"], await filled(request)
+        try:
+            await self._desk.validate(id, session.actor, form_command(request, form, session.actor.id))
+        except Refused as error:
+            return await self._refused(request, session, error)
+        return self._frame.back(form, f"/customers/{id}", "validating")
+
+    async def resending(self, request: Request, session: Session) -> Response:
+        """Send again, perhaps to another address."""
+        found = await self._desk.customer(request.path_params["id"])
+        if found.state.running is None or found.state.running.invitee is None:
+            return await self.show(request, session)
+        return self._resend_form(request, session, found, {}, {})
+
+    async def resend(self, request: Request, session: Session) -> Response:
+        id, form = request.path_params["id"], await filled(request)
+        values = {"switch": _number(form.text("switch")), "admin_email": form.text("admin_email") or None,
+                  "admin_name": form.text("admin_name")}  # fmt: skip
+        body, errors = check(ResendBody, values, self._frame.say(request))
+        if body is None:
+            found = await self._desk.customer(id)
+            return self._resend_form(request, session, found, form.shown(), errors, 422)
+        try:
+            answer = await self._desk.resend(id, body, session.actor, form_command(request, form, session.actor.id))
+        except Refused as error:
+            return await self._refused(request, session, error)
+        done = "resent" if answer["switch"] == body.switch else "readdressed"
+        return self._frame.back(form, f"/customers/{id}", done)
+
+    def _resend_form(
+        self, request: Request, session: Session, found: Found[Customer], values: dict[str, Any],
+        errors: dict[str, str], status: int = 200,
+    ) -> Response:  # fmt: skip
+        return self._frame.show(
+            request, session, "resend.html", active="m365", status=status, customer=found.state,
+            running=found.state.running, values=values, errors=errors,
+        )  # fmt: skip
+
+    async def cancelling(self, request: Request, session: Session) -> Response:
+        found = await self._desk.customer(request.path_params["id"])
+        if found.state.running is None:
+            return await self.show(request, session)
+        return self._frame.show(
+            request, session, "cancel.html", active="m365", customer=found.state, running=found.state.running
+        )
+
+    async def cancel(self, request: Request, session: Session) -> Response:
+        id, form = request.path_params["id"], await filled(request)
+        command = form_command(request, form, session.actor.id)
+        try:
+            await self._desk.cancel(id, _number(form.text("switch")), session.actor, command)
+        except Refused as error:
+            return await self._refused(request, session, error)
+        return self._frame.back(form, f"/customers/{id}", "cancelled")
+
+    async def link(self, request: Request, session: Session) -> Response:
+        """The invitation's address: to the page's script, which copies it, or as a page of its own."""
+        id, form = request.path_params["id"], await filled(request)
+        command = form_command(request, form, session.actor.id)
+        try:
+            _, link = await self._desk.link(id, _number(form.text("switch")), session.actor, command)
+        except Refused as error:
+            return await self._refused(request, session, error)
+        if "application/json" in request.headers.get("accept", ""):
+            return JSONResponse({"link": link.reveal()})
+        found = await self._desk.customer(id)
+        return self._frame.show(
+            request, session, "link.html", active="m365", customer=found.state, link=link.reveal()
+        )
+
+    async def _refused(self, request: Request, session: Session, error: Refused) -> Response:
+        """On the customer's page, if there is one."""
+        found = await self._desk.found(request.path_params["id"])
+        if found is None or found.state.removed:
+            raise error
+        return await self.show(request, session, error)
+
+
+def _number(text: str) -> int:
+    """The number of a switch; what is none is no switch's."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

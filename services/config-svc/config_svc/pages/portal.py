@@ -1,0 +1,26 @@
+"""All pages of the portal, composed."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from config_svc.api.common import Parts
+from config_svc.pages.customers import CustomerPages
+from config_svc.pages.frame import Frame
+from config_svc.pages.m365 import M365Pages
+from config_svc.pages.overviews import OverviewPages
+from config_svc.pages.switching import SwitchPages
+from shared.operators import Operators
+from shared.web import Pages
+
+
+class Portal:
+    def __init__(self, parts: Parts, pages: Pages, operators: Operators) -> None:
+        self._frame = Frame(parts, pages, operators)
+
+    def router(self) -> APIRouter:
+        router = APIRouter(include_in_schema=False)
+        m365 = M365Pages(self._frame)
+        for part in (CustomerPages(self._frame), m365, SwitchPages(self._frame, m365), OverviewPages(self._frame)):
+            part.add_to(router)
+        return router

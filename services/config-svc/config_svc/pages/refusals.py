@@ -1,0 +1,65 @@
+"""What a refusal says on a page: what happened, and what to do next. Programs get the API's detail instead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from shared.change import Refused
+from shared.i18n import N_
+
+Say = Callable[[str], str]
+
+# fmt: off
+TEXTS: Mapping[str, tuple[str, str]] = {
+    "switch_running": (N_("A switch is running for this customer."),
+                       N_("Wait for it, send its invitation again, or cancel it first.")),
+    "tenant_unresolved": (N_("The tenant is not known yet at Microsoft, or belongs to another customer."),
+                          N_("Look at the tenant below: wait a moment, or correct it with Edit customer.")),
+    "already": (N_("This way to authenticate is in force already."),
+                N_("To claim the token anew use Reinitiate Authentication Flow.")),
+    "nothing_to_renew": (N_("There is no token in force to renew."), N_("Use Switch to auth token.")),
+    "admin_email_missing": (N_("An administrator of the customer must sign in."), N_("Enter the e-mail address.")),
+    "secret_missing": (N_("There is no client secret on file."),
+                       N_("Enter one with Edit customer, or invite an administrator who enters it.")),
+    "secret_expired": (N_("The client secret on file has expired."),
+                       N_("Enter a new one with Edit customer, or invite an administrator who enters it.")),
+    "switch_stale": (N_("Meanwhile there is another switch."), N_("Look at the current one below and decide again.")),
+    "switch_ended": (N_("This switch has ended meanwhile."),
+                     N_("Look at its outcome below; ask for a new one if needed.")),
+    "no_switch": (N_("There is no switch."), N_("Ask for one first.")),
+    "no_invitation": (N_("This switch has no invitation; the stored app registration is being proven."),
+                      N_("Wait for the outcome.")),
+    "nothing_to_validate": (N_("There is nothing to validate yet."),
+                            N_("Enter an app registration, or switch to auth token.")),
+    "grant_in_force": (N_("A token of this tenant is in force, so the tenant cannot be changed."),
+                       N_("Switch to App Registration first.")),
+    "edition_changed": (N_("Somebody changed this customer meanwhile. Nothing was saved."),
+                        N_("Look at the present values and enter your change again.")),
+    "removed": (N_("This customer was removed."), N_("Its id cannot be used again; register a new one.")),
+    "customer_unknown": (N_("There is no such customer."), N_("Check the address, or look for it in the list.")),
+    "idempotency_key_reused": (N_("This form was sent before with other values."),
+                               N_("Open the page again and fill in the form once more.")),
+    "too_many_requests": (N_("There were too many requests for this customer in the last hour."),
+                          N_("Wait a while; the administrator gets no more mails until then.")),
+    "methods": (N_("An auth token needs a sign-in at Microsoft."),
+                N_("Choose Sign in with Microsoft or Device code as well.")),
+    "id_taken": (N_("There is a customer with this id already."), N_("Use another id, or edit that customer.")),
+}
+# fmt: on
+
+DONE: Mapping[str, str] = {
+    "added": N_("The customer is registered. Its tenant is being looked up at Microsoft."),
+    "saved": N_("The changes are saved."),
+    "removed": N_("The customer is removed."),
+    "validating": N_("The validation is under way."),
+    "switched": N_("The switch has begun."),
+    "resent": N_("The invitation is on its way again."),
+    "readdressed": N_("The old invitation is withdrawn; a new one is on its way to the other address."),
+    "cancelled": N_("The switch is cancelled. Nothing was changed."),
+}
+
+
+def texts(error: Refused, say: Say) -> tuple[str, str]:
+    """What happened, and what to do."""
+    found = TEXTS.get(error.code)
+    return (say(found[0]), say(found[1])) if found else (error.detail, "")
