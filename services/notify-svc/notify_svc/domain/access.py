@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from notify_svc.domain.model import TO, Facts, Notices, access_id, drop, queue
+from notify_svc.domain.model import TO, Facts, Kind, Notices, access_id, drop, queue
 from shared.change import Change
 from shared.events import AccessLost, AccessRecovered, CustomerRemoved, SecretExpiring
 
@@ -20,12 +20,18 @@ def access_changed(
     if isinstance(event, AccessLost):
         facts = Facts(reason=event.reason, aadsts=event.aadsts, correlation_id=event.correlation_id,
                       method=event.method)  # fmt: skip
-        return Change(queue(notices, "access_lost", now, facts))
+        return _turned(notices, "access_lost", "access_recovered", facts, now)
     if isinstance(event, AccessRecovered):
-        return Change(queue(notices, "access_recovered", now, Facts(method=event.method)))
+        return _turned(notices, "access_recovered", "access_lost", Facts(method=event.method), now)
     return Change(
         queue(notices, "secret_expiring", now, Facts(days_left=event.days_left, expires_on=event.expires_on))
     )
+
+
+def _turned(notices: Notices, to: Kind, back: Kind, facts: Facts, now: datetime) -> Change[Notices]:
+    """The last word counts: what was to be mailed of the opposite would come late and mislead."""
+    changed, dropped = drop(notices, (back,), "access has changed meanwhile", final=False)
+    return Change(queue(changed, to, now, facts), dropped)
 
 
 def forget(notices: Notices | None, event: CustomerRemoved, now: datetime) -> Change[Notices]:

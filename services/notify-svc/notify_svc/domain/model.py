@@ -75,6 +75,8 @@ class Notices:
     texts_version: int = 0
     notices: tuple[Notice, ...] = ()
     over: bool = False
+    withdrawn: bool = False
+    """The invitation was taken back: who was or will have been mailed one is told so."""
 
     def notice(self, kind: Kind) -> Notice | None:
         return next((notice for notice in self.notices if notice.kind == kind), None)

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from notify_svc.domain.model import MAX_TRIES, WAITS, Kind, Notice, Notices, with_notice
+from notify_svc.domain.model import (
+    INVITING,
+    MAX_TRIES,
+    WAITS,
+    Facts,
+    Kind,
+    Notice,
+    Notices,
+    queue,
+    with_notice,
+)
 from shared.change import Change
 from shared.events import EmailFailed, EmailSent
 
@@ -16,13 +26,24 @@ def _queued(notices: Notices | None, kind: Kind, serial: int) -> Notice | None:
 
 
 def sent(notices: Notices | None, kind: Kind, serial: int, now: datetime) -> Change[Notices] | None:
-    """The mail server took it. A notice dropped meanwhile is counted all the same: it was sent."""
+    """The mail server took it. It is counted also if it was dropped, or replaced by a newer one, meanwhile."""
     notice = notices.notice(kind) if notices else None
-    if notices is None or notice is None or notice.serial != serial or notice.state == "sent":
+    if notices is None or notice is None or notice.serial < serial or notice.state == "sent":
         return None
-    done = replace(notice, state="sent", tries=notice.tries + 1, count=notice.count + 1, next=None)
-    event = EmailSent(notices.customer, notices.switch, kind, notice.generation, done.tries, done.count)
-    return Change(with_notice(notices, done), (event,))
+    done = replace(notice, count=notice.count + 1)
+    if notice.serial == serial:
+        done = replace(done, state="sent", tries=notice.tries + 1, next=None)
+    event = EmailSent(
+        notices.customer, notices.switch, kind, notice.generation, max(1, done.tries), done.count
+    )
+    return Change(_take_back(with_notice(notices, done), done, now), (event,))
+
+
+def _take_back(notices: Notices, notice: Notice, now: datetime) -> Notices:
+    """An invitation that was on its way while it was taken back: who got it is told."""
+    if not notices.withdrawn or notice.kind not in INVITING or notices.notice("revoked"):
+        return notices
+    return queue(notices, "revoked", now, Facts(), notice.generation)
 
 
 def try_later(

@@ -63,12 +63,13 @@ def invite(
 
 
 def revoke(notices: Notices | None, event: InvitationRevoked, now: datetime) -> Change[Notices] | None:
-    """The invitation was taken back: said only to who got one."""
+    """The invitation was taken back: said only to who got one (also to who turns out later to have got one)."""
     notices = of_switch(notices, event)
-    was_sent = any(notice.kind in INVITING and notice.count for notice in notices.notices)
-    if not was_sent or notices.notice("revoked"):
+    if notices.withdrawn:
         return None
-    return Change(queue(notices, "revoked", now, Facts(), event.generation))
+    withdrawn = replace(notices, withdrawn=True)
+    was_sent = any(notice.kind in INVITING and notice.count for notice in notices.notices)
+    return Change(queue(withdrawn, "revoked", now, Facts(), event.generation) if was_sent else withdrawn)
 
 
 def complete(notices: Notices | None, event: SwitchCompleted, now: datetime) -> Change[Notices] | None:

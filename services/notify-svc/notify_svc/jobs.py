@@ -1,0 +1,50 @@
+"""The due work of notify-svc: one owed mail of a document at a time, handed over to the mail server."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from prometheus_client import Counter
+
+from notify_svc import domain
+from notify_svc.domain import Notice, Notices
+from notify_svc.letters import Letters, Undeliverable
+from notify_svc.smtp import Mailer, Permanent, Temporary
+from shared.change import Clock, Rule, utc_now
+from shared.due import Claim
+
+log = logging.getLogger(__name__)
+MAIL = "mail"
+MAILS = Counter("tokenswitch_mails_total", "Mails by kind and what became of the try.", ["kind", "outcome"])
+
+
+@dataclass(frozen=True, slots=True)
+class MailJobs:
+    letters: Letters
+    mailer: Mailer
+    clock: Clock = utc_now
+
+    async def execute(self, claim: Claim[Notices]) -> Rule[Notices] | None:
+        """Sends the mail that has waited longest. A kill before its outcome is kept sends the same mail again."""
+        notice = domain.due_notice(claim.state, self.clock())
+        if notice is None:
+            return None
+        rule, outcome = await self._send(claim.state, notice)
+        MAILS.labels(notice.kind, outcome).inc()
+        said = {"customer": claim.state.customer, "switch": claim.state.switch, "status": outcome}
+        log.info("mail %s", notice.kind, extra=said)
+        return rule
+
+    async def _send(self, notices: Notices, notice: Notice) -> tuple[Rule[Notices], str]:
+        kind, serial = notice.kind, notice.serial
+        try:
+            letter = self.letters.write(notices, notice)
+            await self.mailer.send(letter.message, letter.sender, letter.recipient)
+        except Temporary as error:
+            why = error.why
+            return (lambda state, now: domain.try_later(state, kind, serial, why, now)), "later"
+        except (Permanent, Undeliverable) as error:
+            why = str(error)
+            return (lambda state, now: domain.give_up(state, kind, serial, why, now)), "refused"
+        return (lambda state, now: domain.sent(state, kind, serial, now)), "sent"
