@@ -320,14 +320,22 @@ def write_keys(home: Path) -> dict[str, str]:
     """Key files and the settings that name them."""
     auth, invite = (ECKey.generate_key("P-256", {"kid": kid}, private=True) for kid in ("a1", "i1"))
     key = urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+    public = {name: {"keys": [of.as_dict(private=False)]} for name, of in (("auth", auth), ("invite", invite))}
     files: dict[str, Any] = {
         "VAULT_KEYS_FILE": {"current": "k1", "keys": {"k1": key}},
         "SEAL_KEYS_FILE": {"keys": [auth.as_dict(private=True)]},
-        "SEAL_PUBLIC_KEYS_FILE": {
-            "auth": {"keys": [auth.as_dict(private=False)]}, "invite": {"keys": [invite.as_dict(private=False)]},
-        },
-    }  # fmt: skip
+        "SEAL_PUBLIC_KEYS_FILE": public,
+    }
+    (home / "wizard").write_text(json.dumps({"keys": [invite.as_dict(private=True)]}))
     for name, content in files.items():
         (home / name).write_text(json.dumps(content))
     (home / "ENTRA_CLIENT_SECRET_FILE").write_text(demo.SIGNIN_SECRET)
     return {name: str(home / name) for name in (*files, "ENTRA_CLIENT_SECRET_FILE")}
+
+
+def read_keys(home: Path) -> Keys:
+    """The same keys, as the processes of a test have them."""
+    vault = KeyRing.from_file(home / "VAULT_KEYS_FILE")
+    sealer = Sealer.from_file(home / "SEAL_PUBLIC_KEYS_FILE")
+    safe = Safe(Vault(vault), Opener.from_file(home / "SEAL_KEYS_FILE"), sealer, Signer(vault, PURPOSE))
+    return Keys(safe, Opener.from_file(home / "wizard"), sealer)
