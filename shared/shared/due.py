@@ -10,18 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from shared.change import Rule, Unavailable
+from shared.claim import Claim, Execute, GiveBack
 from shared.form import Lease
 from shared.leases import Leases
 from shared.metrics import DUE_DONE
 from shared.mongo import Document
 from shared.store import Store, Wake
 from shared.waiting import first
+
+__all__ = ["Claim", "Due", "Execute", "GiveBack"]
 
 log = logging.getLogger(__name__)
 S = TypeVar("S")
@@ -32,33 +35,6 @@ LONGEST_PAUSE = timedelta(minutes=1)
 LONGEST_BUG_PAUSE = timedelta(hours=1)
 MAX_TRIES_KEPT = 10_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class GiveBack(Exception):
-    """The work is released at once for another holder (this service is stopping)."""
-
-
-@dataclass(slots=True, eq=False)
-class Claim(Generic[S]):
-    """A document held for one lane. `state` is renewed with the lease; `lost` when another holder has it."""
-
-    id: str
-    state: S
-    version: int
-    lease: Lease
-    trace: str | None
-    stopping: asyncio.Event
-    lost: bool = False
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleeps; ends at once with GiveBack when the service stops or the lease was lost."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.stopping.wait(), max(0.0, seconds))
-        if self.stopping.is_set() or self.lost:
-            raise GiveBack
-
-
-Execute = Callable[[Claim[S]], Awaitable["Rule[S] | None"]]
 
 
 @dataclass(slots=True)

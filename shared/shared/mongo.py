@@ -7,7 +7,6 @@ Motor's development ended in favour of PyMongo's own async client; the change to
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from bson.errors import BSONError
@@ -27,11 +26,11 @@ from pymongo.errors import (
 )
 
 from shared.change import Unavailable
+from shared.operations import Document, Filter, Index, Insert, Sort, Update, Written
+
+__all__ = ["Collection", "Document", "Filter", "Index", "Insert", "Mongo", "Sort", "Update", "Written"]
 
 T = TypeVar("T")
-Document = dict[str, Any]
-Filter = Mapping[str, Any]
-Sort = Sequence[tuple[str, int]]
 
 _AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
 _AWAY_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436}
@@ -42,47 +41,6 @@ _UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
 
 DUPLICATE = 11000
 SLICE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """One index: its keys as (field, 1 or -1), and whether it is sparse, unique, or expires documents
-    (seconds)."""
-
-    keys: tuple[tuple[str, int], ...]
-    sparse: bool = False
-    unique: bool = False
-    expire_after: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Insert:
-    document: Document
-
-    @property
-    def id(self) -> str:
-        return str(self.document["_id"])
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """An update guarded by `where`, which names the `_id`."""
-
-    where: Document
-    change: Document
-
-    @property
-    def id(self) -> str:
-        return str(self.where["_id"])
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What became of one bulk: `complete` if every guard matched; ids that the database refused, with its
-    words."""
-
-    complete: bool
-    refused: dict[str, str] = field(default_factory=dict)
 
 
 class Collection:
