@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -25,12 +25,12 @@ class Fuse:
 
     at: int
     passed: int = 0
-    error: type[BaseException] = Crash
+    error: Callable[[], BaseException] = Crash
 
     def point(self) -> None:
         self.passed += 1
         if self.passed == self.at:
-            raise self.error
+            raise self.error()
 
     async def guard(self, call: Awaitable[T]) -> T:
         try:
