@@ -78,7 +78,13 @@ class Desk:
         return self.pages.gettext(self.pages.language(request, invitation.locale if invitation else None))
 
     def show(
-        self, request: Request, template: str, invitation: Invitation | None, *, status: int = 200, **context: Any
+        self,
+        request: Request,
+        template: str,
+        invitation: Invitation | None,
+        *,
+        status: int = 200,
+        **context: Any,
     ) -> Response:
         say = self.say(request, invitation)
         known = views.about(invitation, self.settings.scopes, say) if invitation else {}
@@ -90,7 +96,11 @@ class Desk:
     def _names(self) -> dict[str, Any]:
         provider = self.settings.provider_name
         app = self.settings.entra_app_name or provider
-        return {"provider": provider, "app_name": app, "device_app_name": self.settings.entra_device_app_name or app}
+        return {
+            "provider": provider,
+            "app_name": app,
+            "device_app_name": self.settings.entra_device_app_name or app,
+        }
 
     def refusal(
         self, request: Request, code: str, status: int, invitation: Invitation | None = None,
@@ -128,7 +138,9 @@ async def field(request: Request, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def texts(errors: Mapping[str, str], say: Callable[[str], str]) -> tuple[dict[str, str], Sequence[tuple[str, str]]]:
+def texts(
+    errors: Mapping[str, str], say: Callable[[str], str]
+) -> tuple[dict[str, str], Sequence[tuple[str, str]]]:
     """A form's errors in the reader's language: by field, and as pairs for the summary."""
     said = {name: say(error) for name, error in errors.items()}
     return said, list(said.items())

@@ -30,7 +30,13 @@ class LinkPages:
         add = router.add_api_route
         add("/", self.front, methods=["GET", "HEAD"], response_model=None)
         add("/i/{link}", answering(self.link), methods=["GET", "HEAD"], response_model=None)
-        add("/i/{link}/start", answering(self.start), methods=["POST"], response_model=None, dependencies=opens)
+        add(
+            "/i/{link}/start",
+            answering(self.start),
+            methods=["POST"],
+            response_model=None,
+            dependencies=opens,
+        )
         add("/i/{link}/ask", answering(self.ask), methods=["POST"], response_model=None, dependencies=asks)
         return router
 
@@ -71,7 +77,9 @@ class LinkPages:
         try:
             await desk.change(
                 link.invitation_id,
-                lambda found, now: domain.open_link(found, link.generation, hashed(cookie), take_over, now, browser),
+                lambda found, now: domain.open_link(
+                    found, link.generation, hashed(cookie), take_over, now, browser
+                ),
             )
         except Refused:
             return await self.link(request)

@@ -26,7 +26,12 @@ class StartPages:
 
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
-        for name, handler in ((DEVICE, self.device), (APP, self.app), (WAYS, self.ways), (TROUBLES, self.trouble)):
+        for name, handler in (
+            (DEVICE, self.device),
+            (APP, self.app),
+            (WAYS, self.ways),
+            (TROUBLES, self.trouble),
+        ):
             router.add_api_route(
                 f"{WIZARD}/{name}", self._desk.answering(handler), methods=["GET"], response_model=None
             )
@@ -87,7 +92,9 @@ class StartPages:
         )  # fmt: skip
         return await self._start(request, "app_registration", seal=sealed)
 
-    async def _start(self, request: Request, method: Any, *, login_hint: str | None = None, seal: str | None = None) -> Response:
+    async def _start(
+        self, request: Request, method: Any, *, login_hint: str | None = None, seal: str | None = None
+    ) -> Response:
         session, _ = await self._desk.mine(request)
         await self._desk.count(request, "start", self._desk.settings.starts_per_address)
         chosen = Start(method, login_hint, None, seal, await self._number(request))
@@ -120,7 +127,11 @@ class StartPages:
     def _trouble(self, request: Request, invitation: Invitation, *, status: int = 200) -> Response:
         say, attempt = self._desk.say(request, invitation), invitation.attempt
         shown = TROUBLE_OF[attempt.method] if attempt else frozenset()
-        options = [{"value": code, "label": say(seen), "hint": say(hint)} for code, seen, hint in TROUBLE if code in shown]
+        options = [
+            {"value": code, "label": say(seen), "hint": say(hint)}
+            for code, seen, hint in TROUBLE
+            if code in shown
+        ]
         return self._desk.show(
             request, "trouble.html", invitation, status=status, options=options, wrong=status != 200,
             steps=views.steps("code", say),

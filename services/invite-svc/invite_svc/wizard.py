@@ -37,7 +37,13 @@ class WizardPages:
         add = router.add_api_route
         add(WIZARD, self.page, methods=["GET"], response_model=None)
         add(f"{WIZARD}/state", self.part, methods=["GET"], response_model=None)
-        add(f"{WIZARD}/continue", answering(self.go_on), methods=["POST"], response_model=None, dependencies=continues)
+        add(
+            f"{WIZARD}/continue",
+            answering(self.go_on),
+            methods=["POST"],
+            response_model=None,
+            dependencies=continues,
+        )
         add(f"{WIZARD}/ask", answering(self.ask), methods=["POST"], response_model=None, dependencies=asks)
         return router
 

@@ -43,10 +43,14 @@ def resend(
         return None
     again = replace(invitation, generation=event.generation, expires_at=event.expires_at, remind_at=event.remind_at,
                     created_at=now, asked_at=None)  # fmt: skip
-    return Change(again, (InvitationResent(event.customer, event.switch, event.generation, now, event.expires_at),))
+    return Change(
+        again, (InvitationResent(event.customer, event.switch, event.generation, now, event.expires_at),)
+    )
 
 
-def complete(invitation: Invitation | None, event: SwitchCompleted, now: datetime) -> Change[Invitation] | None:
+def complete(
+    invitation: Invitation | None, event: SwitchCompleted, now: datetime
+) -> Change[Invitation] | None:
     done = replace(_known(invitation, event, now), proven_method=event.method)
     return _end(done, "done", None, now, account=event.account or done.account)
 

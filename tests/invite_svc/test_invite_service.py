@@ -1,0 +1,123 @@
+"""The service as a whole: on the topic, its deadlines, and what it says when it is set up wrongly."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from invite_svc import jobs
+from invite_svc.domain import Invitation
+from invite_svc.settings import InviteSettings
+from shared import wire
+from shared.change import utc_now
+from shared.due import Due
+from shared.kafka import Cluster, Producer
+from shared.settings import Misconfigured, load
+from tests.invite_svc.invite_kit import CUSTOMER, ID, Wizard, requested
+
+
+def lane(wizard: Wizard) -> Due[Invitation]:
+    return Due(wizard.store, jobs.DEADLINES, jobs.on_deadline)
+
+
+async def test_due_work_reminds_and_then_proposes_the_expiry(wizard: Wizard) -> None:
+    due = lane(wizard)
+    assert await due.once() == 0
+    wizard.later(days=3)
+    assert await due.once() == 1
+    await due.settled()
+    assert (await wizard.said())[-1] == "InvitationReminded"
+    wizard.later(days=4)
+    assert await due.once() == 1
+    await due.settled()
+    assert (await wizard.said())[-1] == "InvitationExpired"
+    wizard.later(days=30)
+    assert await due.once() == 0
+
+
+async def test_a_running_sign_in_puts_the_expiry_off(wizard: Wizard) -> None:
+    browser, due = await wizard.begun(), lane(wizard)
+    wizard.later(days=7, minutes=-1)
+    await browser.send("/w/sign-in")
+    wizard.later(minutes=2)
+    assert await due.once() == 0
+    wizard.later(minutes=15)
+    assert await due.once() == 1
+    await due.settled()
+    assert (await wizard.said())[-1] == "InvitationExpired"
+
+
+async def test_a_switch_asked_for_on_the_topic_becomes_an_invitation_that_can_be_opened(
+    tmp_path: Path, kafka_bootstrap: str, mongo_url: str, mongo_database: str, topic: str
+) -> None:
+    wizard = Wizard(
+        tmp_path, mongo_url, mongo_database, kafka_bootstrap=kafka_bootstrap, topic=topic, topic_partitions=2
+    )
+    wizard.now = utc_now()
+    cluster = Cluster(kafka_bootstrap, topic, 2)
+    asked = requested(expires_at=wizard.now + timedelta(days=7), remind_at=None)
+    async with wizard.app.router.lifespan_context(wizard.app):
+        await until(lambda: wizard.service.health.ready)
+        sender, id = Producer(cluster, "test"), "config/customers/contoso/2/0"
+        head = wire.headers_of(id, "SwitchRequested", wizard.now, CUSTOMER, None)
+        await sender.send(topic, CUSTOMER.encode(), wire.encode(asked).encode(), head)
+        browser = wizard.browser()
+        for _ in range(200):
+            if "Contoso Ltd" in (await browser.open(wizard.link())).text:
+                break
+            await asyncio.sleep(0.05)
+        await browser.send("/start")
+        assert "How do you want to sign in?" in browser.page.text
+        await sent(wizard)
+        await sender.close()
+    await wizard.mongo.drop()
+    wizard.mongo.close()
+
+
+async def until(true: object, seconds: float = 20) -> None:
+    for _ in range(int(seconds / 0.05)):
+        if callable(true) and true():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s")
+
+
+async def sent(wizard: Wizard) -> None:
+    """Waits until the topic has everything that the invitation says."""
+    for _ in range(200):
+        if await wizard.said() == []:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"still unsent: {await wizard.said()}")
+
+
+async def test_the_lists_of_a_document_stay_bounded(wizard: Wizard) -> None:
+    browser = await wizard.begun()
+    for _ in range(60):
+        await browser.open("/w/ways")
+        await browser.send("/w/sign-in", False)
+    assert (await wizard.invitation(ID)).attempts == 50
+    assert browser.page.status_code == 429 and "Too many attempts" in browser.page.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PROVIDER_NAME", "a\x07b"), ("LINK_KEYS_FILE", "/nowhere"), ("SEAL_KEYS_FILE", "/nowhere"),
+     ("STARTS_PER_ADDRESS", "0"), ("INVITE_URL", "http://invite.example.com")],
+)  # fmt: skip
+def test_a_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
+    right = Wizard(tmp_path, "mongodb://127.0.0.1:1", "x").settings
+    for field, given in right.model_dump().items():
+        if field != "mongo_url":
+            monkeypatch.setenv(field.upper(), str(given))
+    monkeypatch.setenv("MONGO_URL", "mongodb://127.0.0.1:1")
+    assert load(InviteSettings).provider_name == right.provider_name
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured) as caught:
+        load(InviteSettings)
+    assert str(caught.value.code).startswith(name)
