@@ -14,8 +14,8 @@ from config_svc.domain.customers import CustomerInput, RegistrationInput
 from config_svc.domain.model import Customer
 from config_svc.domain.switches import SwitchInput
 from config_svc.inputs import CustomerBody, RegistrationBody, ResendBody, SwitchBody
-from shared.change import Change, Clock, Refused
-from shared.document import Command
+from shared.change import Change, Clock, Refused, Unavailable
+from shared.document import MAX_UNSENT, Command
 from shared.events import Actor
 from shared.limits import Limits
 from shared.links import Links
@@ -71,6 +71,7 @@ class Desk:
             edition = None if expected is None else _edition(customer, expected)
             return customers.put(customer, id, _input(customer, body, secret, edition), by, now)
 
+        await self._room(id)
         return await self.customers.apply(id, rule, trace=current_trace())
 
     def _sealed(self, id: str, body: RegistrationBody | None) -> str | None:
@@ -89,7 +90,14 @@ class Desk:
             edition = None if expected is None else _edition(customer, expected)
             return customers.remove(customer, id, by, now, edition)
 
+        await self._room(id)
         await self.customers.apply(id, rule, trace=current_trace())
+
+    async def _room(self, id: str) -> None:
+        """For what has no idempotency key: the store counts what is unsent only for commands. Raises: Unavailable."""
+        document = await self.customers.collection.get(id)
+        if document and len(document.get("outbox", ())) >= MAX_UNSENT:
+            raise Unavailable("Kafka", "too many events of this customer wait to be sent", retry_after=30)
 
     # --- commands ----------------------------------------------------------------------------------------------------
 
@@ -116,6 +124,8 @@ class Desk:
         return await self._apply(id, lambda found, now: switches.resend(found, body.switch, invitee, by, now), command)
 
     async def cancel(self, id: str, number: int, by: Actor, command: Command | None = None) -> Mapping[str, Any]:
+        if command is None:
+            await self._room(id)
         await self._apply(id, lambda found, now: switches.cancel(found, number, by, now), command)
         return {"switch": number}
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from config_svc import inputs, lists, views
 from config_svc.api.common import CustomerId, Parts, problems
-from config_svc.domain.model import SwitchState
+from config_svc.domain.model import Status
 from config_svc.inputs import CustomerBody
 from shared.auth import ADMIN, OPERATOR, VIEWER
 from shared.change import Refused
@@ -19,7 +19,9 @@ from shared.cursors import CursorParam, Limit
 from shared.events import Actor, InForce
 from shared.store import Found
 
-Status = Literal["unknown", "checking", "successful", "failed"]
+SwitchFilter = Literal[
+    "running", "none", "requested", "invited", "opened", "authenticating", "completed", "cancelled", "expired", "failed"
+]
 IfMatch = Annotated[str | None, Header(description='The ETag of the customer as you read it, like "3".')]
 Search = Annotated[
     str | None, Query(max_length=200, description="Beginnings of words: id, name, tenant, reference, e-mail.")
@@ -56,7 +58,7 @@ def router(parts: Parts) -> APIRouter:
     @routes.get("/customers", summary="List customers by name", responses=problems(400, 422))
     async def list_customers(
         by: Annotated[Actor, viewer], q: Search = None, method: InForce | None = None, status: Status | None = None,
-        switch: SwitchState | Literal["running", "none"] | None = None, limit: Limit = 50, cursor: CursorParam = None,
+        switch: SwitchFilter | None = None, limit: Limit = 50, cursor: CursorParam = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Role: viewer. `next` is the cursor of the next page, null on the last one."""
         page = await parts.lists.page(lists.customers(q, method, status, switch), limit, cursor)
