@@ -1,0 +1,54 @@
+"""Invitations as the rules' tests are given them: pending, opened, signing in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from invite_svc import domain
+from invite_svc.domain import Invitation, Start
+from shared.change import Change, Refused
+from shared.events import AuthenticationFailed, DeviceCodeIssued
+from tests.invite_svc.invite_kit import ADMIN, CUSTOMER, NOW, requested
+
+WEEK, MINUTE = timedelta(days=7), timedelta(minutes=1)
+HERE, THERE = "session-hash-1", "session-hash-2"
+
+
+def after(change: Change[Invitation] | None) -> Invitation:
+    assert change is not None
+    return change.state
+
+
+def types(change: Change[Invitation] | None) -> list[type]:
+    return [type(event) for event in change.events] if change else []
+
+
+def pending(**changed: Any) -> Invitation:
+    return after(domain.invite(None, requested(**changed), NOW))
+
+
+def opened(**changed: Any) -> Invitation:
+    return after(domain.open_link(pending(**changed), 1, HERE, False, NOW))
+
+
+def signing_in(method: Any = "sign_in", **changed: Any) -> Invitation:
+    return after(domain.start(opened(**changed), HERE, Start(method, attempt=1), NOW))
+
+
+def code(attempt: int = 1) -> DeviceCodeIssued:
+    return DeviceCodeIssued(
+        CUSTOMER, 1, attempt, "sealed", "https://microsoft.com/devicelogin", NOW + 15 * MINUTE
+    )
+
+
+def failed(attempt: int = 1, reason: str = "declined") -> AuthenticationFailed:
+    return AuthenticationFailed(CUSTOMER, 1, attempt, "sign_in", reason, 17, "corr", "trace", ADMIN)
+
+
+def refusal(call: Any) -> str:
+    with pytest.raises(Refused) as caught:
+        call()
+    return caught.value.code
