@@ -170,6 +170,8 @@ def settings(system: System) -> dict[str, str]:
         "ENTRA_CLIENT_ID": demo.SIGNIN_CLIENT_ID,
         "ENTRA_CLIENT_SECRET_FILE": str(system.secrets / "entra-client-secret"),
         "ENTRA_DEVICE_CLIENT_ID": demo.DEVICE_CLIENT_ID,
+        "ENTRA_APP_NAME": "Tokenswitch",
+        "ENTRA_DEVICE_APP_NAME": "Tokenswitch (sign-in by code)",
         "SMTP_URL": f"smtp://127.0.0.1:{ports.smtp}",
         "MAIL_FROM": f"{PROVIDER_NAME} <no-reply@provider.example>",
     }
