@@ -1,0 +1,96 @@
+"""The wizard in a real browser: it moves on by itself, copies, counts down; without script, and by keyboard."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from shared.events import SwitchCompleted
+from tests.invite_svc.invite_kit import ADMIN, CODE, CUSTOMER, Wizard, claimed
+from tests.invite_svc.invite_shots import ARGUMENTS, served
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@dataclass
+class Scene:
+    wizard: Wizard
+    browser: Browser
+    base: str
+    complaints: list[str]
+
+    async def page(self, **more: Any) -> Page:
+        """A page on the wizard's choice of ways, in a browser of its own."""
+        context = await self.browser.new_context(locale="en-GB", **more)
+        await context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = await context.new_page()
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        await page.goto(self.base + self.wizard.link())
+        await page.get_by_role("button", name="Start").click()
+        return page
+
+
+@pytest.fixture
+async def scene(wizard: Wizard) -> AsyncIterator[Scene]:
+    sock = socket.create_server(("127.0.0.1", 0))
+    async with served(wizard, sock), async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        made = Scene(wizard, browser, f"http://127.0.0.1:{sock.getsockname()[1]}", [])
+        yield made
+        await browser.close()
+    assert made.complaints == []
+
+
+async def test_the_page_moves_from_the_code_to_done_without_reloading(scene: Scene) -> None:
+    page, wizard = await scene.page(viewport={"width": 390, "height": 844}), scene.wizard
+    await page.get_by_role("link", name="Use Device Token").click()
+    await page.get_by_label("User name").fill("admin@contoso.example")
+    await page.get_by_role("button", name="Start authentication").click()
+    await expect(page.get_by_role("heading", name="Preparing")).to_be_visible()
+    await page.evaluate("window.sameDocument = true")
+    await wizard.code_comes()
+    await expect(page.get_by_role("heading", name="Enter this code at Microsoft")).to_be_focused()
+    await expect(page.locator(".time-left")).to_contain_text("14:")
+    await page.get_by_role("button", name="Copy code").click()
+    await expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert await page.evaluate("navigator.clipboard.readText()") == CODE
+    await wizard.hears(claimed())
+    await expect(page.get_by_role("heading", name="Finishing")).to_be_visible()
+    await wizard.hears(SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "g", None, ADMIN, "token"))
+    await expect(page.get_by_role("heading", name="Done")).to_be_focused()
+    assert await page.evaluate("window.sameDocument") is True
+
+
+async def test_the_keyboard_alone_starts_a_sign_in(scene: Scene) -> None:
+    page, wizard = await scene.page(), scene.wizard
+    await page.get_by_role("button", name="Sign in with Microsoft").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Preparing")).to_be_visible()
+    await wizard.sign_in_ready()
+    way = page.get_by_role("link", name="Continue to Microsoft")
+    await expect(way).to_be_visible()
+    await way.focus()
+    assert (await way.get_attribute("href") or "").startswith("https://login.microsoftonline.com/")
+
+
+async def test_without_script_the_page_asks_again_by_itself(scene: Scene) -> None:
+    page, wizard = await scene.page(java_script_enabled=False), scene.wizard
+    await page.get_by_role("button", name="Sign in with Microsoft").click()
+    await expect(page.get_by_role("heading", name="Preparing")).to_be_visible()
+    await wizard.sign_in_ready()
+    await expect(page.get_by_role("link", name="Continue to Microsoft")).to_be_visible(timeout=12_000)
+
+
+async def test_a_double_click_is_one_attempt(scene: Scene) -> None:
+    page = await scene.page()
+    await page.get_by_role("button", name="Sign in with Microsoft").dblclick()
+    await expect(page.get_by_role("heading", name="Preparing")).to_be_visible()
+    assert (await scene.wizard.invitation()).attempts == 1
