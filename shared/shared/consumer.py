@@ -33,7 +33,10 @@ Polled = dict[TopicPartition, list[Any]]
 
 
 class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
-    """One member of a consumer group. `health` hears None when all is well, else which part is away."""
+    """One member of a consumer group. `health` hears None when all is well, else which part is away.
+
+    A rebalance waits `patience` seconds for the batch at hand, less than Kafka waits for the member.
+    """
 
     def __init__(
         self,
@@ -44,9 +47,11 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         health: Callable[[str | None], None] = lambda part: None,
         max_records: int = 1000,
         client_id: str = "",
+        patience: float = 10.0,
     ) -> None:
         self._cluster, self._group, self._intake = cluster, group, intake
         self._health, self._max_records, self._client_id = health, max_records, client_id or group
+        self._patience = patience
         self._busy = asyncio.Lock()
         self._stopping = asyncio.Event()
         self._polling: asyncio.Task[tuple[int, Polled]] | None = None
@@ -93,7 +98,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         A batch that takes longer finds its generation over: it is neither folded again nor committed.
         """
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._busy.acquire(), 10)
+            await asyncio.wait_for(self._busy.acquire(), self._patience)
             self._busy.release()
         self._generation += 1
         for place in revoked:

@@ -11,7 +11,7 @@ import pytest
 
 from shared.change import Change, Rule, Unavailable
 from shared.due import Claim, Due, GiveBack
-from shared.mongo import Mongo
+from shared.mongo import Collection, Document, Filter, Mongo
 from shared.store import Store
 from tests.shared.core_kit import NOW, Tally, Ticking, put, store
 
@@ -215,3 +215,32 @@ async def test_a_lease_of_our_own_that_ran_out_is_not_claimed_twice_here(
     go.set()
     await due.settled()
     assert (done, due._held) == (["a"], {})
+
+
+async def test_a_release_does_not_undo_a_deadline_that_a_rule_moves_at_that_moment(
+    mongo: Mongo, tallies: Store[Tally], clock: Ticking
+) -> None:
+    class Late(Collection):
+        """A rule writes between the release's read and its write."""
+
+        written = False
+
+        async def update_many(self, where: Filter, change: Document) -> int:
+            if isinstance(where.get("_id"), str):
+                await self.meanwhile()
+            return await super().update_many(where, change)
+
+        async def meanwhile(self) -> None:
+            if not self.written:
+                self.written = True
+                await tallies.apply("a", put(mail_at=NOW + timedelta(days=1)))
+
+    async def gives_back(claim: Claim[Tally]) -> None:
+        raise GiveBack
+
+    await tallies.apply("a", put(mail_at=NOW))
+    late = Late(mongo.collection("tallies")._inner)
+    due = Due(store(late, clock=clock), "mail", gives_back)
+    await due.once()
+    await due.settled()
+    assert (late.written, await due_at(tallies)) == (True, NOW + timedelta(days=1))
