@@ -1,0 +1,143 @@
+"""The whole system as processes of its own on free ports: what end-to-end, browser and chaos tests stand on."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tokenswitch_dev.entra.demo import PROVIDER_TENANT
+from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
+from tokenswitch_dev.run import plan
+from tokenswitch_dev.run.ports import DEFAULTS, Ports
+from tokenswitch_dev.stack.process import Child, free_port, signal_group
+from tokenswitch_dev.token import bearer_token
+
+SERVICES = ("config-svc", "invite-svc", "auth-svc", "notify-svc")
+START_TIMEOUT = 60.0
+# As `make run`, but quick: polls each second, short leases; and one address tries as often as tests need.
+QUICK = {
+    "ENTRA_POLL_SECONDS": "1",
+    "ATTEMPT_LEASE_SECONDS": "4",
+    "STARTS_PER_ADDRESS": "100000",
+    "WRONG_LINKS_PER_ADDRESS": "100000",
+}
+QUICK_SIMULATOR = ("--interval", "1")
+
+
+class WholeSystem:
+    """Everything that `make run` starts; each process can be killed, frozen, doubled and started again."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        ports = {name.removeprefix("PORT_").lower(): free_port() for name in DEFAULTS}
+        self.plan = plan.System(home, Ports(**ports))
+        self.programs = {program.name: program for program in plan.programs(self.plan)}
+        self.originals = tuple(self.programs)
+        self.children: dict[str, Child] = {}
+        self.mailbox = EmbeddedMailbox(home / "mailbox", self.plan.ports.mailbox, self.plan.ports.smtp)
+        self._tokens: dict[str, str] = {}
+
+    # --- processes --------------------------------------------------------------------------------------
+
+    def start(self, *names: str) -> None:
+        """All at once; then waits until each says that it is ready."""
+        for name in names:
+            program = self.programs[name]
+            quick = QUICK_SIMULATOR if name == "entra" else ()
+            environment = os.environ | dict(program.env) | QUICK
+            self.children[name] = Child([*program.prepare(), *quick], self.log(name), environment)
+            self.children[name].start()
+        self.await_ready(*names)
+
+    def await_ready(self, *names: str) -> None:
+        for name in names:
+            self.children[name].wait_until(self.programs[name].ready, START_TIMEOUT)
+
+    def replica(self, service: str, **environment: str) -> tuple[str, str]:
+        """One more process of a service, on a port of its own: its name here, and its address."""
+        port, original = free_port(), self.programs[service]
+        name, address = f"{service}-{port}", f"http://127.0.0.1:{port}"
+        env = {**original.env, **environment, "PORT": str(port)}
+        self.programs[name] = replace(original, name=name, env=env, ready=lambda: says_ready(address))
+        self.start(name)
+        return name, address
+
+    def kill(self, *names: str) -> None:
+        """With -9."""
+        for name in names:
+            self.children[name].kill()
+
+    def heal(self) -> None:
+        """Everything runs again, whatever a test left behind; replicas end."""
+        for name in set(self.children) - set(self.originals):
+            self.children.pop(name).stop(grace=3)
+            del self.programs[name]
+        for child in self.children.values():
+            if child.running:
+                child.thaw()
+        self.start(*(name for name in self.originals if not self._runs(name)))
+        self.await_ready(*self.originals)
+        self.mailbox.heal()
+
+    def _runs(self, name: str) -> bool:
+        return name in self.children and self.children[name].running
+
+    def stop(self) -> None:
+        """The services kindly and together; then the servers at once, since nobody needs their data."""
+        running = {name: child for name, child in self.children.items() if child.running}
+        services = [child for name, child in running.items() if name.startswith(SERVICES)]
+        for child in services:
+            signal_group(child.pid, signal.SIGTERM)
+        for child in services:
+            child.stop(grace=4)
+        for child in running.values():
+            child.kill()
+
+    # --- where it is found ------------------------------------------------------------------------------
+
+    def log(self, name: str) -> Path:
+        return self.home / "logs" / f"{name}.log"
+
+    def base(self, service: str) -> str:
+        return f"http://127.0.0.1:{getattr(self.plan.ports, plan.SERVICES[service])}"
+
+    @property
+    def mongo_url(self) -> str:
+        return f"mongodb://127.0.0.1:{self.plan.ports.mongo}"
+
+    @property
+    def kafka(self) -> str:
+        return f"127.0.0.1:{self.plan.ports.kafka}"
+
+    def token(self, role: str) -> str:
+        """A bearer token of the provider's gateway; one a role serves all tests."""
+        if role not in self._tokens:
+            at = self.plan
+            self._tokens[role] = bearer_token(
+                role, at.authority, plan.API_AUDIENCE, at.ca_file, PROVIDER_TENANT
+            )
+        return self._tokens[role]
+
+
+def says_ready(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/readyz", timeout=2, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSystem]:
+    """One for all tests that need it; each works with customers and tenants of its own."""
+    running = WholeSystem(tmp_path_factory.mktemp("system"))
+    try:
+        running.start(*running.originals)
+        yield running
+    finally:
+        running.stop()
