@@ -167,7 +167,7 @@ class Config:
         if role:
             identity = identity_of(claims(roles=[role], name=f"{role.title()} Person", oid=f"u-{role}"), "192.0.2.7")
             sessions = Sessions(self.service.mongo.collection("sessions"))
-            found.http.cookies.set("ts-config", await sessions.begin(identity, self.now), domain="localhost")
+            found.http.cookies.set("ts-config", await sessions.begin(identity, self.now))
         return found
 
     async def registered(self, id: str = C, *, secret: bool = True, **more: Any) -> None:

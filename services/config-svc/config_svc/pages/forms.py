@@ -60,14 +60,17 @@ def check(model: type[B], values: Mapping[str, Any], say: Say) -> tuple[B | None
         return model.model_validate(values), {}
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False, include_context=False)
-        return None, {str(wrong["loc"][-1] if wrong["loc"] else "form"): say(_said(wrong)) for wrong in reversed(found)}
+        return None, {_field(wrong): say(_said(wrong)) for wrong in reversed(found)}
+
+
+def _field(wrong: Mapping[str, Any]) -> str:
+    return next((part for part in reversed(wrong["loc"]) if isinstance(part, str)), "form")
 
 
 def _said(wrong: Mapping[str, Any]) -> str:
     if wrong["type"] == "value_error":
         return str(wrong["msg"]).removeprefix("Value error, ")
-    place = str(wrong["loc"][-1]) if wrong["loc"] else ""
-    return _KINDS.get(wrong["type"], _BY_FIELD.get(place, INVALID))
+    return _KINDS.get(wrong["type"], _BY_FIELD.get(_field(wrong), INVALID))
 
 
 _BY_FIELD = {"secret_expires_on": inputs.DATE_TEXT, "admin_email": inputs.EMAIL_TEXT, "methods": inputs.METHODS_TEXT}

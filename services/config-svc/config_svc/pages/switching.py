@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from config_svc.domain import switches
 from config_svc.domain.model import Customer
-from config_svc.inputs import SwitchBody
+from config_svc.inputs import METHODS_TEXT, SwitchBody
 from config_svc.pages import words
 from config_svc.pages.forms import KEY, REQUIRED, Filled, check, filled, form_command
 from config_svc.pages.frame import Frame
@@ -64,7 +64,8 @@ class SwitchPages:
             request, session, "switch_confirm.html", active="m365", customer=found.state, body=body,
             fields=[(name, value) for name in FIELDS for value in form.many(name)],
             expires=self._clock() + terms.life, roles=role_names(terms.accepted_roles),
-            language=language_name(body.locale), labels={row["value"]: row["label"] for row in self._methods(request)},
+            locale_name=language_name(body.locale),
+            labels={row["value"]: row["label"] for row in self._methods(request)},
         )  # fmt: skip
 
     async def begin(self, request: Request, session: Session) -> Response:
@@ -93,9 +94,10 @@ class SwitchPages:
         if form.text("to") == "token":
             values["methods"] = form.many("methods")
         body, errors = check(SwitchBody, values, say)
-        if not stored and not form.text("admin_email"):
-            return None, {"admin_email": say(REQUIRED)} | errors
-        return body, errors
+        missing = {} if stored or form.text("admin_email") else {"admin_email": say(REQUIRED)}
+        if form.text("to") == "token" and not form.many("methods"):
+            missing["methods"] = say(METHODS_TEXT)
+        return (None, missing | errors) if missing else (body, errors)
 
     def _try(self, found: Found[Customer], body: SwitchBody, session: Session) -> None:
         """Asks the rule without doing anything. Raises: Refused."""
