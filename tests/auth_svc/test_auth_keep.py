@@ -243,6 +243,16 @@ async def test_a_validation_during_an_outage_is_answered_in_the_end(here: Bench,
     assert not await here.events("AccessLost")
 
 
+async def test_an_error_nobody_thought_of_is_an_answer_and_no_lost_access(here: Bench) -> None:
+    await grant_in_force(here)
+    script(here, me=[KeyError("x")])
+    await validation(here)
+    await work(here)
+    (said,) = await here.events("AuthenticationValidated")
+    assert (said["outcome"], said["reason"]) == ("failed", "our_request")
+    assert not await here.events("AccessLost")
+
+
 # --- daily ----------------------------------------------------------------------------------------------
 
 

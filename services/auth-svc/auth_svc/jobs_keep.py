@@ -78,6 +78,9 @@ class KeepJobs:
         except EntraRefused as error:
             refusal = Refusal(error.reason, *_quoted(error))
             return _both(_answered(asked, refusal), _unwell(access, asked, refusal))
+        except Exception:  # an operator waits; it says nothing about the access itself
+            log.exception("a validation failed by a bug", extra={"customer": access.id})
+            return _answered(asked, Refusal("our_request"))
         return _both(_answered(asked, None), well)
 
     async def _validated(self, access: Access, asked: Validation) -> Rule[Access] | None:

@@ -15,7 +15,7 @@ from shared.due import Claim, GiveBack
 
 T = TypeVar("T")
 GLANCE = 1.0
-LONGEST = 60.0
+LONGEST = 20.0
 
 
 async def nap(claim: Claim[Access], seconds: float, wanted: Callable[[], bool]) -> None:
@@ -55,6 +55,6 @@ async def patiently(
 
 
 def pause(away: EntraAway, tries: int) -> float:
-    """What Microsoft asks for, at least; else 1, 2, 4 ... 60 seconds."""
+    """What Microsoft asks for, at least; else 1, 2, 4 ... 20 seconds: somebody waits at the wizard."""
     least = float(away.retry_after) if away.reason != "unreachable" else 1.0
-    return max(least, min(LONGEST, 2.0 ** min(tries, 6)))
+    return max(least, min(LONGEST, 2.0 ** min(tries, 5)))

@@ -16,7 +16,17 @@ from shared.events import (
 )
 
 from .attempts import Refusal
-from .model import CHECK_EVERY, GRANT_LIFE, RETRY_AFTER, Access, Envelope, Grant, Registration, Validation, spread
+from .model import (
+    CHECK_EVERY,
+    GRANT_LIFE,
+    RETRY_AFTER,
+    Access,
+    Envelope,
+    Grant,
+    Registration,
+    Validation,
+    spread,
+)
 
 
 def request(access: Access | None, event: ValidationRequested, now: datetime) -> Change[Access] | None:
