@@ -40,7 +40,7 @@ class MailJobs:
         kind, serial = notice.kind, notice.serial
         try:
             letter = self.letters.write(notices, notice)
-            await self.mailer.send(letter.message, letter.sender, letter.recipient)
+            await self.mailer.send(letter.mail, letter.sender, letter.recipient)
         except Temporary as error:
             why = error.why
             return (lambda state, now: domain.try_later(state, kind, serial, why, now)), "later"

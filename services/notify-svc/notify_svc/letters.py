@@ -6,9 +6,8 @@ Links are derived here, at the moment of sending, and go nowhere but into the ma
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.headerregistry import Address
-from email.message import EmailMessage
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -32,9 +31,9 @@ class Undeliverable(Exception):
 class Letter:
     """A mail that is ready to be handed over."""
 
-    message: EmailMessage
+    mail: bytes = field(repr=False)
     sender: Address
-    recipient: Address
+    recipient: Address = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +98,9 @@ class Letters:
         return address(self._provider.ops_email) if self._provider.ops_email else None
 
     def _answers(self, notices: Notices, recipient: Address) -> Address | None:
-        """Who reads what is answered; left out where that would be the recipient."""
-        reader = self._operator(notices) or self._operations()
-        return reader if reader and reader.addr_spec != recipient.addr_spec else None
+        """Who reads what is answered: the operator, else operations; but not the recipient."""
+        readers = (self._operator(notices), self._operations())
+        return next((one for one in readers if one and one.addr_spec != recipient.addr_spec), None)
 
     # --- what ---------------------------------------------------------------------------------------
 

@@ -60,5 +60,3 @@ def _broken(line: str) -> Iterator[str]:
     yield from textwrap.wrap(
         line, TEXT_WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
-
-

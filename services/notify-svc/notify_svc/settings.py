@@ -54,7 +54,9 @@ def _starttls(query: str, *, careful: bool, tls: bool) -> StartTls:
     if given or chosen not in STARTTLS:
         raise ValueError("may have one option: ?starttls=required, optional or off")
     if careful and chosen != "required" and not tls:
-        raise ValueError("has a password, which must not travel in clear; give ?starttls=required, or smtps://")
+        raise ValueError(
+            "has a password, which must not travel in clear; give ?starttls=required, or smtps://"
+        )
     return chosen
 
 
@@ -98,12 +100,14 @@ def _language(text: str) -> str:
 
 
 class NotifySettings(CommonSettings):
-    """`operator_language`: that of mails to operators (an invitee's comes with the invitation)."""
+    """`operator_language`: that of mails to operators (an invitee's comes with the invitation).
+    `mail_lease_seconds`: after a crash, how long the mail at hand waits for another replica."""
 
     smtp_url: Annotated[SecretStr, AfterValidator(secret_url("smtp", "smtps")), AfterValidator(_smtp_url)]
     smtp_ca_file: CaFile | None = None
     smtp_connections: Annotated[int, Field(ge=1, le=100)] = 8
     smtp_seconds: Annotated[float, Field(ge=0.1, le=300)] = 20.0
+    mail_lease_seconds: Annotated[float, Field(ge=2, le=120)] = 30.0
     mail_from: Annotated[str, AfterValidator(_sender)]
     ops_email: Annotated[str, AfterValidator(_address)] = ""
     operator_language: Annotated[str, AfterValidator(_language)] = "en"

@@ -12,7 +12,6 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from email.headerregistry import Address
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Protocol
 
@@ -63,7 +62,7 @@ class Permanent(Exception):
 class Mailer(Protocol):
     """Where mails go. `send` returns when the server has taken the mail. Raises: Temporary, Permanent."""
 
-    async def send(self, message: EmailMessage, sender: Address, recipient: Address) -> None: ...
+    async def send(self, mail: bytes, sender: Address, recipient: Address) -> None: ...
 
     async def probe(self) -> None:
         """Raises: Unavailable, with what is wrong."""
@@ -73,16 +72,18 @@ class SmtpMailer:
     """Sends by SMTP. `seconds` bounds each answer of the server, three times that the whole mail: a server that took
     a mail but was not waited for would get it again."""
 
-    def __init__(self, server: SmtpServer, name: str, *, ca_file: Path | None = None, seconds: float = 20.0) -> None:
+    def __init__(
+        self, server: SmtpServer, name: str, *, ca_file: Path | None = None, seconds: float = 20.0
+    ) -> None:
         self._server, self._name, self._seconds = server, name, seconds
         self._tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         self._looked, self._wrong = float("-inf"), NOT_YET
         self._looking: asyncio.Task[None] | None = None
 
-    async def send(self, message: EmailMessage, sender: Address, recipient: Address) -> None:
+    async def send(self, mail: bytes, sender: Address, recipient: Address) -> None:
         try:
             async with self._connected() as smtp:
-                await self._hand_over(smtp, message, sender.addr_spec, recipient.addr_spec)
+                await self._hand_over(smtp, mail, sender.addr_spec, recipient.addr_spec)
         except Temporary as error:
             if error.ours:
                 self._saw(error.why)
@@ -138,11 +139,12 @@ class SmtpMailer:
             timeout=self._seconds, tls_context=self._tls, local_hostname=self._name,
         )  # fmt: skip
 
-    async def _hand_over(self, smtp: SMTP, message: EmailMessage, sender: str, recipient: str) -> None:
-        if not recipient.isascii() and not smtp.supports_extension("smtputf8"):
+    async def _hand_over(self, smtp: SMTP, mail: bytes, sender: str, recipient: str) -> None:
+        options = [] if recipient.isascii() else ["SMTPUTF8"]
+        if options and not smtp.supports_extension("smtputf8"):
             raise Permanent("the mail server does not take addresses with letters like these (no SMTPUTF8)")
         try:
-            await smtp.send_message(message, sender=sender, recipients=[recipient])
+            await smtp.sendmail(sender, [recipient], mail, mail_options=options)
         except ValueError:  # its words hold the address
             raise Permanent("the address cannot be used") from None
 
@@ -167,7 +169,9 @@ def translated(error: Exception) -> Temporary | Permanent:
     if isinstance(error, SMTPRecipientsRefused):
         error = error.recipients[0]
     if isinstance(error, SMTPAuthenticationError) or getattr(error, "code", 0) in LOGIN_CODES:
-        return Temporary(f"the mail server does not accept our login{_numbers(error)}; check SMTP_URL", ours=True)
+        return Temporary(
+            f"the mail server does not accept our login{_numbers(error)}; check SMTP_URL", ours=True
+        )
     for kind, what in _WHAT:
         if isinstance(error, kind):
             return _refused(error, what)

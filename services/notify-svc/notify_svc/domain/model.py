@@ -112,7 +112,8 @@ def drop(
     dropped = [notice for notice in notices.notices if notice.kind in kinds and notice.state == "queued"]
     kept = tuple(replace(n, state="dropped", next=None) if n in dropped else n for n in notices.notices)
     said = tuple(
-        EmailFailed(notices.customer, notices.switch, n.kind, n.generation, n.tries, why, final) for n in dropped
+        EmailFailed(notices.customer, notices.switch, n.kind, n.generation, n.tries, why, final)
+        for n in dropped
     )
     return replace(notices, notices=kept), said
 

@@ -62,7 +62,9 @@ def try_later(
     return Change(with_notice(notices, replace(notice, tries=tries, next=now + wait)), events)
 
 
-def give_up(notices: Notices | None, kind: Kind, serial: int, why: str, now: datetime) -> Change[Notices] | None:
+def give_up(
+    notices: Notices | None, kind: Kind, serial: int, why: str, now: datetime
+) -> Change[Notices] | None:
     """Refused for good: the address or the text is not accepted."""
     notice = _queued(notices, kind, serial)
     if notices is None or notice is None:

@@ -1,0 +1,212 @@
+"""What the tests of notify-svc share: events, documents, letters, and the service's due work on a real database."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from notify_svc import domain
+from notify_svc.consumes import CONSUMES, NOTICES
+from notify_svc.domain import TO, Facts, Kind, Notice, Notices
+from notify_svc.jobs import MAIL, MailJobs
+from notify_svc.letters import Letter, Letters, Provider
+from notify_svc.main import write_letters
+from notify_svc.render import Renderer
+from notify_svc.settings import NotifySettings
+from notify_svc.smtp import Mailer, SmtpMailer
+from shared.change import Change
+from shared.due import Due
+from shared.events import Account, Actor, Event, InvitationCreated, Person, SwitchRequested
+from shared.links import Links
+from shared.mongo import Mongo
+from shared.secret import Secret
+from shared.store import Store
+from shared.vault import KeyRing
+from tokenswitch_dev.keys import make_keys
+
+NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+WEEK = timedelta(days=7)
+KINDS = tuple(TO)
+INVITEE = Person("admin@contoso.example", "Avery Admin")
+OPERATOR = Actor("op-1", "Otto Operator", "otto@provider.example")
+ADMIN = Account("admin@contoso.example", "oid-1", "Avery Admin")
+OTHER = Account("someone@contoso.example", "oid-2", "Sam Someone")
+EVERY_FACT = Facts(
+    NOW + WEEK, "blocked_by_policy", 53003, "0f3c1e2d-55aa-4d1c-9a70-5be3a2f6d8c1", OTHER, "device_code", 14,
+    "2027-03-15",
+)  # fmt: skip
+RING = KeyRing("k1", {"k1": Secret(b"k" * 32)})
+LINKS = Links(RING, "https://invite.provider.example")
+RENDERER = Renderer()
+
+
+def requested(**changed: Any) -> SwitchRequested:
+    given: dict[str, Any] = {
+        "customer": "contoso", "switch": 1, "to": "token", "renew": False, "customer_name": "Contoso Ltd",
+        "tenant_id": "c0de0001-0001-4000-9abc-d00d00010000", "tenant_name": "contoso.example",
+        "expires_at": NOW + WEEK, "methods": ("sign_in", "device_code", "app_registration"),
+        "accepted_roles": (), "invitee": INVITEE, "locale": "en", "inviter": OPERATOR,
+    }  # fmt: skip
+    return SwitchRequested(**(given | changed))
+
+
+def created(generation: int = 1) -> InvitationCreated:
+    return InvitationCreated("contoso", 1, generation, NOW, NOW + WEEK)
+
+
+def hears(state: Notices | None, event: Event, now: datetime = NOW) -> Change[Notices] | None:
+    """What the table of what is consumed makes of an event."""
+    row = next(row for row in CONSUMES if row.event is type(event))
+    change: Change[Notices] | None = row.rule(state, event, now)
+    return change
+
+
+def after(*events: Event, state: Notices | None = None, now: datetime = NOW) -> Notices:
+    """The document after these events, one after the other."""
+    for event in events:
+        change = hears(state, event, now)
+        state = change.state if change else state
+    assert state is not None
+    return state
+
+
+def mailed(state: Notices, *kinds: Kind, now: datetime = NOW) -> Notices:
+    """The document after these mails were sent."""
+    for kind in kinds:
+        notice = state.notice(kind)
+        assert notice
+        change = domain.sent(state, kind, notice.serial, now)
+        assert change
+        state = change.state
+    return state
+
+
+def states(notices: Notices) -> dict[str, str]:
+    return {notice.kind: notice.state for notice in notices.notices}
+
+
+def document(**changed: Any) -> Notices:
+    given: dict[str, Any] = {
+        "id": "contoso/1", "customer": "contoso", "switch": 1, "customer_name": "Contoso Ltd",
+        "tenant_name": "contoso.example", "invitee": INVITEE, "inviter": OPERATOR,
+        "methods": ("sign_in", "device_code"), "expires_at": NOW + WEEK,
+    }  # fmt: skip
+    return Notices(**(given | changed))
+
+
+def queued(kind: Kind, facts: Facts = EVERY_FACT, **changed: Any) -> Notice:
+    return Notice(kind, "queued", NOW, next=NOW, facts=facts, **changed)
+
+
+def letters(
+    ops_email: str = "ops@provider.example", language: str = "en", name: str = "Northstar"
+) -> Letters:
+    provider = Provider(
+        name, Address(name, addr_spec="no-reply@provider.example"), "https://portal.provider.example",
+        "https://invite.provider.example", ops_email, language,
+    )  # fmt: skip
+    return Letters(provider, LINKS, RENDERER)
+
+
+def letter(
+    kind: Kind, notices: Notices | None = None, facts: Facts = EVERY_FACT, language: str = "en"
+) -> Letter:
+    found = notices or document(locale=language)
+    return letters(language=language).write(found, queued(kind, facts))
+
+
+def read(letter: Letter) -> EmailMessage:
+    """The mail as its reader's program takes it apart."""
+    message = message_from_bytes(letter.mail, policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def header(letter: Letter, name: str) -> str:
+    """A header as RFC 2047 reads it. (Python's newer parser keeps blanks between encoded words that are none.)"""
+    raw = message_from_bytes(letter.mail)[name]
+    return str(make_header(decode_header(raw)))
+
+
+def text_of(message: EmailMessage, form: str = "plain") -> str:
+    body = message.get_body((form,))
+    assert body is not None
+    return str(body.get_content())
+
+
+def settings(folder: Path, smtp_url: str, **changed: Any) -> NotifySettings:
+    given: dict[str, Any] = {
+        "kafka_bootstrap": "127.0.0.1:1", "mongo_url": SecretStr("mongodb://127.0.0.1:1"), "port": 0,
+        "portal_url": "http://localhost:8000", "invite_url": "http://localhost:8001",
+        "smtp_url": SecretStr(smtp_url), "mail_from": "Northstar <no-reply@provider.example>",
+        "ops_email": "ops@provider.example", "provider_name": "Northstar",
+        "link_keys_file": make_keys(folder).link,
+    }  # fmt: skip
+    return NotifySettings(**(given | changed))
+
+
+class Post:
+    """The service's documents and its lane `mail` on a real database, without Kafka; the clock is the test's."""
+
+    def __init__(
+        self, given: NotifySettings, mongo_url: str, database: str, mailer: Mailer | None = None
+    ) -> None:
+        self.now = NOW
+        self.mongo = Mongo(mongo_url, database)
+        self.letters = write_letters(given)
+        self.smtp = SmtpMailer(
+            given.smtp, given.sender.domain, ca_file=given.smtp_ca_file, seconds=given.smtp_seconds
+        )
+        self.jobs = MailJobs(self.letters, mailer or self.smtp, self.clock)
+        self.links = Links(KeyRing.from_file(given.link_keys_file), given.invite_url)
+        self.store = self.new_store()
+        self.due = Due(self.store, MAIL, self.jobs.execute)
+
+    def new_store(self) -> Store[Notices]:
+        lanes = {MAIL: domain.deadline}
+        return Store(self.mongo.collection(NOTICES), Notices, "notify/notices", lanes=lanes, clock=self.clock)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def hears(self, *events: Event) -> None:
+        for event in events:
+            row = next(row for row in CONSUMES if row.event is type(event))
+            await self.store.apply(str(row.key(event)), lambda state, now: row.rule(state, event, now))  # noqa: B023
+
+    async def works(self, due: Due[Notices] | None = None) -> None:
+        """Sends all that is due now."""
+        due = due or self.due
+        for _ in range(10):
+            if not await due.once():
+                return
+            await due.settled()
+
+    async def notice(self, kind: Kind, id: str = "contoso/1") -> Notice:
+        found = await self.store.get(id)
+        notice = found.state.notice(kind) if found else None
+        assert notice
+        return notice
+
+    async def said(self, id: str = "contoso/1") -> list[tuple[str, str]]:
+        """The types and bodies of the events in the outbox."""
+        kept = await self.store.collection.get(id)
+        return [(entry["type"], entry["body"]) for entry in kept["outbox"]] if kept else []
+
+    async def close(self) -> None:
+        await self.mongo.drop()
+        self.mongo.close()
+
+
+async def mails(mailbox: Any, to: str = "") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = await asyncio.to_thread(mailbox.messages, to)
+    return found
