@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from bench import consuming, relaying
+from bench import consuming, mailing, polling, relaying, resting
 from bench.servers import Servers, servers
 
-PARTS: dict[str, Callable[[Servers], Awaitable[None]]] = {
+PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, None]]] = {
     "consuming": consuming.run,
     "relaying": relaying.run,
+    "mailing": mailing.run,
+    "polling": polling.run,
+    "resting": resting.run,
 }
 
 

@@ -69,7 +69,9 @@ async def publish(cluster: Cluster, events: list[Event]) -> None:
         pending = []
         for number, event in enumerate(events):
             name = type(event).__name__
-            headers = headers_of(f"config/customers/{event.customer}/{number}/0", name, NOW, event.customer, None)
+            headers = headers_of(
+                f"config/customers/{event.customer}/{number}/0", name, NOW, event.customer, None
+            )
             value = encode(event).encode()
             pending.append(await producer.send(cluster.topic, value, event.key.encode(), headers=headers))
         await asyncio.gather(*pending)
@@ -101,7 +103,10 @@ async def bare(cluster: Cluster, mongo: Mongo, count: int) -> Taken:
     """What one writes first: decode, read the document, change it, write it back, once per record."""
     notices = mongo.collection("bare")
     consumer = AIOKafkaConsumer(
-        cluster.topic, bootstrap_servers=cluster.bootstrap, group_id="bench-bare", auto_offset_reset="earliest"
+        cluster.topic,
+        bootstrap_servers=cluster.bootstrap,
+        group_id="bench-bare",
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     try:

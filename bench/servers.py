@@ -21,7 +21,10 @@ class Servers:
 
 @contextlib.contextmanager
 def servers() -> Iterator[Servers]:
-    with tempfile.TemporaryDirectory(prefix="tokenswitch-bench-") as folder, contextlib.ExitStack() as running:
+    with (
+        tempfile.TemporaryDirectory(prefix="tokenswitch-bench-") as folder,
+        contextlib.ExitStack() as running,
+    ):
         kafka = running.enter_context(EmbeddedKafka(Path(folder) / "kafka", free_port()))
         mongo = running.enter_context(EmbeddedMongo(Path(folder) / "mongo", free_port()))
         yield Servers(kafka.bootstrap, mongo.url)
