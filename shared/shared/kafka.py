@@ -72,13 +72,13 @@ class Cluster:
             "heartbeat_interval_ms": 3_000,
             "max_poll_interval_ms": 300_000,
             "fetch_max_wait_ms": 250,
+            "auto_offset_reset": "earliest",
         }
         return AIOKafkaConsumer(
             bootstrap_servers=self.bootstrap,
             client_id=client_id,
             group_id=group,
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
             **(options | self.security() | more),
         )
 

@@ -167,7 +167,7 @@ async def test_the_line_of_steps_moves_with_the_events_to_successful(config: Con
     assert "does not allow sign-in by code" in browser.text
     await config.claims(attempt=2)
     await browser.open(HERE)
-    for text in ("Last Authentication Status Successful", "Auth token", "Global Administrator", ADMIN,
+    for text in ("Last Authentication Status: Successful", "Auth token", "Global Administrator", ADMIN,
                  "Token claimed", "Switch completed"):  # fmt: skip
         assert text in browser.text, browser.text
 
@@ -205,7 +205,7 @@ async def test_validation_shows_how_it_ended_and_what_to_do(config: Config) -> N
     browser = await config.browser()
     await browser.open(HERE)
     await browser.send("/validate")
-    assert "The validation is under way" in browser.text and "Checking" in browser.text
+    assert "The validation has begun" in browser.text and "Checking" in browser.text
     request = (await config.customer()).request or ""
     await config.hears(AuthenticationValidated(
         C, request, "app_registration", "failed", config.now, 1, None, "secret_wrong", 7000215, "corr-7",
@@ -313,7 +313,8 @@ async def test_pending_invitations_has_the_seeds_columns_and_both_date_pairs(con
     browser = await config.browser()
     await browser.open("/invitations")
     for label in ("ID", "Full Name", "Invitation Email", "M365 Admin Email", "Email Sent",
-                  "Email Invitation Sent Count", "Created at", "Expires at", "Device Authenticated", "Auth URL", "State"):  # fmt: skip
+                  "Email Invitation Sent Count", "Created at", "Expires at", "Device Authenticated", "Auth URL",
+                  "State"):  # fmt: skip
         assert f">{label}<" in browser.page.text, label
     assert f"{C}/1" in browser.text and ADMIN in browser.text and "/i/" not in browser.page.text
     await browser.send("/resend")

@@ -139,7 +139,8 @@ class _Reader:
 
     async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
         topic = self._streams.cluster.topic
-        await within(10, consumer.topics())
+        # (aiokafka asks for a topic's partitions only for consumers that subscribe; these are assigned.)
+        await within(10, consumer._client.set_topics([topic]))
         found = consumer.partitions_for_topic(topic)
         if not found:
             raise Unavailable("Kafka", "the topic is not there yet")
