@@ -16,6 +16,7 @@ from config_svc.pages.frame import HOME, Frame
 from config_svc.pages.refusals import TEXTS
 from shared.auth import ADMIN, OPERATOR, VIEWER
 from shared.change import Refused
+from shared.i18n import N_
 from shared.sessions import Session
 from shared.store import Found
 
@@ -108,8 +109,10 @@ class CustomerPages:
             await self._desk.put(id, body, f'"{form.text("edition", "0")}"', session.actor)
         except Refused as error:
             problem = (self._frame.problem(request, error),)
-            kept = form.shown(SECRET) | {"edition": found.state.edition}
-            return self._form(request, session, found, kept, {}, error.status, flash=problem)
+            present = await self._desk.customer(id)
+            kept = form.shown(SECRET) | {"edition": present.state.edition}
+            beside = self._beside(request, present.state, kept)
+            return self._form(request, session, present, kept, {}, error.status, flash=problem, beside=beside)
         return RedirectResponse(f"/customers/{id}?done=saved", 303)
 
     def _form(
@@ -119,8 +122,16 @@ class CustomerPages:
         customer = found.state if found else None
         return self._frame.show(
             request, session, "customer_form.html", active="customers", status=status, customer=customer,
-            values=values, errors=errors, **context,
+            values=values, errors=errors, **({"beside": {}} | context),
         )  # fmt: skip
+
+    def _beside(self, request: Request, customer: Customer, values: dict[str, Any]) -> dict[str, str]:
+        """For each field that differs the value in force, as a hint beside it."""
+        say = self._frame.say(request)
+        return {
+            name: say(N_("In force now: %(value)s")) % {"value": value or "–"}
+            for name, value in _present(customer).items() if name in values and str(value) != str(values[name])
+        }  # fmt: skip
 
     # --- removal -------------------------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,10 +11,11 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from config_svc.api.common import Parts
+from config_svc.domain.model import Customer
 from config_svc.pages import forms
 from config_svc.pages.forms import Filled
 from config_svc.pages.refusals import DONE, texts
-from shared.auth import ADMIN, OPERATOR
+from shared.auth import ADMIN, OPERATOR, VIEWER, demand
 from shared.change import Refused
 from shared.i18n import N_
 from shared.operators import SIGN_OUT_FORM, Operators, own_path
@@ -36,6 +37,7 @@ NAVIGATION = (
         N_("Multitenant"),
     ),
 )
+ROLES = ((ADMIN, N_("Administrator")), (OPERATOR, N_("Operator")), (VIEWER, N_("Viewer")))
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,15 @@ class Frame:
         router.add_api_route(path, self._guarded(handler, role, form), methods=[method], response_model=None)
 
     def _guarded(self, handler: Handler, role: str, form: str | None) -> Callable[[Request], Awaitable[Response]]:
-        signed_in = self.operators.operator(role)
+        signed_in = self.operators.operator(VIEWER)
         ours = require_csrf(form, self.pages.cookie) if form else None
 
         async def answer(request: Request) -> Response:
             session = await signed_in(request)
-            if ours is not None:
-                await ours(request)
             try:
+                demand(session.identity, role)
+                if ours is not None:
+                    await ours(request)
                 return await handler(request, session)
             except Refused as error:
                 return self.refused(request, session, error)
@@ -81,8 +84,10 @@ class Frame:
     ) -> Response:  # fmt: skip
         caller = session.actor.id
         known: dict[str, Any] = {
-            "nav": NAVIGATION, "active": active, "user": session.actor.name, "q": None, "now": self.parts.clock(),
-            "sign_out_form": SIGN_OUT_FORM, "is_operator": session.has(OPERATOR), "is_admin": session.has(ADMIN),
+            "nav": _navigation(context.get("customer")), "active": active, "user": session.actor.name,
+            "role": self.say(request)(_role(session)), "q": None,
+            "now": self.parts.clock(), "sign_out_form": SIGN_OUT_FORM, "is_operator": session.has(OPERATOR),
+            "is_admin": session.has(ADMIN),
             "key": lambda *parts: forms.action_key(caller, *parts),
             "flash": (*self._done(request), *flash),
         }  # fmt: skip
@@ -114,3 +119,17 @@ class Frame:
         path = own_path(form.text("back")) if form.text("back") else default
         path = path.partition("?")[0]
         return RedirectResponse(f"{path}?{urlencode({'done': done})}", 303)
+
+
+def _role(session: Session) -> str:
+    """The highest role of who is signed in, in words."""
+    return next(name for role, name in ROLES if session.has(role))
+
+
+def _navigation(customer: Customer | None) -> Sequence[NavGroup]:
+    """With a customer chosen, M365 Configuration is that customer's."""
+    if customer is None:
+        return NAVIGATION
+    first, (item,), rest = NAVIGATION[0], NAVIGATION[1].items, NAVIGATION[2]
+    chosen = replace(item, url=f"{HOME}/{customer.id}")
+    return first, replace(NAVIGATION[1], items=(chosen,)), rest

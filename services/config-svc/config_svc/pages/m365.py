@@ -20,7 +20,7 @@ from shared.sessions import Session
 from shared.store import Found
 
 TIMELINE = 30
-GONE = 410
+GONE, STOP_ASKING = 410, 286
 
 
 class M365Pages:
@@ -47,11 +47,13 @@ class M365Pages:
         return await self.show(request, session)
 
     async def state(self, request: Request, session: Session) -> Response:
-        """The part that moves by itself."""
-        found = await self._desk.customer(request.path_params["id"])
-        return self._frame.show(
-            request, session, "m365_state.html", active="m365", **await self._context(request, found)
-        )
+        """The part that moves by itself. The status 286 ends the asking once nothing moves any more."""
+        found = await self._desk.found(request.path_params["id"])
+        if found is None or found.state.removed:
+            return Response(status_code=204, headers={"HX-Refresh": "true"})
+        context = await self._context(request, found)
+        status = 200 if context["moving"] else STOP_ASKING
+        return self._frame.show(request, session, "m365_state.html", active="m365", status=status, **context)
 
     async def show(self, request: Request, session: Session, error: Refused | None = None) -> Response:
         """The page; after a refusal with its message on top."""
@@ -79,12 +81,12 @@ class M365Pages:
             "steps": words.steps(switch, say) if switch else [],
             "status_problem": words.problem(failure.reason if failure else None, say),
             "tenant_problem": words.problem(customer.tenant_reason, say),
-            "attempt_problem": words.problem(switch.failure.reason if switch and switch.failure else None, say),
+            "attempt_problem": words.attempt_problem(switch, say),
             "ended": words.ENDED.get(switch.state) if switch else None,
             "tenant_state": say(words.TENANTS[customer.tenant_state]),
             "secret_note": words.secret_note(customer, now),
             "delayed": words.is_delayed(found.delayed, now),
-            "seconds": 1 if words.busy(customer) or found.delayed else 5,
+            "moving": words.moving(customer, found.delayed, now),
             "timeline": await self._timeline(request, found.id),
         }
 
@@ -107,8 +109,10 @@ class M365Pages:
     async def resending(self, request: Request, session: Session) -> Response:
         """Send again, perhaps to another address."""
         found = await self._desk.customer(request.path_params["id"])
-        if found.state.running is None or found.state.running.invitee is None:
-            return await self.show(request, session)
+        if refusal := _not_running(found.state):
+            return await self.show(request, session, refusal)
+        if found.state.switch and found.state.switch.invitee is None:
+            return await self.show(request, session, Refused("no_invitation", "This switch has no invitation."))
         return self._resend_form(request, session, found, {}, {})
 
     async def resend(self, request: Request, session: Session) -> Response:
@@ -137,8 +141,8 @@ class M365Pages:
 
     async def cancelling(self, request: Request, session: Session) -> Response:
         found = await self._desk.customer(request.path_params["id"])
-        if found.state.running is None:
-            return await self.show(request, session)
+        if refusal := _not_running(found.state):
+            return await self.show(request, session, refusal)
         return self._frame.show(
             request, session, "cancel.html", active="m365", customer=found.state, running=found.state.running
         )
@@ -173,6 +177,15 @@ class M365Pages:
         if found is None or found.state.removed:
             raise error
         return await self.show(request, session, error)
+
+
+def _not_running(customer: Customer) -> Refused | None:
+    """For pages that ask about a running switch: it may have ended since the button was shown."""
+    if customer.running:
+        return None
+    if customer.switch:
+        return Refused("switch_ended", "This switch has ended.")
+    return Refused("no_switch", "There is no switch.")
 
 
 def _number(text: str) -> int:

@@ -41,6 +41,7 @@ class OverviewPages:
         rows = [(row.state, views.invitation(row, now)) for row in page.rows if row.state.switch]
         return self._frame.show(
             request, session, "invitations.html", active="invitations", rows=rows, wanted=wanted, states=STATES,
+            delayed=lambda since: words.is_delayed(since, now),
             sorts=_sorts(wanted), filtered=bool(wanted["q"]) or wanted["state"] != "all",
             next=_address(wanted, cursor=page.next), previous=_address(wanted, cursor=page.previous),
             csv=_address(wanted, path="/invitations.csv"), here=_address(wanted),

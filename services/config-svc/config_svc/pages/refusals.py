@@ -34,7 +34,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "grant_in_force": (N_("A token of this tenant is in force, so the tenant cannot be changed."),
                        N_("Switch to App Registration first.")),
     "edition_changed": (N_("Somebody changed this customer meanwhile. Nothing was saved."),
-                        N_("Look at the present values and enter your change again.")),
+                        N_("Your values stand below, the present ones beside them. Save again to replace them.")),
     "removed": (N_("This customer was removed."), N_("Its id cannot be used again; register a new one.")),
     "customer_unknown": (N_("There is no such customer."), N_("Check the address, or look for it in the list.")),
     "idempotency_key_reused": (N_("This form was sent before with other values."),
@@ -43,6 +43,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
                           N_("Wait a while; the administrator gets no more mails until then.")),
     "methods": (N_("An auth token needs a sign-in at Microsoft."),
                 N_("Choose Sign in with Microsoft or Device code as well.")),
+    "role_missing": (N_("Your role does not allow this."),
+                     N_("Ask an administrator of the sign-in service for the role operator or admin.")),
     "id_taken": (N_("There is a customer with this id already."), N_("Use another id, or edit that customer.")),
 }
 # fmt: on
@@ -51,7 +53,7 @@ DONE: Mapping[str, str] = {
     "added": N_("The customer is registered. Its tenant is being looked up at Microsoft."),
     "saved": N_("The changes are saved."),
     "removed": N_("The customer is removed."),
-    "validating": N_("The validation is under way."),
+    "validating": N_("The validation has begun."),
     "switched": N_("The switch has begun."),
     "resent": N_("The invitation is on its way again."),
     "readdressed": N_("The old invitation is withdrawn; a new one is on its way to the other address."),

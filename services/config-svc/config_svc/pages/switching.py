@@ -33,6 +33,7 @@ class SwitchPages:
         add = self._frame.add
         add(router, "/customers/{id}/switch", self.ask, OPERATOR)
         add(router, "/customers/{id}/switch", self.confirm, OPERATOR, form="switch")
+        add(router, "/customers/{id}/switch/change", self.change, OPERATOR, form="switch")
         add(router, "/customers/{id}/switch/confirm", self.begin, OPERATOR, form="switch")
 
     async def ask(self, request: Request, session: Session) -> Response:
@@ -67,6 +68,12 @@ class SwitchPages:
             locale_name=language_name(body.locale),
             labels={row["value"]: row["label"] for row in self._methods(request)},
         )  # fmt: skip
+
+    async def change(self, request: Request, session: Session) -> Response:
+        """Back from the confirmation to the dialog, with what was entered and a key of its own."""
+        form, found = await filled(request), await self._desk.customer(request.path_params["id"])
+        values = _shown(form) | {KEY: secrets.token_hex(16)}
+        return self._dialog(request, session, found, values, {})
 
     async def begin(self, request: Request, session: Session) -> Response:
         form, id = await filled(request), request.path_params["id"]
@@ -107,9 +114,11 @@ class SwitchPages:
         self, request: Request, session: Session, found: Found[Customer], values: dict[str, Any],
         errors: dict[str, str], status: int = 200, *, stored: bool = False,
     ) -> Response:  # fmt: skip
+        gap = words.secret_gap(found.state, self._clock()) if values.get("to") == "app_registration" else ""
         return self._frame.show(
             request, session, "switch.html", active="m365", status=status, customer=found.state, values=values,
             errors=errors, stored=stored, methods=self._methods(request),
+            gap=self._frame.say(request)(gap) if gap else "",
             languages=[(code, language_name(code)) for code in LANGUAGES],
         )  # fmt: skip
 

@@ -15,6 +15,7 @@ from shared.reasons import explain
 Say = Callable[[str], str]
 
 DELAYED_AFTER = timedelta(seconds=2)
+SETTLES = timedelta(seconds=60)
 SOON = 30
 
 STEP_NAMES: Mapping[str, str] = {
@@ -72,6 +73,13 @@ def _note(switch: Switch, row: Mapping[str, Any], say: Say) -> str:
     return f"{method}, {say(doing)}" if doing else method
 
 
+def attempt_problem(switch: Switch | None, say: Say) -> dict[str, str] | None:
+    """Why the last sign-in failed; not while a newer one runs, nor once one succeeded."""
+    if switch is None or switch.failure is None or switch.state in ("authenticating", "completed"):
+        return None
+    return problem(switch.failure.reason, say)
+
+
 def problem(code: str | None, say: Say) -> dict[str, str] | None:
     """A failure as people read it: what, who must act, whether another try helps."""
     if code is None:
@@ -98,9 +106,19 @@ def is_delayed(since: datetime | None, now: datetime) -> bool:
     return since is not None and now - since > DELAYED_AFTER
 
 
-def busy(customer: Customer) -> bool:
-    """Something on the page is about to change by itself."""
-    return customer.running is not None or customer.status == "checking" or customer.tenant_state == "resolving"
+def moving(customer: Customer, unsent: datetime | None, now: datetime) -> bool:
+    """Something on the page is about to change by itself, or has just come to its end: its events still arrive."""
+    if customer.running or unsent or customer.status == "checking" or customer.tenant_state == "resolving":
+        return True
+    ended = (customer.registered_at, customer.checked_at, customer.switch.ended_at if customer.switch else None)
+    return any(at is not None and now - at < SETTLES for at in ended)
+
+
+def secret_gap(customer: Customer, now: datetime) -> str:
+    """Why the stored app registration cannot be proven without an administrator."""
+    if secret_usable(customer, now):
+        return ""
+    return N_("The client secret on file has expired.") if customer.secret else N_("There is no client secret on file.")
 
 
 def method_choices(say: Say) -> list[dict[str, str]]:
