@@ -1,4 +1,4 @@
-"""`make bench [PARTS="consuming relaying ..."]`: prints ratios and figures of one run. Not a test: nothing is asserted."""
+"""`make bench`, or `python -m bench PART ...`: figures and ratios of one run. No test: nothing is asserted."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import httpx
 
@@ -35,9 +36,7 @@ async def _measure(running: Running, flows: int) -> None:
         cpu, began, polls = sum(service.cpu_times()[:2]), time.perf_counter(), await _watch(entra)
         used = (sum(service.cpu_times()[:2]) - cpu) / (time.perf_counter() - began)
     late = [
-        max(0.0, after - before - INTERVAL)
-        for times in polls.values()
-        for before, after in zip(times, times[1:], strict=False)
+        max(0.0, after - before - INTERVAL) for times in polls.values() for before, after in pairwise(times)
     ]
     print(f"\n{flows} pending device flows, {len(late)} polls seen in {SECONDS} s:")
     print(
@@ -49,7 +48,8 @@ async def _measure(running: Running, flows: int) -> None:
 async def _start(running: Running, flows: int) -> None:
     """So many invitees have pressed `Start authentication` at once."""
     address = f"{running.authority}/{DOMAIN}/v2.0/.well-known/openid-configuration"
-    tenant_id = httpx.get(address, verify=running.ca_file).json()["issuer"].split("/")[-2]
+    async with httpx.AsyncClient(verify=running.ca_file) as entra:
+        tenant_id = (await entra.get(address)).json()["issuer"].split("/")[-2]
     cluster = Cluster(f"127.0.0.1:{running.ports['PORT_KAFKA']}")
     producer = cluster.producer("bench")
     await producer.start()

@@ -46,7 +46,7 @@ def identity_of(claims: Mapping[str, Any], address: str | None) -> Identity:
     if not id:
         raise TokenRefused("it does not say whose it is")
     mail = said["email"] or said["preferred_username"] or said["upn"] or ""
-    name = said["name"] or said["preferred_username"] or app or id
+    name = said["name"] or said["preferred_username"] or ""  # a program has none: people are shown its provider
     roles = claims.get("roles")
     actor = Actor(id, name, mail if _ADDRESS.fullmatch(mail) else None, address)
     return Identity(actor, frozenset(filter(None, map(_text, roles if isinstance(roles, list) else []))), app)

@@ -244,9 +244,9 @@ async def test_a_key_for_something_else_is_not_used(fields: dict[str, Any]) -> N
     assert (await world.get(sign(claims()))).status_code == 401
 
 
-def test_the_actor_of_a_program_is_named_by_its_id() -> None:
+def test_a_program_is_known_by_its_id_and_has_no_name_that_people_would_be_shown() -> None:
     found = identity_of({"oid": "sp-1", "azp": "gateway", "roles": ["operator"]}, "192.0.2.7")
-    assert found.actor == Actor("sp-1", "gateway", None, "192.0.2.7")
+    assert found.actor == Actor("sp-1", "", None, "192.0.2.7")
 
 
 def test_names_are_short_and_in_one_line() -> None:
