@@ -20,6 +20,7 @@ from config_svc.settings import ConfigSettings
 from shared import wire
 from shared.auth import identity_of
 from shared.change import Change
+from shared.cursors import Cursors
 from shared.events import Account, Event, TenantResolved, TokenClaimed
 from shared.intake import Intake, Raw
 from shared.oidc import Issuer
@@ -155,6 +156,9 @@ class Config:
         for name in ("customers", "tenants", "timeline", "audit", "sessions", "limits"):
             found += await self.service.mongo.collection(name).find({}, limit=1000)
         return repr(found)
+
+    def service_cursors(self) -> Cursors:
+        return Cursors(self.ring)
 
     # --- who asks ------------------------------------------------------------------------------------------------
 
