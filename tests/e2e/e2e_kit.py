@@ -155,9 +155,18 @@ class World:
     async def mails(self, to: str) -> list[Body]:
         return await asyncio.to_thread(self.system.mailbox.messages, to)
 
-    async def link(self, customer: Customer, to: str = "") -> str:
-        """The address in the newest invitation."""
-        return link_in(await self.mail(to or customer.user("admin"), timeout=30))
+    async def links(self, to: str) -> list[str]:
+        """The addresses in the invitations that came to somebody, newest first."""
+        return [found[0] for mail in await self.mails(to) if (found := LINK.search(mail["Text"]))]
+
+    async def link(self, customer: Customer, to: str = "", number: int = 1) -> str:
+        """The address in the newest invitation, once that many came."""
+
+        async def look() -> str | None:
+            links = await self.links(to or customer.user("admin"))
+            return links[0] if len(links) >= number else None
+
+        return await wait_for(look, f"invitation {number} by mail", 30)
 
     # --- the invitee ------------------------------------------------------------------------------------
 
@@ -167,9 +176,10 @@ class World:
 
     async def invited(self, customer: Customer, **more: Any) -> Invitee:
         """A switch is asked for, its mail came, its link is opened."""
+        before = len(await self.links(customer.user("admin")))
         await self.request(customer, **more)
         invitee = self.browser()
-        await invitee.open(await self.link(customer))
+        await invitee.open(await self.link(customer, number=before + 1))
         return invitee
 
     async def switched(self, customer: Customer, **more: Any) -> Body:
@@ -209,12 +219,6 @@ class World:
             await invitee.http.aclose()
         await self.api.http.aclose()
         await self.entra.aclose()
-
-
-def link_in(mail: Body) -> str:
-    found = LINK.search(mail["Text"])
-    assert found, mail["Text"]
-    return found[0]
 
 
 def _field(seen: Body, name: str) -> Any:

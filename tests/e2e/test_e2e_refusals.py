@@ -34,7 +34,7 @@ async def test_an_account_without_the_role(world: World) -> None:
     customer = await world.customer()
     invitee = await world.invited(customer)
     await world.approve(await invitee.ask_code(customer.user("user")), customer.user("user"))
-    await refused(world, customer, invitee, "role_missing", customer.user("user"))
+    await refused(world, customer, invitee, "no_role", customer.user("user"))
     await goes_on(world, customer, invitee)
 
 
@@ -46,7 +46,7 @@ async def test_a_guest_even_with_a_role(world: World) -> None:
     customer = await world.customer(accounts=[account])
     invitee = await world.invited(customer)
     await world.approve(await invitee.ask_code(home.user("admin")), home.user("admin"))
-    await refused(world, customer, invitee, "guest", "guest")
+    await refused(world, customer, invitee, "guest", "Guest accounts cannot approve")
 
 
 async def test_an_account_of_another_tenant_is_refused_by_microsoft_itself(world: World) -> None:
@@ -86,7 +86,7 @@ async def test_declined_at_the_sign_in_button(world: World) -> None:
     url, account = await invitee.ask_sign_in(), customer.user("admin")
     back = await world.sim("authorize", url=url, account=account, consent=False)
     await invitee.get(back["redirect"])
-    await refused(world, customer, invitee, "declined", "cancelled the sign-in")
+    await refused(world, customer, invitee, "consent_declined", "permissions were not approved")
 
 
 async def test_security_defaults_block_the_code_and_the_button_is_offered(world: World) -> None:
@@ -110,8 +110,9 @@ async def test_security_defaults_block_the_code_and_the_button_is_offered(world:
     [
         [{"where": "devicecode", "code": "throttle", "retry_after": 1, "times": 1},
          {"where": "poll", "code": "throttle", "retry_after": 1, "times": 1}],
-        [{"where": "devicecode", "code": "outage", "times": 1}, {"where": "poll", "code": "outage", "times": 1},
-         {"where": "graph", "code": "outage", "times": 1}],
+        [{"where": "devicecode", "code": "outage", "retry_after": 1, "times": 1},
+         {"where": "poll", "code": "outage", "retry_after": 1, "times": 1},
+         {"where": "graph", "code": "outage", "retry_after": 1, "times": 1}],
         [{"where": "devicecode", "code": "html", "times": 1}, {"where": "poll", "code": "garbage", "times": 1}],
     ],
     ids=["throttled", "out of order", "broken answers"],

@@ -46,7 +46,8 @@ async def stream(world: World, customer: Customer) -> AsyncIterator[list[Body]]:
         params = {"customer": customer.id}
         async with world.api.http.stream("GET", "/api/v1/events", params=params, timeout=60) as answer:
             async for line in answer.aiter_lines():
-                opened.set()
+                if line.startswith("id: "):
+                    opened.set()  # it says where in the log it is
                 heard.extend([json.loads(line[6:])] if line.startswith("data: {") else [])
 
     listening = asyncio.create_task(listen())

@@ -35,6 +35,8 @@ class EventStream(Response):
                 task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.gather(sending, leaving, return_exceptions=True)
+            if sending.done() and not sending.cancelled() and (error := sending.exception()):
+                log.error("an event stream failed", exc_info=error)
             if aclose := getattr(self._chunks, "aclose", None):
                 await aclose()
 
