@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,7 @@ async def test_pages_forwards_are_what_pages_backwards_are_and_miss_nothing(
 async def test_a_list_shows_what_its_filters_say(many: Config) -> None:
     reader = lists.Lists(many.customers, many.service_cursors())
     states = [customer(n, many) for n in range(COUNT)]
-    for query, fits in [
+    cases: list[tuple[lists.Query, Callable[[Any], object]]] = [
         (lists.customers(method="token", status="failed", switch="opened"),
          lambda c: c.method == "token" and c.status == "failed" and c.switch and c.switch.state == "opened"),
         (lists.customers(switch="running"), lambda c: c.running),
@@ -134,7 +134,8 @@ async def test_a_list_shows_what_its_filters_say(many: Config) -> None:
         (lists.invitations("cancelled", "t12"), lambda c: c.switch and c.switch.state == "cancelled" and "@t12" in
          c.switch.invitee.email),
         (lists.health("checking"), lambda c: c.status == "checking"),
-    ]:  # fmt: skip
+    ]  # fmt: skip
+    for query, fits in cases:
         found = {row.id async for row in reader.every(query)}
         assert found == {state.id for state in states if fits(state)}, query
 

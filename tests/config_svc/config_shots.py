@@ -1,0 +1,244 @@
+"""Pictures of every page of the portal: python -m tests.config_svc.config_shots FOLDER [de-DE] [NAME ...]."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import uvicorn
+from playwright.async_api import BrowserContext, Page, async_playwright
+
+from config_svc.domain.model import Failure, Mail
+from shared.events import (
+    AppRegistrationProven,
+    AuthenticationFailed,
+    AuthenticationStarted,
+    AuthenticationValidated,
+    DeviceCodeIssued,
+    EmailFailed,
+    EmailSent,
+    InvitationCreated,
+    InvitationExpired,
+    InvitationOpened,
+)
+from tests.config_svc.config_kit import APP, GLOBAL_ADMIN, TENANT, Config
+from tokenswitch_dev.stack.mongo import EmbeddedMongo
+from tokenswitch_dev.stack.process import free_port
+
+ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
+             "--disable-component-update", "--disable-sync"]  # fmt: skip
+LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
+    ("light", 1280), ("light", 390), ("dark", 1280), ("dark", 390),
+)  # fmt: skip
+CORRELATION = "0af76519-16cd-43dd-8448-eb211c80319c"
+LONG = "Proseware Holding & Partner International Verwaltungsgesellschaft mbH & Co. KG"
+PAGES = {
+    "customers": "/customers", "customers-nothing": "/customers?q=zzz", "choose": "/m365",
+    "add": "/add-customer", "edit": "/customers/proseware/edit", "remove": "/customers/proseware/remove",
+    "m365-none": "/customers/wingtip", "m365-resolving": "/customers/northwind", "m365-unknown": "/customers/nowhere",
+    "m365-requested": "/customers/adatum", "m365-code": "/customers/contoso",
+    "m365-attempt-failed": "/customers/relecloud",
+    "m365-mail-failed": "/customers/tailspin", "m365-completed": "/customers/fabrikam",
+    "m365-failed": "/customers/litware", "m365-expired": "/customers/woodgrove",
+    "m365-expiring": "/customers/proseware",
+    "m365-lost": "/customers/lamna", "m365-back": "/customers/trey", "m365-checking": "/customers/vanarsdel",
+    "switch": "/customers/litware/switch?to=token", "renew": "/customers/fabrikam/switch?to=token&renew=1",
+    "back-stored": "/customers/fabrikam/switch?to=app_registration",
+    "back-missing": "/customers/lamna/switch?to=app_registration", "resend": "/customers/adatum/resend",
+    "cancel": "/customers/adatum/cancel", "refused": "/customers/adatum/switch?to=token",
+    "invitations": "/invitations", "invitations-nothing": "/invitations?q=zzz", "status": "/status",
+    "status-failed": "/status?status=failed", "gone": "/customers/gone", "unknown": "/customers/nobody",
+    "nothing-here": "/nothing",
+}  # fmt: skip
+Shoot = Callable[[Page, str], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def served(config: Config, sock: socket.socket) -> AsyncIterator[None]:
+    """The application alone: without Kafka, since the script plays the other services."""
+    server = uvicorn.Server(uvicorn.Config(config.app, log_level="warning", proxy_headers=False, lifespan="off"))
+    serving = asyncio.create_task(server.serve([sock]))
+    yield
+    server.should_exit = True
+    await serving
+
+
+# --- customers in every state ----------------------------------------------------------------------------------------
+
+
+async def customer(config: Config, n: int, id: str, name: str, secret: bool = True) -> None:
+    registration = {"client_id": APP, "client_secret": "x", "secret_expires_on": "2127-01-31"}
+    body = {"name": name, "tenant": f"{id}.onmicrosoft.com", "reference": f"CRM-{4711 + n}"}
+    await config.gateway().put(f"/customers/{id}", body | ({"app_registration": registration} if secret else {}))
+    await config.relays()
+    await config.pinned(id, f"{TENANT[:-2]}{n:02}")
+
+
+async def asked(config: Config, id: str, to: str = "token") -> None:
+    config.later(minutes=7)
+    who = {"admin_email": f"avery.admin@{id}.onmicrosoft.com", "admin_name": "Avery Admin", "reference": "TICKET-17"}
+    await config.gateway("operator").post(f"/customers/{id}/switch", {"to": to} | (who if to == "token" else {}))
+    await config.relays()
+
+
+async def invited(config: Config, id: str) -> None:
+    await asked(config, id)
+    await config.hears(InvitationCreated(id, 1, 1, config.now, config.now + timedelta(days=7)), "invite/invitations")
+    await config.hears(EmailSent(id, 1, "invitation", 1, 1, 1), "notify/notices")
+
+
+async def opened(config: Config, id: str, method: Literal["device_code", "sign_in"] = "device_code") -> None:
+    await invited(config, id)
+    config.later(minutes=3)
+    await config.hears(InvitationOpened(id, 1, 1, config.now), "invite/invitations")
+    await config.hears(AuthenticationStarted(id, 1, 1, method, (GLOBAL_ADMIN,), TENANT), "invite/invitations")
+
+
+async def running(config: Config) -> None:
+    await asked(config, "adatum")
+    await opened(config, "contoso")
+    code = DeviceCodeIssued("contoso", 1, 1, "sealed", "https://microsoft.com/devicelogin", config.now)
+    await config.hears(code)
+    await opened(config, "relecloud")
+    await config.hears(AuthenticationFailed("relecloud", 1, 1, "device_code", "code_blocked", 530035, CORRELATION))
+    await invited(config, "tailspin")
+    await config.hears(EmailFailed("tailspin", 1, "invitation", 1, 3, "550 mailbox unknown", True), "notify/notices")
+
+
+async def ended(config: Config) -> None:
+    for id in ("fabrikam", "trey", "lamna"):
+        await opened(config, id, "sign_in")
+        await config.claims(id)
+    await invited(config, "woodgrove")
+    config.later(days=8)
+    await config.hears(InvitationExpired("woodgrove", 1, 1))
+    await config.relays()
+    await asked(config, "trey", "app_registration")
+    await config.hears(AppRegistrationProven("trey", 2, 1, APP, "stored"))
+    await config.relays()
+    failed = Failure("revoked", config.now, 50173, CORRELATION)
+    await config.set("lamna", lambda found: replace(found, status="failed", failure=failed, checked_at=config.now))
+    await config.set("lamna", lambda found: replace(found, grant=replace(found.grant, lost=True)))
+
+
+async def validated(config: Config) -> None:
+    for id in ("litware", "vanarsdel"):
+        answer = await config.gateway().post(f"/customers/{id}/validation")
+        await config.relays()
+        if id == "litware":
+            request = answer.json()["request"]
+            await config.hears(AuthenticationValidated(
+                id, request, "app_registration", "failed", config.now, 1, None, "secret_wrong", 7000215, CORRELATION,
+            ))  # fmt: skip
+    soon = (config.now + timedelta(days=5)).date().isoformat()
+    await config.set("proseware", lambda found: replace(
+        found, secret_expires_on=soon, status="successful", checked_at=config.now, secret_warned=7,
+    ))  # fmt: skip
+
+
+async def everyone(config: Config) -> None:
+    names = ("Adatum", "Contoso GmbH", "Relecloud", "Tailspin Toys", "Fabrikam", "Trey Research", "Woodgrove Bank",
+             "Litware", "Vanarsdel", LONG)  # fmt: skip
+    for n, name in enumerate(names):
+        await customer(config, n, name.split()[0].lower(), name)
+    await customer(config, 20, "lamna", "Lamna Healthcare", secret=False)
+    await customer(config, 21, "wingtip", "Wingtip", secret=False)
+    await config.gateway().put("/customers/northwind", {"name": "Northwind", "tenant": "northwind.example"})
+    await config.gateway().put("/customers/nowhere", {"name": "Nowhere", "tenant": "nowhere.example"})
+    await config.relays()
+    await config.set("nowhere", lambda found: replace(found, tenant_state="unknown", tenant_reason="tenant_unknown"))
+    await customer(config, 22, "gone", "Gone Ltd")
+    await config.gateway("admin").delete("/customers/gone")
+    await config.relays()
+    await ended(config)
+    await running(config)
+    await validated(config)
+    mail = Mail("sent", 2, config.now)
+    await config.set("adatum", lambda found: replace(found, switch=replace(found.switch, mail=mail)))
+
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+
+async def forms(page: Page, base: str, shoot: Shoot) -> None:
+    """What comes after a form."""
+    await page.goto(f"{base}/add-customer")
+    await page.fill("#f-id", "no good")
+    await page.fill("#f-tenant", "contoso")
+    await page.fill("#f-client_id", "x")
+    await page.evaluate("document.querySelectorAll('[required]').forEach(field => field.required = false)")
+    await page.click("main form button[type=submit]")
+    await shoot(page, "add-wrong")
+    await page.goto(f"{base}/customers/litware/switch?to=token")
+    await page.fill("#f-admin_email", "avery.admin@litware.example")
+    await page.fill("#f-admin_name", "Avery Admin")
+    await page.click("main form button[type=submit]")
+    await shoot(page, "confirm")
+    await page.goto(f"{base}/customers/fabrikam/switch?to=app_registration")
+    await page.click("main form button[type=submit]")
+    await shoot(page, "confirm-back")
+    await page.goto(f"{base}/customers/adatum")
+    await page.evaluate("document.querySelector('form[data-link]').submit()")
+    await page.wait_for_selector("#f-link")
+    await shoot(page, "link")
+
+
+async def shoot_all(
+    context: BrowserContext, base: str, folder: Path, look: str, names: Sequence[str]
+) -> None:
+    page = await context.new_page()
+    page.on("console", lambda message: print(look, message.type, message.text))
+    page.on("pageerror", lambda error: print(look, error))
+
+    async def shoot(page: Page, name: str) -> None:
+        await page.wait_for_timeout(150)
+        over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if over > 0:
+            print(f"{look} {name}: {over} px too wide")
+        await page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+
+    for name, path in PAGES.items():
+        if not names or name in names:
+            await page.goto(base + path)
+            await shoot(page, name)
+    if not names or "forms" in names:
+        await forms(page, base, shoot)
+
+
+async def main(folder: Path, language: str, names: Sequence[str], mongo_url: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    sock = socket.create_server(("127.0.0.1", 0))
+    base = f"http://localhost:{sock.getsockname()[1]}"
+    with tempfile.TemporaryDirectory() as keys:
+        config = Config(Path(keys), mongo_url, "shots")
+        await config.prepare()
+        await everyone(config)
+        signed_in = {who: (await config.browser(who)).http.cookies["ts-config"] for who in ("admin", "viewer")}
+        async with served(config, sock), async_playwright() as playwright:
+            chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+            browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+            for scheme, width in LOOKS:
+                context = await browser.new_context(
+                    viewport={"width": width, "height": 844}, color_scheme=scheme, locale=language
+                )
+                await context.add_cookies([{"name": "ts-config", "value": signed_in["admin"], "url": base}])
+                await shoot_all(context, base, folder, f"{width}-{scheme}", names)
+                await context.close()
+            await browser.close()
+        await config.close()
+
+
+if __name__ == "__main__":
+    given = sys.argv[2:]
+    locale = next((word for word in given if word[2:3] == "-"), "en-GB")
+    with tempfile.TemporaryDirectory() as data, EmbeddedMongo(Path(data), free_port()) as server:
+        asyncio.run(main(Path(sys.argv[1]), locale, [word for word in given if word != locale], server.url))
