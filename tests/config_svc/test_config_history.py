@@ -171,7 +171,8 @@ async def test_invitations_by_state_search_and_order(config: Config) -> None:
         ({"sort": "name"}, ["alpha/1", "beta/1", "gamma/1"]), ({"sort": "-name"}, ["gamma/1", "beta/1", "alpha/1"]),
         ({"sort": "expires"}, ["beta/1", "alpha/1", "gamma/1"]), ({"state": "pending"}, ["alpha/1", "beta/1"]),
         ({"state": "pending", "sort": "name"}, ["alpha/1", "beta/1"]), ({"state": "cancelled"}, ["gamma/1"]),
-        ({"q": "admin@alpha"}, ["alpha/1"]), ({"q": "t-1"}, ["alpha/1"]), ({"q": "beta", "state": "completed"}, []),
+        ({"q": "admin@alpha"}, ["alpha/1"]), ({"q": "t-1"}, ["alpha/1"]), ({"q": "b"}, ["beta/1"]),
+        ({"q": "a", "sort": "name"}, ["alpha/1"]), ({"q": "beta", "state": "completed"}, []),
         ({"state": "pending", "sort": "-expires", "q": "admin"}, ["alpha/1", "beta/1"]),
     ]:  # fmt: skip
         found = (await gateway.get("/invitations", params=asked)).json()["items"]

@@ -159,6 +159,9 @@ def invitations(state: str = "all", q: str | None = None, sort: str = "-created"
     """Switches with an invitation; `pending` are those that still run."""
     key, descending = sort.removeprefix("-"), sort.startswith("-")
     rest: dict[str, Any] = {"index.created": {"$gt": ""}} if key != "created" else {}
+    first, letter = sought(q or ""), fold((q or "").strip())
+    if letter and not first and key != "name":
+        rest["index.name"] = {"$gte": letter, "$lt": letter + TOP}
     if state == "pending":
         rest["index.pending"] = {"$gt": ""}
     elif state != "all":
@@ -166,7 +169,8 @@ def invitations(state: str = "all", q: str | None = None, sort: str = "-created"
     if state == "pending" and key == "created":
         del rest["index.pending"]
         key = "pending"
-    return Query(key, descending=descending, first=sought(q or ""), rest=rest)
+    prefix = letter if key == "name" and not first else ""
+    return Query(key, prefix, descending, first, rest)
 
 
 def health(status: str | None = None) -> Query:
