@@ -102,10 +102,10 @@ class Frame:
         """A refusal as a page of its own, with a way on."""
         say = self.say(request)
         what, todo = texts(error, say)
+        title = N_("There is nothing here") if error.status == 404 else N_("This was not done")
         response = self.show(
-            request, session, "refused.html", active="", status=error.status, title=say(N_("This was not done")),
-            what=what, todo=todo,
-        )  # fmt: skip
+            request, session, "refused.html", active="", status=error.status, title=say(title), what=what, todo=todo
+        )
         response.headers.update(getattr(error, "headers", {}))
         return response
 
