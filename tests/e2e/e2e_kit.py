@@ -95,7 +95,12 @@ class World:
         ]
         app = {"name": "Teams access", "secrets": [{"value": secret}],
                "graph_roles": ["Organization.Read.All", "Application.Read.All"]}  # fmt: skip
-        wish = {"domain": domain, "name": domain.partition(".")[0], "accounts": people, "apps": [app]} | policies
+        wish = {
+            "domain": domain,
+            "name": domain.partition(".")[0],
+            "accounts": people,
+            "apps": [app],
+        } | policies
         made = await self.sim("tenants", **wish)
         name = domain.partition(".")[0]
         return Customer(name, domain, made["tid"], made["apps"][0]["client_id"], secret)

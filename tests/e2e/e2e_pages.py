@@ -38,7 +38,12 @@ class Page(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(given.get("action", "")))
-        if tag == "input" and self.forms and given.get("name") and given.get("type") not in ("radio", "checkbox"):
+        if (
+            tag == "input"
+            and self.forms
+            and given.get("name")
+            and given.get("type") not in ("radio", "checkbox")
+        ):
             self.forms[-1].fields[given["name"]] = given.get("value", "")
         if tag == "a":
             self._link, self._words = given.get("href"), []

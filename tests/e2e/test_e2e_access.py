@@ -36,7 +36,9 @@ async def test_a_revoked_token_is_lost_and_a_renewal_recovers_it(world: World) -
     customer = await world.customer()
     await world.switched(customer)
     assert (await world.validate(customer))["status"] == "successful"
-    await asyncio.sleep(1.1)  # the revocation must be later than the token, whose time counts in whole seconds
+    await asyncio.sleep(
+        1.1
+    )  # the revocation must be later than the token, whose time counts in whole seconds
     await world.sim("revoke", tenant=customer.tid)
     shown = await world.validate(customer)
     assert (shown["status"], shown["status_reason"]["code"]) == ("failed", "revoked")
@@ -106,4 +108,7 @@ async def test_a_removed_customer_loses_everything_and_never_comes_back(world: W
     await wait_for(gone, "token gone")
     at_auth = await world.document("auth", "access", customer.id)
     assert not at_auth.get("grant") and not at_auth.get("registration")
-    assert (await world.api.refused("PUT", customer.path, {"name": "A", "tenant": customer.domain}))[0] in (409, 410)
+    assert (await world.api.refused("PUT", customer.path, {"name": "A", "tenant": customer.domain}))[0] in (
+        409,
+        410,
+    )

@@ -70,7 +70,9 @@ async def test_a_link_that_is_not_ours_and_a_second_switch_are_refused(world: Wo
     customer = await world.customer()
     await world.request(customer)
     link = await world.link(customer)
-    wrong = [await world.browser().get(address) for address in (link[:-2], link + "A", link.replace("/i/", "/i/B"))]
+    wrong = [
+        await world.browser().get(address) for address in (link[:-2], link + "A", link.replace("/i/", "/i/B"))
+    ]
     assert {page.status for page in wrong} == {404}
     assert len({page.words for page in wrong}) == 1, "the same answer whatever is wrong"
     body = {"to": "token", "admin_email": customer.user("admin")}

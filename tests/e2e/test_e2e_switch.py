@@ -70,7 +70,11 @@ async def test_by_device_code_each_step_is_an_event_in_order_and_in_the_stream(w
         done = await invitee.until("done")
         assert customer.user("admin") in done.words
         shown = await world.until(customer, switch="completed")
-        assert (shown["method"], shown["status"], shown["switch"]["method"]) == ("token", "successful", "device_code")
+        assert (shown["method"], shown["status"], shown["switch"]["method"]) == (
+            "token",
+            "successful",
+            "device_code",
+        )
         assert shown["grant"]["user_name"] == customer.user("admin")
         await world.mail(customer.user("admin"), "(?i)done|granted|complete|access")
         await agree(world, customer, 1, "token")
@@ -138,7 +142,9 @@ async def test_the_way_back_needs_no_mail_and_erases_the_token(world: World) -> 
     assert said[-3:] == ["SwitchRequested", "AppRegistrationProven", "SwitchCompleted"]
 
 
-async def test_the_way_back_with_a_secret_that_is_wrong_meanwhile_fails_and_changes_nothing(world: World) -> None:
+async def test_the_way_back_with_a_secret_that_is_wrong_meanwhile_fails_and_changes_nothing(
+    world: World,
+) -> None:
     customer = await world.customer()
     before = await world.switched(customer)
     await world.sim("secrets", client_id=customer.client_id, value="another-secret")

@@ -1,0 +1,55 @@
+"""The machine's Chromium, once for all browser tests, and a world to walk through."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, ViewportSize, async_playwright
+
+from tests.e2e.e2e_kit import Customer, World, open_world
+from tests.system import WholeSystem
+from tokenswitch_dev.walk.browser import LAPTOP, launch
+from tokenswitch_dev.walk.places import Places, Someone
+from tokenswitch_dev.walk.steps import Cast, cast
+
+Walkers = Callable[..., Awaitable[Cast]]
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await launch(playwright)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def world(system: WholeSystem) -> AsyncIterator[World]:
+    opened = open_world(system)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def places(system: WholeSystem) -> Places:
+    return Places(system.plan.portal, system.plan.mailbox, system.plan.entra_pages)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def walkers(chromium: Browser, places: Places, tmp_path: Path) -> AsyncIterator[Walkers]:
+    """Makes the people of a walk. At the end: nobody's console showed anything in red."""
+    made: list[Cast] = []
+
+    async def make(customer: Customer, size: ViewportSize = LAPTOP) -> Cast:
+        who = Someone(customer.id, f"Customer {customer.id}", customer.user("admin"))
+        made.append(await cast(chromium, places, who, size))
+        return made[-1]
+
+    yield make
+    complaints = [complaint for people in made for complaint in people.complaints]
+    for people in made:
+        await people.close()
+    assert not complaints
