@@ -38,7 +38,8 @@ ID, CUSTOMER = "contoso/1", "contoso"
 TENANT = "c0de0001-0001-4000-9abc-d00d00010000"
 GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"
 ADMIN = Account("admin@contoso.example", "oid-1", "Avery Admin")
-CODE, AT_MICROSOFT = "C7WQ9KDM2", "https://login.microsoftonline.com/authorize?state=marked-secret-state"
+STATE = "marked-secret-state"
+CODE, AT_MICROSOFT = "C7WQ9KDM2", f"https://login.microsoftonline.com/authorize?state={STATE}"
 APP_ID, SECRET = "c0de0001-0003-4000-9abc-d00d00010000", "marked~client~secret~value"
 
 
@@ -105,7 +106,8 @@ class Wizard:
             "kafka_bootstrap": "127.0.0.1:1", "mongo_url": SecretStr(mongo_url), "mongo_database": database, "port": 0,
             "portal_url": "http://localhost:8000", "invite_url": BASE, "link_keys_file": keys.link,
             "seal_keys_file": keys.seal("invite"), "seal_public_keys_file": keys.seal_public,
-            "provider_name": "Northstar Communications", "starts_per_address": 1000, "wrong_links_per_address": 1000,
+            "provider_name": "Northstar Communications", "starts_per_address": 1000, "starts_per_tenant": 1000,
+            "wrong_links_per_address": 1000,
         }  # fmt: skip
         self.settings = InviteSettings(**(given | changed))
         self.service = build(self.settings, clock=self.clock)

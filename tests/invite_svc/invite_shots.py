@@ -17,7 +17,7 @@ import uvicorn
 from playwright.async_api import BrowserContext, Page, async_playwright
 
 from shared.events import AuthenticationFailed, InvitationResendRequested, SwitchCancelled, SwitchCompleted
-from tests.invite_svc.invite_kit import ADMIN, APP_ID, CUSTOMER, NOW, Wizard, claimed, requested
+from tests.invite_svc.invite_kit import ADMIN, APP_ID, CUSTOMER, NOW, STATE, Wizard, claimed, requested
 
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
@@ -72,7 +72,7 @@ async def walk(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await page.click("form[action='/w/sign-in'] button")
     await wizard.sign_in_ready(2)
     await shoot("ready")
-    await page.goto(f"{base}/signin/return?code=c&state=s")
+    await page.goto(f"{base}/signin/return?code=c&state={STATE}")
     await shoot("checking")
     await wizard.hears(
         AuthenticationFailed(CUSTOMER, 1, 2, "sign_in", "blocked_by_policy", 53003, CORRELATION, "t", ADMIN)
@@ -108,7 +108,7 @@ async def ends(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await shoot("revoked")
     await page.goto(f"{base}/i/wrong")
     await shoot("wrong")
-    await page.goto(f"{base}/signin/return?code=c&state=s")
+    await page.goto(f"{base}/signin/return?code=c&state={STATE}")
     await shoot("return-alone")
 
 

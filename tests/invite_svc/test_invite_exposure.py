@@ -21,6 +21,7 @@ from tests.invite_svc.invite_kit import (
     CUSTOMER,
     ID,
     SECRET,
+    STATE,
     Wizard,
     claimed,
     requested,
@@ -64,7 +65,7 @@ async def test_a_return_counts_once(wizard: Wizard) -> None:
     await browser.send("/w/sign-in")
     await signing_in(wizard)
     for _ in range(3):
-        assert (await browser.open("/signin/return?code=c&state=s")).headers["location"] == "/w"
+        assert (await browser.open(f"/signin/return?code=c&state={STATE}")).headers["location"] == "/w"
     assert (await wizard.said()).count("SignInReturned") == 1
 
 
@@ -160,7 +161,7 @@ async def test_nothing_secret_is_logged_or_printed(wizard: Wizard, caplog: pytes
     await browser.open("/w/ways")
     await browser.send("/w/sign-in")
     await wizard.sign_in_ready(2)
-    await browser.open("/signin/return?code=marked-code&state=marked-state")
+    await browser.open(f"/signin/return?code=marked-code&state={STATE}")
     ours = "\n".join(
         r.getMessage() for r in caplog.records if not r.name.startswith(("httpx", "pymongo", "asyncio"))
     )

@@ -18,6 +18,7 @@ from tests.invite_svc.invite_kit import (
     ID,
     NOW,
     SECRET,
+    STATE,
     Wizard,
     claimed,
     requested,
@@ -155,7 +156,7 @@ async def test_sign_in_leads_to_microsoft_by_a_plain_link_and_back(wizard: Wizar
     await wizard.sign_in_ready()
     part = (await browser.live()).text
     assert f'href="{AT_MICROSOFT}"' in part and "Continue to Microsoft" in part
-    back = await browser.open("/signin/return?code=marked-code&state=s1")
+    back = await browser.open(f"/signin/return?code=marked-code&state={STATE}")
     assert (back.status_code, back.headers["location"]) == (303, "/w")
     assert "Checking your sign-in" in (await browser.open("/w")).text
     await wizard.hears(claimed())
@@ -181,13 +182,13 @@ async def test_microsofts_answer_reaches_auth_svc_sealed_and_only_there(wizard: 
     browser = await wizard.begun()
     await browser.send("/w/sign-in")
     await wizard.sign_in_ready()
-    await browser.open("/signin/return?code=marked-code&state=s1&session_state=x")
+    await browser.open(f"/signin/return?code=marked-code&state={STATE}&session_state=x")
     document = await wizard.store.collection.get(ID)
     assert document and "marked-code" not in str(document)
     body = next(entry["body"] for entry in document["outbox"] if entry["type"] == "SignInReturned")
     sealed = body.split('"answer":')[1].split('"')[1]
     opened = wizard.auth.open(sealed, customer=ID, event="SignInReturned", attempt=1, now=NOW)
-    assert opened["query"].reveal() == '{"code": "marked-code", "state": "s1", "session_state": "x"}'
+    assert opened["query"].reveal() == f'{{"code": "marked-code", "state": "{STATE}", "session_state": "x"}}'
 
 
 async def test_a_failure_says_what_happened_who_must_act_and_how_to_go_on(wizard: Wizard) -> None:

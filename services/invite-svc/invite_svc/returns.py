@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from hmac import compare_digest
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from invite_svc import domain
 from invite_svc.desk import WIZARD, Desk
+from invite_svc.domain import Attempt, Invitation
 from shared.change import Refused
+from shared.seal import SealError
 
 PATH = "/signin/return"
 MAX_QUERY = 16 * 1024
@@ -35,8 +39,11 @@ class ReturnPage:
         attempt = invitation.attempt
         if attempt is None or attempt.method != "sign_in":
             raise _mismatch()
+        answer = _answer(request)
+        if attempt.stage == "sign_in" and not self._asked(invitation, attempt, request.query_params["state"]):
+            raise _mismatch()
         sealed = self._desk.sealer.seal(
-            "auth", {"query": _answer(request)}, customer=invitation.id, event="SignInReturned",
+            "auth", {"query": answer}, customer=invitation.id, event="SignInReturned",
             attempt=attempt.number, now=self._desk.clock(),
         )  # fmt: skip
         await self._desk.change(
@@ -44,6 +51,20 @@ class ReturnPage:
             lambda found, now: domain.returned(found, session.hashed, attempt.number, sealed, now),
         )
         return RedirectResponse(WIZARD, 303)
+
+
+    def _asked(self, invitation: Invitation, attempt: Attempt, state: str) -> bool:
+        """Is it the answer to the question that this attempt's page led to? auth-svc asks that again, with the MAC;
+        here it keeps an address that somebody else made from ending the sign-in at hand."""
+        try:
+            found = self._desk.opener.open(
+                attempt.sealed or "", customer=invitation.id, event="SignInReady", attempt=attempt.number,
+                now=self._desk.clock(),
+            )  # fmt: skip
+        except SealError:
+            return False
+        asked = parse_qs(urlsplit(found["url"].reveal()).query).get("state", [""])[0]
+        return bool(asked) and compare_digest(asked.encode(), state.encode())
 
 
 def _answer(request: Request) -> str:
