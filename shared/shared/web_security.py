@@ -199,6 +199,12 @@ def client_address(request: Request, trusted_proxies: Sequence[Network]) -> str:
     return str(peer)
 
 
+def counted_as(address: str) -> str:
+    """What limits count: the address; of IPv6 the /64 network, since one line has 2**64 addresses of its own."""
+    found = _address(address)
+    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address
+
+
 def _trusted(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 

@@ -172,6 +172,9 @@ def settings(system: System) -> dict[str, str]:
         "ENTRA_DEVICE_CLIENT_ID": demo.DEVICE_CLIENT_ID,
         "ENTRA_APP_NAME": "Tokenswitch",
         "ENTRA_DEVICE_APP_NAME": "Tokenswitch (sign-in by code)",
+        # On one machine everybody has one address, and the demo tenants are tried again and again.
+        "STARTS_PER_ADDRESS": "100",
+        "STARTS_PER_TENANT": "500",
         "SMTP_URL": f"smtp://127.0.0.1:{ports.smtp}",
         "MAIL_FROM": f"{PROVIDER_NAME} <no-reply@provider.example>",
     }

@@ -19,17 +19,17 @@ from shared.change import Clock, Refused, Rule
 from shared.i18n import N_
 from shared.limits import Limits
 from shared.links import Links
-from shared.refusals import TooMany
+from shared.refusals import RefusedWith, TooMany
 from shared.seal import Opener, Sealer
 from shared.store import Store
 from shared.telemetry import current_trace
 from shared.web import Pages
-from shared.web_security import client_address
+from shared.web_security import client_address, counted_as
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 WIZARD = "/w"
-WINDOW = timedelta(minutes=10)
+WINDOW, DAY = timedelta(minutes=10), timedelta(days=1)
 AGAIN = N_("Back to the sign-in")
 
 
@@ -69,8 +69,17 @@ class Desk:
 
     async def count(self, request: Request, name: str, limit: int) -> None:
         """Raises: Refused (429)."""
-        address = client_address(request, self.settings.proxies)
-        await self.limits.check(name, address, limit, WINDOW, self.clock())
+        source = counted_as(client_address(request, self.settings.proxies))
+        await self.limits.check(name, source, limit, WINDOW, self.clock())
+
+    async def count_tenant(self, invitation: Invitation) -> None:
+        """One more sign-in at this tenant, whoever begins it from wherever. Raises: Refused (429)."""
+        limit = self.settings.starts_per_tenant
+        try:
+            await self.limits.check("tenant", invitation.tenant_id.lower(), limit, DAY, self.clock())
+        except TooMany as error:
+            detail = "Too many sign-ins were begun for this organisation today; try again tomorrow."
+            raise RefusedWith("tenant_busy", detail, status=429, headers=error.headers) from None
 
     # --- answers ------------------------------------------------------------------------------------------------
 
@@ -126,7 +135,8 @@ class Desk:
                 return self.refusal(request, "too_many_requests", 429, headers=error.headers)
             except Refused as error:
                 if error.code in REFUSALS:
-                    return self.refusal(request, error.code, error.status)
+                    headers = error.headers if isinstance(error, RefusedWith) else {}
+                    return self.refusal(request, error.code, error.status, headers=headers)
                 return RedirectResponse(WIZARD, 303)
 
         return answer

@@ -21,7 +21,8 @@ Name = Annotated[str, AfterValidator(_name), Field(max_length=100)]
 
 
 class InviteSettings(CommonSettings):
-    """`entra_app_name` and `entra_device_app_name`: the names that Microsoft shows for our two app registrations."""
+    """`entra_app_name` and `entra_device_app_name`: the names that Microsoft shows for our two app registrations.
+    `starts_per_address`, `wrong_links_per_address`: in ten minutes. `starts_per_tenant`: in a day."""
 
     link_keys_file: KeyRingFile
     seal_keys_file: SealKeysFile
@@ -31,6 +32,7 @@ class InviteSettings(CommonSettings):
     entra_device_app_name: Name = ""
     graph_scopes: str = "User.Read"
     starts_per_address: Annotated[int, Field(ge=1)] = 10
+    starts_per_tenant: Annotated[int, Field(ge=1)] = 20
     wrong_links_per_address: Annotated[int, Field(ge=1)] = 30
 
     @property

@@ -95,8 +95,9 @@ class StartPages:
     async def _start(
         self, request: Request, method: Any, *, login_hint: str | None = None, seal: str | None = None
     ) -> Response:
-        session, _ = await self._desk.mine(request)
+        session, invitation = await self._desk.mine(request)
         await self._desk.count(request, "start", self._desk.settings.starts_per_address)
+        await self._desk.count_tenant(invitation)
         chosen = Start(method, login_hint, None, seal, await self._number(request))
         await self._desk.change(
             session.invitation_id, lambda found, now: domain.start(found, session.hashed, chosen, now)

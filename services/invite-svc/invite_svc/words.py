@@ -68,6 +68,11 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         N_("Microsoft's answer cannot be read"),
         N_("The address that led here is not complete. Nothing was kept."),
     ),
+    "tenant_busy": (
+        N_("Too many sign-ins today"),
+        N_("Too many sign-ins were begun for this organisation within a day. Try again tomorrow, or ask who "
+           "invited you."),
+    ),
     "too_many_requests": (
         N_("Too many tries"),
         N_("There were too many tries from your network in a short time. Wait some minutes and try again."),
