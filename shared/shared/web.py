@@ -174,14 +174,16 @@ class Pages:
         return response
 
     def _switch_to(self, request: Request, lang: str) -> list[dict[str, Any]]:
-        """The language switch: this page's address in each language. The answer to a form has no address."""
+        """The language switch: this page in each language. The answer to a form has no address.
+
+        Relative, without the path: one like `//evil.example/` would lead there.
+        """
         if request.method != "GET" or len(self.languages) < 2:
             return []
-        path = request.url.path
         address = request.url.include_query_params
         return [
             {"code": code, "name": language_name(code), "current": code == lang,
-             "url": f"{path}?{address(lang=code).query}"}
+             "url": f"?{address(lang=code).query}"}
             for code in self.languages
         ]  # fmt: skip
 
