@@ -57,6 +57,7 @@ class Due(Generic[S]):
     grace: float = 7.0
     health: Callable[[str | None], None] = lambda part: None
     _leases: Leases[S] = field(init=False)
+    _claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     _held: dict[str, Claim[S]] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _tries: dict[str, int] = field(default_factory=dict)
@@ -109,16 +110,19 @@ class Due(Generic[S]):
         free = self.concurrency - len(self._held)
         if free <= 0:
             return 0
-        documents, self._more = await self._leases.claim(free, self._held.keys())
+        async with self._claiming:
+            documents, self._more = await self._leases.claim(free, self._held.keys())
+            for document in documents:
+                self._begin(self._claimed(document, stopping or asyncio.Event()))
         if self._more and not documents:  # another replica was quicker with these
             self._wake.set()
-        for document in documents:
-            claim = self._claimed(document, stopping or asyncio.Event())
-            self._held[claim.id] = claim
-            task = asyncio.ensure_future(self._work(claim))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
         return len(documents)
+
+    def _begin(self, claim: Claim[S]) -> None:
+        self._held[claim.id] = claim
+        task = asyncio.ensure_future(self._work(claim))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def settled(self) -> None:
         """Waits for the work at hand (tests)."""
@@ -141,9 +145,23 @@ class Due(Generic[S]):
 
     async def renew(self) -> None:
         """Prolongs all leases held here, and brings the claims' states up to date. Raises: Unavailable."""
-        if claims := dict(self._held):
-            await self._leases.renew(claims)
-            await self._refresh(claims)
+        if not self._held:
+            return
+        async with self._claiming:  # what is being claimed is not in `_held` yet, and must not look forgotten
+            until, heads = await self._leases.renew(len(self._held))
+            claims = dict(self._held)
+        await self._refresh(claims, heads)
+        await self._mend(claims, heads, until)
+
+    async def _mend(self, claims: dict[str, Claim[S]], heads: dict[str, Document], until: datetime) -> None:
+        """What one update for all of them got wrong: a deadline that is later or gone, a lease nobody works on."""
+        for claim in claims.values():
+            deadline = self.store.lanes[self.lane](claim.state)
+            if claim.id in heads and (deadline is None or deadline > until):
+                await self._leases.restore(claim.id, claim.version, deadline)
+        for id in heads.keys() - claims.keys():
+            n = heads[id]["lease"][self.lane]["n"]
+            await self._leases.release(id, Lease(self.lane, n, until), None)
 
     async def notice(self) -> None:
         """Brings claims up to date whose document got a new deadline meanwhile: what is held for long (a
@@ -151,16 +169,16 @@ class Due(Generic[S]):
         if self._held:
             overtaken = await self._leases.overtaken(NOTICED)
             if claims := {id: self._held[id] for id in overtaken if id in self._held}:
-                await self._refresh(claims)
+                heads = await self.store.collection.find_ids(claims, fields=("version", "lease"))
+                await self._refresh(claims, {head["_id"]: head for head in heads})
 
-    async def _refresh(self, claims: dict[str, Claim[S]]) -> None:
-        heads = await self.store.collection.find_ids(claims, fields=("version", "lease"))
+    async def _refresh(self, claims: dict[str, Claim[S]], heads: dict[str, Document]) -> None:
         changed = []
-        for head in heads:
-            claim = claims[head["_id"]]
-            claim.lost = head["lease"][self.lane]["n"] != claim.lease.n
-            if head["version"] != claim.version:
-                changed.append(claim.id)
+        for id, claim in claims.items():
+            head = heads.get(id)
+            claim.lost = head is None or head["lease"][self.lane]["n"] != claim.lease.n
+            if head is not None and head["version"] != claim.version:
+                changed.append(id)
         for document in await self.store.collection.find_ids(changed, fields=("version", "state")):
             found = self.store.found(document)
             claims[found.id].state, claims[found.id].version = found.state, found.version

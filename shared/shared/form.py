@@ -61,7 +61,10 @@ class Form(Generic[S]):
             fields[f"lease.{release.lane}.until"] = now
             where[f"lease.{release.lane}.n"] = release.n
         change: Document = {"$set": fields}
-        if gone := {f"due.{lane}": "" for lane, at in due.items() if not at}:
+        gone = {f"due.{lane}": "" for lane, at in due.items() if not at}
+        if release:
+            gone[f"lease.{release.lane}.by"] = ""
+        if gone:
             change["$unset"] = gone
         if pushed := _pushed(plan):
             change["$push"] = pushed

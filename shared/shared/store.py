@@ -86,6 +86,7 @@ class Store(Generic[S]):
         self._indexes = (
             Index((("unsent", 1),), sparse=True),
             *(Index(((f"due.{lane}", 1),), sparse=True) for lane in self.lanes),
+            *(Index(((f"lease.{lane}.by", 1),), sparse=True) for lane in self.lanes),
             *indexes,
         )
         self.listeners: list[Callable[[Wake], None]] = []
