@@ -36,8 +36,7 @@ class WholeSystem:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        ports = {name.removeprefix("PORT_").lower(): free_port() for name in DEFAULTS}
-        self.plan = plan.System(home, Ports(**ports))
+        self.plan = plan.System(home, free_ports())
         self.programs = {program.name: program for program in plan.programs(self.plan)}
         self.originals = tuple(self.programs)
         self.children: dict[str, Child] = {}
@@ -124,6 +123,14 @@ class WholeSystem:
                 role, at.authority, plan.API_AUDIENCE, at.ca_file, PROVIDER_TENANT
             )
         return self._tokens[role]
+
+
+def free_ports() -> Ports:
+    """All different: one is only taken when its program starts."""
+    found: set[int] = set()
+    while len(found) < len(DEFAULTS):
+        found.add(free_port())
+    return Ports(*found)
 
 
 def says_ready(address: str) -> bool:

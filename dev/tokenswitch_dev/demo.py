@@ -35,7 +35,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def places() -> Places:
     """From the same variables as `make run` (PORT_PORTAL and so on)."""
-    system = plan.System(Path("."), ports.read(os.environ))
+    system = plan.System(Path(), ports.read(os.environ))
     return Places(system.portal, system.mailbox, system.entra_pages)
 
 
@@ -59,7 +59,6 @@ def demand_running(where: Places) -> None:
 
 
 async def walk(where: Places, who: Someone, into: Path) -> None:
-    into.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         browser = await launch(playwright)
         people = await cast(browser, where, who)
@@ -84,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         where, who = places(), someone(asked.customer)
         demand_running(where)
+        asked.into.mkdir(parents=True, exist_ok=True)
         asyncio.run(walk(where, who, asked.into))
     except (NotRunning, NoChromium, ports.WrongPort) as wrong:
         print(wrong, file=sys.stderr)

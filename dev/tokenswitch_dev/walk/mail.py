@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 
 class Mailbox:
@@ -23,8 +23,11 @@ class Mailbox:
 
     async def count(self, to: str, subject: str) -> int:
         await self.page.goto(self._address)
-        found = self.page.locator("li", has_text=re.compile(re.escape(f"to {to} ")))
-        return await found.filter(has_text=re.compile(subject)).count()
+        return await self._mails(to, subject).count()
+
+    def _mails(self, to: str, subject: str) -> Locator:
+        to_them = self.page.locator("li", has_text=re.compile(re.escape(f"to {to} ")))
+        return to_them.filter(has_text=re.compile(subject))
 
     async def follow(self) -> Page:
         """Its button, which opens the wizard in a new tab."""

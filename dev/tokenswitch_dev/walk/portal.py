@@ -20,6 +20,7 @@ class Portal:
 
     async def open(self, customer: str) -> None:
         """`M365 Configuration`, then the customer: as an operator goes there."""
+        await self.page.goto(self._address)
         await self.page.get_by_role("link", name="M365 Configuration").click()
         await self.page.locator(f"main a[href='/customers/{customer}']").first.click()
         await expect(self.page.get_by_role("heading", name="Microsoft 365 Settings")).to_be_visible()

@@ -54,6 +54,13 @@ class Wizard:
         await self.start_authentication(user_name)
         return await self.code()
 
+    async def report(self, shown: str) -> None:
+        """`Microsoft shows something else?`: what it was; the other ways are offered then."""
+        await self.page.get_by_role("link", name="Microsoft shows something else?").click()
+        await self.page.get_by_label(shown).check()
+        await self.page.get_by_role("button", name="Go on").click()
+        await self.screen("choose").wait_for()
+
     # --- the other ways ---------------------------------------------------------------------------------
 
     async def sign_in(self) -> Microsoft:
