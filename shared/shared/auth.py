@@ -15,7 +15,7 @@ from shared.change import Clock, Refused, utc_now
 from shared.events import Actor
 from shared.oidc import Issuer, TokenRefused
 from shared.refusals import Unauthenticated
-from shared.web_security import Network, client_address
+from shared.web_address import Network, client_address
 
 VIEWER, OPERATOR, ADMIN, TOKEN_READ = "viewer", "operator", "admin", "token.read"
 ORDER = (VIEWER, OPERATOR, ADMIN)

@@ -19,8 +19,8 @@ from shared.secret import Secret
 from shared.sessions import INDEXES, Session, Sessions
 from shared.signin import Client, SignIn, derived, failed
 from shared.web import Pages
+from shared.web_address import Network, client_address
 from shared.web_forms import delete_cookie, require_csrf, set_cookie
-from shared.web_security import Network, client_address
 
 __all__ = ["INDEXES", "Operators", "Session", "Sessions", "own_path"]
 

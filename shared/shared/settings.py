@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.kafka import Cluster
 from shared.secret import Secret
-from shared.web_security import Network, trusted_networks
+from shared.web_address import Network, trusted_networks
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 _BROKER = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")

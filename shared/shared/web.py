@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from shared.i18n import LANGUAGES, SHARED, choose_language, language_name, translations
+from shared.web_address import client_address, trusted_networks
 from shared.web_errors import error_texts
 from shared.web_formats import Clock, Formats
 from shared.web_forms import (
@@ -38,11 +39,9 @@ from shared.web_security import (
     SecurityHeaders,
     TrustedHost,
     allowed_hosts,
-    client_address,
     is_https,
     problem,
     protect,
-    trusted_networks,
 )
 from shared.web_static import PREFIX, Static
 

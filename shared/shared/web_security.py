@@ -1,22 +1,18 @@
-"""What stands before every request: security headers, body limit, host check, the client's address."""
+"""What stands before every request: security headers, body limit, host check."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.web_static import IMMUTABLE, PREFIX
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
@@ -34,6 +30,7 @@ HEADERS = {
 }
 HSTS = "max-age=31536000"
 MAX_BYTES = 65536
+BODY_SECONDS = 20.0
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -76,38 +73,59 @@ class SecurityHeaders:
 
 @dataclass
 class _Meter:
-    """One request's body as it is read, and whether the answer has begun."""
+    """One request's body as it is read, and whether the answer has begun. `ends`: when it must be here, on the loop's
+    clock."""
 
     limit: int
+    ends: float
     receive: Receive
     send: Send
     read: int = 0
+    whole: bool = False
+    late: bool = False
     started: bool = False
 
     @property
     def exceeded(self) -> bool:
         return self.read > self.limit
 
-    async def receive_counted(self) -> Message:
-        if self.exceeded:
-            return {"type": "http.disconnect"}
-        message = await self.receive()
-        self.read += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if self.exceeded else message
+    @property
+    def cut(self) -> bool:
+        return self.exceeded or self.late
 
-    async def send_unless_exceeded(self, message: Message) -> None:
-        if self.exceeded and not self.started:
+    async def receive_counted(self) -> Message:
+        if self.cut:
+            return {"type": "http.disconnect"}
+        message = await self._next()
+        self.read += len(message.get("body", b""))
+        self.whole = self.whole or not message.get("more_body", False)
+        return {"type": "http.disconnect"} if self.cut else message
+
+    async def _next(self) -> Message:
+        """After the body comes only the end of the connection, which may take as long as it likes."""
+        if self.whole:
+            return await self.receive()
+        try:
+            async with asyncio.timeout_at(self.ends):
+                return await self.receive()
+        except TimeoutError:
+            self.late = True
+            return {"type": "http.disconnect"}
+
+    async def send_unless_cut(self, message: Message) -> None:
+        if self.cut and not self.started:
             return
         self.started = True
         await self.send(message)
 
 
 class BodyLimit:
-    """Refuses a body over the limit with 413: by its stated length before reading, else while reading."""
+    """Refuses a body over the limit with 413: by its stated length before reading, else while reading. One that does
+    not come in time is 408."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES, seconds: float = BODY_SECONDS) -> None:
         self._app = app
-        self._max_bytes = max_bytes
+        self._max_bytes, self._seconds = max_bytes, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -118,15 +136,16 @@ class BodyLimit:
             await self._metered(scope, receive, send)
 
     async def _metered(self, scope: Scope, receive: Receive, send: Send) -> None:
-        meter = _Meter(self._max_bytes, receive, send)
+        ends = asyncio.get_running_loop().time() + self._seconds
+        meter = _Meter(self._max_bytes, ends, receive, send)
         try:
-            await self._app(scope, meter.receive_counted, meter.send_unless_exceeded)
+            await self._app(scope, meter.receive_counted, meter.send_unless_cut)
         except Exception:
             # The application was cut off in the middle of reading; what it makes of that is our doing.
-            if not meter.exceeded or meter.started:
+            if not meter.cut or meter.started:
                 raise
-        if meter.exceeded and not meter.started:
-            await self._refuse(scope, receive, send)
+        if meter.cut and not meter.started:
+            await (self._too_late if meter.late else self._refuse)(scope, receive, send)
 
     def _stated(self, scope: Scope) -> int:
         length = Headers(scope=scope).get("content-length", "0")
@@ -134,7 +153,13 @@ class BodyLimit:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         detail = f"The body may have {self._max_bytes} bytes at most. Send less."
-        answer = problem(413, "body_too_large", "Body too large", detail)
+        await self._hang_up(problem(413, "body_too_large", "Body too large", detail), scope, receive, send)
+
+    async def _too_late(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = f"The body must be here within {self._seconds:g} seconds. Send it again."
+        await self._hang_up(problem(408, "body_too_slow", "Body too slow", detail), scope, receive, send)
+
+    async def _hang_up(self, answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
         # The rest of the body is still on its way: without this the next request would begin with it.
         answer.headers["Connection"] = "close"
         await answer(scope, receive, send)
@@ -175,50 +200,3 @@ def protect(app: ASGIApp, public_url: str | None, max_bytes: int = MAX_BYTES) ->
     if public_url:
         inner = TrustedHost(inner, allowed_hosts(public_url))
     return SecurityHeaders(inner, public_url)
-
-
-def trusted_networks(text: str) -> tuple[Network, ...]:
-    """TRUSTED_PROXIES, a list of addresses or CIDR ranges parted by commas."""
-    try:
-        return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise ValueError(f"TRUSTED_PROXIES: {error}; give ranges like 10.0.0.0/8,fd00::/8") from None
-
-
-def client_address(request: Request, trusted_proxies: Sequence[Network]) -> str:
-    """The client's address: the rightmost hop that is not one of our proxies, whatever else is claimed."""
-    peer = _address(request.client.host) if request.client else None
-    if peer is None:
-        return request.client.host if request.client else ""
-    claimed = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
-    for hop in reversed(claimed):
-        said = _address(hop)
-        if not _trusted(peer, trusted_proxies) or said is None:
-            break
-        peer = said
-    return str(peer)
-
-
-def counted_as(address: str) -> str:
-    """What limits count: the address; of IPv6 the /64 network, since one line has 2**64 addresses of its own."""
-    found = _address(address)
-    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address
-
-
-def _trusted(address: Address, networks: Sequence[Network]) -> bool:
-    return any(address in network for network in networks)
-
-
-def _address(text: str) -> Address | None:
-    """An address as proxies write it: with a port or without, IPv6 in brackets or bare, IPv4 mapped."""
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address

@@ -24,7 +24,7 @@ from shared.seal import Opener, Sealer
 from shared.store import Store
 from shared.telemetry import current_trace
 from shared.web import Pages
-from shared.web_security import client_address, counted_as
+from shared.web_address import client_address, counted_as
 
 Handler = Callable[[Request], Awaitable[Response]]
 
