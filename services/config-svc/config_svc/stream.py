@@ -11,6 +11,7 @@ import contextlib
 import heapq
 import json
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,23 +54,33 @@ class Streams:
     heartbeat: float = HEARTBEAT
     life: float = LIFE
     _open: int = field(default=0)
+    _by: Counter[str] = field(default_factory=Counter)
 
-    def events(self, last_event_id: str | None, customer: str | None) -> AsyncIterator[bytes]:
+    @property
+    def most_each(self) -> int:
+        """What one caller may have open, so that nobody takes the streams of all others."""
+        return max(1, self.most // 4)
+
+    def events(self, last_event_id: str | None, customer: str | None, caller: str = "") -> AsyncIterator[bytes]:
         """The stream, as it goes onto the wire. Raises: Refused, before anything is sent, for a bad id or too many."""
         start = positions.read(last_event_id)
         if self._open >= self.most:
-            detail = f"This process already serves {self.most} event streams; close some, or try again soon."
-            raise TooMany(detail, retry_after=5)
-        return self._counted(_Reader(self, start, customer))
+            raise TooMany(f"Here are {self.most} event streams open already; try again soon.", retry_after=5)
+        if caller and self._by[caller] >= self.most_each:
+            raise TooMany(f"You have {self.most_each} event streams open here; close some.", retry_after=5)
+        return self._counted(_Reader(self, start, customer), caller)
 
-    async def _counted(self, reader: _Reader) -> AsyncIterator[bytes]:
+    async def _counted(self, reader: _Reader, caller: str) -> AsyncIterator[bytes]:
         self._open += 1
+        self._by[caller] += 1
         STREAMS.set(self._open)
         try:
             async for chunk in reader.run():
                 yield chunk
         finally:
             self._open -= 1
+            self._by[caller] -= 1
+            self._by += Counter()  # drops those who have none
             STREAMS.set(self._open)
             await reader.close()
 

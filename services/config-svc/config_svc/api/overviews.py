@@ -78,7 +78,7 @@ def router(parts: Parts) -> APIRouter:
         """Role: viewer. Without `Last-Event-ID` from now on; with it, at any replica, from there without a gap. A
         `reset` event says that the log no longer holds what follows it; `end` says that the connection is to be made
         anew (hourly, since the sign-in is then checked again)."""
-        return EventStream(parts.streams.events(last_event_id, customer))
+        return EventStream(parts.streams.events(last_event_id, customer, by.id))
 
     return routes
 

@@ -69,7 +69,7 @@ class OverviewPages:
 
     async def events(self, request: Request, session: Session) -> Response:
         last, customer = request.headers.get("last-event-id"), request.query_params.get("customer")
-        return EventStream(self._parts.streams.events(last, customer))
+        return EventStream(self._parts.streams.events(last, customer, session.actor.id))
 
 
 def _wanted(request: Request) -> dict[str, str]:
