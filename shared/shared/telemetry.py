@@ -130,6 +130,11 @@ class _Formatter(logging.Formatter):
         return explain(ei[1]) if ei[1] is not None else ""
 
 
+def _one_line(text: str) -> str:
+    """So that nothing that was sent to us begins a line of its own, or moves a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 class JsonFormatter(_Formatter):
     """One JSON object a line."""
 
@@ -156,7 +161,8 @@ class TextFormatter(_Formatter):
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
         ids = " ".join(f"{name}={value}" for name in EXTRAS if (value := getattr(record, name, None)) is not None)
-        text = f"{clock} {self._service:<11} {level}{redact(record.getMessage())}{f'  [{ids}]' if ids else ''}"
+        said = redact(f"{record.getMessage()}{f'  [{ids}]' if ids else ''}")
+        text = f"{clock} {self._service:<11} {level}{_one_line(said)}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 

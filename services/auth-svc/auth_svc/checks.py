@@ -24,6 +24,7 @@ from shared.events import Account
 ALGORITHM = "RS256"
 LEEWAY = 120
 MAX_TOKEN = 64 * 1024
+LONGEST_NAME = 200
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
 ROLES = {"global administrator": GLOBAL_ADMINISTRATOR, "teams administrator": TEAMS_ADMINISTRATOR}
@@ -119,7 +120,7 @@ async def _by_graph(
     held = await graph.roles_of_me(redeemed.access_token, role_ids(wanted.roles))
     if not held:
         raise EntraRefused("no_role")
-    return Account(me.upn, account.oid, me.name or account.name), held
+    return Account(_line(me.upn), account.oid, _line(me.name) or account.name), held
 
 
 def role_ids(accepted: tuple[str, ...]) -> tuple[str, ...]:
@@ -137,9 +138,13 @@ def _short(scope: str) -> str:
 
 
 def _account(claims: Mapping[str, Any]) -> Account:
-    return Account(
-        str(claims.get("preferred_username") or ""), _claim(claims, "oid"), str(claims.get("name") or "")
-    )
+    said = [_line(str(claims.get(name) or "")) for name in ("preferred_username", "name")]
+    return Account(said[0], _line(_claim(claims, "oid")), said[1])
+
+
+def _line(text: str) -> str:
+    """What another tenant calls its people, as it may stand in our events, pages and mails: one short line."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:LONGEST_NAME]
 
 
 def _key_id(token: str) -> str:

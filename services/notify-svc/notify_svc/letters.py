@@ -15,6 +15,7 @@ from notify_svc.domain import INVITING, TO, Notice, Notices
 from notify_svc.mail import BadAddress, Envelope, address, build, one_line
 from notify_svc.render import Renderer
 from notify_svc.words import METHODS, WHO_AFTER_LOSS, WHO_AFTER_REFUSAL
+from shared.events import Account
 from shared.links import Links
 from shared.reasons import explain
 
@@ -130,13 +131,18 @@ class Letters:
             "who": after[reason.who] if reason else None,
             "aadsts": said.aadsts,
             "correlation_id": one_line(said.correlation_id or ""),
-            "account": said.account,
+            "account": _plain(said.account),
             "other_account": _is_another(notices, notice),
             "method": METHODS.get(said.method or ""),
             "by_app": said.method == "app_registration",
             "days_left": said.days_left,
             "expires_on": said.expires_on,
         }
+
+
+def _plain(account: Account | None) -> Account | None:
+    """Names are the other tenant's to choose: none may begin a line of our text."""
+    return account and Account(one_line(account.upn), account.oid, one_line(account.name))
 
 
 def _is_another(notices: Notices, notice: Notice) -> bool:
