@@ -115,7 +115,7 @@ class Leases(Generic[S]):
             change = self._ending(document, at)
             # The version: a rule may have moved the deadline. The number: another may hold it now.
             guard = {"_id": id, "version": document["version"], f"{self._lease}.n": lease.n}
-            if (await self._store.collection.write([Update(guard, change)])).complete:
+            if await self._store.collection.update_many(guard, change):
                 return
 
     def _holds(self, document: Document, lease: Lease) -> bool:
