@@ -46,6 +46,15 @@ def public_url(text: str) -> str:
     return url
 
 
+def issuer_url(text: str) -> str:
+    """Whose word counts for who somebody is: over https, except on this machine."""
+    url = server_url(text)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and parts.hostname not in LOCAL_HOSTS:
+        raise ValueError("must begin with https://, since keys and sign-ins come from there")
+    return url
+
+
 def secret_url(*schemes: str) -> Callable[[SecretStr], SecretStr]:
     """Validates an address that may hold a password: `Annotated[SecretStr, AfterValidator(secret_url("smtp"))]`."""
 
@@ -110,6 +119,7 @@ def _readable_file(path: Path) -> Path:
 
 
 ServerUrl = Annotated[str, AfterValidator(server_url)]
+IssuerUrl = Annotated[str, AfterValidator(issuer_url)]
 PublicUrl = Annotated[str, AfterValidator(public_url)]
 SecretFile = Annotated[Path, AfterValidator(_secret_file)]
 CaFile = Annotated[Path, AfterValidator(_readable_file)]

@@ -49,6 +49,7 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"ENTRA_POLL_SECONDS": "1"}, "ENTRA_POLL_SECONDS"),
     ({"ENTRA_CLIENT_ID": "my app"}, "ENTRA_CLIENT_ID"),
     ({"ENTRA_CLIENT_SECRET_FILE": "/does/not/exist"}, "ENTRA_CLIENT_SECRET_FILE"),
+    ({"OPERATOR_ISSUER": "http://login.example/x/v2.0"}, "OPERATOR_ISSUER"),
     ({"GRAPH_SCOPES": "User.Read openid"}, "GRAPH_SCOPES"),
     ({"GRAPH_SCOPES": "a b&c"}, "GRAPH_SCOPES"),
     ({"TOKEN_READERS": "c1"}, "TOKEN_READERS"),

@@ -203,6 +203,7 @@ def test_no_reminder(environment: pytest.MonkeyPatch, text: str) -> None:
     ("INVITATION_LIFE", "soon"), ("INVITATION_LIFE", "0"), ("INVITATION_LIFE", "91d"), ("INVITATION_LIFE", "-1d"),
     ("REMIND_AFTER", "later"), ("ACCEPTED_ROLES", "Global Administrator"), ("ACCEPTED_ROLES", ","),
     ("EVENT_STREAMS", "0"), ("REQUESTS_PER_HOUR", "x"), ("LINK_KEYS_FILE", "/nowhere"), ("OPERATOR_ISSUER", "x"),
+    ("OPERATOR_ISSUER", "http://login.example/v2.0"),
     ("PORTAL_CLIENT_SECRET_FILE", "/nowhere"), ("SEAL_PUBLIC_KEYS_FILE", "/nowhere"),
 ])  # fmt: skip
 def test_a_wrong_setting_is_named_in_one_sentence(environment: pytest.MonkeyPatch, name: str, value: str) -> None:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from shared.seal import SealKeysFile, SealPublicKeysFile
-from shared.settings import CaFile, CommonSettings, SecretFile, ServerUrl
+from shared.settings import CaFile, CommonSettings, IssuerUrl, SecretFile, ServerUrl
 from shared.vault import KeyRingFile
 
 AUTHORITY_HOSTS = frozenset({
@@ -93,7 +93,7 @@ class AuthSettings(CommonSettings):
     vault_keys_file: KeyRingFile
     seal_keys_file: SealKeysFile
     seal_public_keys_file: SealPublicKeysFile
-    operator_issuer: ServerUrl
+    operator_issuer: IssuerUrl
     operator_ca_file: CaFile | None = None
     api_audience: Annotated[str, Field(min_length=1)]
     token_readers: Annotated[str, AfterValidator(_readers)] = ""

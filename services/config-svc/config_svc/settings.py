@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from shared.roles import NAMES
 from shared.seal import SealPublicKeysFile
-from shared.settings import CaFile, CommonSettings, SecretFile, ServerUrl
+from shared.settings import CaFile, CommonSettings, IssuerUrl, SecretFile
 from shared.vault import KeyRingFile
 
 _DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
@@ -54,7 +54,7 @@ Life = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_life)]
 class ConfigSettings(CommonSettings):
     """`invitation_life`, `remind_after`, `accepted_roles`: what a new switch takes; a running one keeps its own."""
 
-    operator_issuer: ServerUrl
+    operator_issuer: IssuerUrl
     operator_ca_file: CaFile | None = None
     portal_client_id: Annotated[str, Field(min_length=1)]
     portal_client_secret_file: SecretFile
