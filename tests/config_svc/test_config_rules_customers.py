@@ -168,6 +168,12 @@ def test_a_tenant_that_is_unknown_or_taken_says_why() -> None:
     given(registered()).when(customers.tenant_missing, taken).then(tenant_state="taken", tenant_reason="tenant_taken")
 
 
+def test_a_tenant_that_somebody_else_took_meanwhile_is_this_customers_no_longer() -> None:
+    taken = TenantTaken(ID, "contoso.example", TENANT)
+    given(pinned()).when(customers.tenant_missing, taken).then(tenant_id=None, tenant_state="taken")
+    given(pinned()).when(customers.tenant_missing, replace(taken, tenant_id=OTHER)).nothing()
+
+
 @pytest.mark.parametrize("state", [None, pinned(), registered(removed=True), registered(tenant="other.example")])
 def test_news_of_a_tenant_that_is_not_asked_for_are_late(state: Any) -> None:
     given(state).when(customers.tenant_missing, TenantUnknown(ID, "contoso.example", "tenant_unknown")).nothing()

@@ -195,10 +195,14 @@ def tenant_missing(
     customer: Customer | None, event: TenantUnknown | TenantTaken, now: datetime
 ) -> Change[Customer] | None:
     """The tenant was not found, or belongs to somebody else: no switch before that is mended."""
-    if customer is None or customer.removed or customer.tenant != event.asked or customer.tenant_id:
+    if customer is None or customer.removed or customer.tenant != event.asked:
         return None
-    if isinstance(event, TenantTaken):
-        return Change(replace(customer, tenant_state="taken", tenant_reason="tenant_taken"))
+    if isinstance(event, TenantTaken) and customer.tenant_id in (None, event.tenant_id):
+        # Even if it was pinned: the tenant's own document decides, and it speaks in order. (Away from a tenant and
+        # back at once, an older TenantPinned may still be on its way while somebody else takes the tenant.)
+        return Change(replace(customer, tenant_id=None, tenant_state="taken", tenant_reason="tenant_taken"))
+    if customer.tenant_id or isinstance(event, TenantTaken):
+        return None
     return Change(replace(customer, tenant_state="unknown", tenant_reason=event.reason))
 
 
