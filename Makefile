@@ -3,6 +3,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 ROLE ?= operator
 TESTS ?= tests
+WORKERS ?= 3
 RUN_DIR ?= .run
 PORT_ENTRA ?= 8443
 CHECKED := shared services dev tests $(wildcard bench)
@@ -19,7 +20,7 @@ help: ## this list
 	@echo "    PORT_ENTRA 8443        PORT_ENTRA_PAGES 8444"
 	@echo "  RUN_DIR (.run) is where the data of make run live; PYTHON (python3) makes the environment."
 	@echo "  Tests take the servers named in TEST_KAFKA_BOOTSTRAP and TEST_MONGO_URL, else containers, else their own;"
-	@echo "  TEST_CONTAINERS=0 leaves containers out. One part only: make test TESTS=tests/dev"
+	@echo "  TEST_CONTAINERS=0 leaves containers out. One part only: make test TESTS=tests/dev; one after the other: WORKERS=0"
 
 env:
 	@$(PYTHON) dev/environment.py
@@ -29,7 +30,7 @@ run: env ## start the whole system on this machine; Ctrl-C stops it
 
 test: env ## all tests, the last ones in a real browser
 	@$(PY) dev/browser.py
-	@$(PY) -m pytest $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 check: env ## ruff, mypy strict, the import law, dead code
 	$(PY) -m ruff check .

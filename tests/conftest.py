@@ -1,4 +1,4 @@
-"""Fixtures that every test may use, and the order of tests: those with the whole system come last."""
+"""Fixtures that every test may use; which tests run side by side, and in which order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,20 @@ pytest_plugins = ["tests.servers", "tests.system"]
 LAST = ("e2e", "browser", "chaos")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A stable sort: what takes things apart comes after what only uses them."""
-    items.sort(key=lambda item: LAST.index(item.path.parent.name) + 1 if item.path.parent.name in LAST else 0)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A file stays with one worker, and so does all that shares the one whole system.
+
+    Alone, those with the whole system come last (a stable sort: what takes things apart comes after what only uses
+    them). Side by side they are begun first, since they take longest.
+    """
+    for item in items:
+        group = "system" if _rank(item) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_rank)
+    if config.getoption("numprocesses", None) or "workerinput" in vars(config):
+        items.sort(key=lambda item: not _rank(item))
+
+
+def _rank(item: pytest.Item) -> int:
+    folder = item.path.parent.name
+    return LAST.index(folder) + 1 if folder in LAST else 0
