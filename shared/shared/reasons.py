@@ -184,6 +184,9 @@ TABLE: tuple[Reason, ...] = (
              "again."), (),
            ("invalid_grant",)),
     # ours
+    Reason("code_busy", "invitee", "new",
+           _("Too many sign-ins by code wait at the moment; use the sign-in button, or try again in some minutes."),
+           offer="sign_in"),
     Reason("unreadable", "invitee", "new", _("A message could not be read in time; please start the "
                                              "sign-in again.")),
     Reason("continued_elsewhere", "invitee", "new", _("The sign-in was continued in another browser.")),

@@ -65,6 +65,7 @@ class AttemptJobs:
     store: Store[Access]
     scopes: tuple[str, ...]
     clock: Clock = utc_now
+    most_codes: int = 2000
     polling: Polling = field(init=False)
 
     def __post_init__(self) -> None:
@@ -118,6 +119,9 @@ class AttemptJobs:
     # --- device code -----------------------------------------------------------------------------------
 
     async def begin_device(self, work: Work) -> Rule[Access]:
+        """Over the limit it is refused, not queued: codes that wait must not hold up those who use the button."""
+        if self.polling.watched >= self.most_codes:
+            raise EntraRefused("code_busy")
         flow = await self._patiently(work, lambda: self.entra.begin_device(work.tenant))
         now, attempt = self.clock(), work.attempt
         memo = self.safe.keep_flow(work.customer, attempt, Memo(flow.memo, flow.interval, work.claim.lease.n))

@@ -30,6 +30,8 @@ from shared.signing import Signer
 from shared.vault import KeyRing, Vault
 
 CALLS = 16
+BESIDE_CODES = 100
+"""Attempts at hand that are no pending codes: their own room, however many codes wait."""
 PUBLIC_GRAPH = "https://graph.microsoft.com"
 
 
@@ -46,10 +48,10 @@ def build(
     if entra is None or graph is None:
         entra, graph = _microsoft(settings, service)
     safe = open_safe(settings)
-    attempt_jobs = AttemptJobs(entra, graph, safe, store, settings.scopes, clock)
+    attempt_jobs = AttemptJobs(entra, graph, safe, store, settings.scopes, clock, settings.entra_pending_flows)
     service.due(
         store, "attempt", attempt_jobs.execute,
-        concurrency=settings.entra_pending_flows, lease=settings.attempt_lease_seconds,
+        concurrency=settings.entra_pending_flows + BESIDE_CODES, lease=settings.attempt_lease_seconds,
     )  # fmt: skip
     service.due(store, "keep", KeepJobs(entra, graph, safe, clock).execute, concurrency=CALLS)
     issuer = Issuer(settings.operator_issuer, settings.operator_ca_file)

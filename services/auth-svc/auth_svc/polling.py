@@ -31,9 +31,17 @@ class Polling:
 
     def __init__(self, entra: Entra, safe: Safe, clock: Clock) -> None:
         self._entra, self._safe, self._clock = entra, safe, clock
+        self.watched = 0
 
     async def watch(self, claim: Claim[Access], attempt: Attempt, tenant: str) -> Rule[Access]:
         """Raises: EntraRefused, GiveBack."""
+        self.watched += 1
+        try:
+            return await self._watch(claim, attempt, tenant)
+        finally:
+            self.watched -= 1
+
+    async def _watch(self, claim: Claim[Access], attempt: Attempt, tenant: str) -> Rule[Access]:
         memo = self._safe.flow(claim.id, attempt)
         wanted = partial(_still, claim, attempt)
         interval, away, tries = memo.interval, None, 0
