@@ -13,6 +13,7 @@ import msal
 import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
+
 from tokenswitch_dev.entra import demo
 from tokenswitch_dev.entra.server import Running, running_simulator
 

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from entra_kit import Kit, kit_fixture
 from joserfc.errors import JoseError
+
+from tests.dev.entra_kit import Kit, kit_fixture
 from tokenswitch_dev.entra import demo
 from tokenswitch_dev.entra.demo import PROVIDER_TENANT
 

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from entra_kit import RETURN, Kit, kit_fixture
+
+from tests.dev.entra_kit import RETURN, Kit, kit_fixture
 from tokenswitch_dev.entra import demo
 
 ADMIN = "admin@contoso.example"

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from entra_kit import ONCE, Kit, kit_fixture
+
+from tests.dev.entra_kit import ONCE, Kit, kit_fixture
 from tokenswitch_dev.entra import demo
 from tokenswitch_dev.entra.directory import GLOBAL_ADMINISTRATOR
 

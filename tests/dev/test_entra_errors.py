@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 import requests
-from entra_kit import Kit, kit_fixture
+
+from tests.dev.entra_kit import Kit, kit_fixture
 from tokenswitch_dev.entra import demo
 from tokenswitch_dev.entra.error_table import ROWS, Row
 

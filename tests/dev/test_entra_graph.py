@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import msal
 import pytest
-from entra_kit import Kit, kit_fixture
 from joserfc.errors import JoseError
+
+from tests.dev.entra_kit import Kit, kit_fixture
 from tokenswitch_dev.entra import demo
 from tokenswitch_dev.entra.directory import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR
 

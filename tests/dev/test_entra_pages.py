@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from entra_kit import ONCE, RETURN, Kit, kit_fixture
+
+from tests.dev.entra_kit import ONCE, RETURN, Kit, kit_fixture
 from tokenswitch_dev.entra import demo
 
 CONTOSO = "contoso.example"

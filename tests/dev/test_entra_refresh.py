@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from entra_kit import Kit, kit_fixture
+
+from tests.dev.entra_kit import Kit, kit_fixture
 from tokenswitch_dev.entra import demo
 
 CONTOSO, ADMIN = "contoso.example", "admin@contoso.example"

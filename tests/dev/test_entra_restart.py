@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import requests
+
 from tokenswitch_dev.entra import demo
 
 DOMAIN = "contoso.example"
