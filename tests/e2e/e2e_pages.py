@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 from dataclasses import dataclass, field
@@ -106,20 +107,22 @@ class Invitee:
         """The wizard's page once it shows one of these screens."""
 
         async def shown() -> Page | None:
-            page = await self.get("/w")
-            return page if page.screen in screens else None
+            with contextlib.suppress(httpx.TransportError):  # a service that is away just now
+                page = await self.get("/w")
+                return page if page.screen in screens else None
+            return None
 
         return await wait_for(shown, f"screen {screens}", timeout, lambda: Page(self.seen[-1]).words[:600])
 
-    async def ask_code(self, user_name: str) -> str:
+    async def ask_code(self, user_name: str, timeout: float = 30) -> str:
         """`Use Device Token`, the user name, `Start authentication`, and the code that is shown."""
         await self.send(await self.get("/w/device"), "/w/device", user_name=user_name)
-        return code_on(await self.until("code"))
+        return code_on(await self.until("code", timeout=timeout))
 
-    async def ask_sign_in(self) -> str:
+    async def ask_sign_in(self, timeout: float = 30) -> str:
         """`Sign in with Microsoft`, and the address behind `Continue to Microsoft`."""
         await self.send(await self.get("/w"), "/w/sign-in")
-        return (await self.until("ready")).links["Continue to Microsoft"]
+        return (await self.until("ready", timeout=timeout)).links["Continue to Microsoft"]
 
     async def enter_app(self, client_id: str, client_secret: str) -> Page:
         page = await self.get("/w/app")
