@@ -41,7 +41,13 @@ async def ask(gateway: Gateway, method: str, path: str, **more: Any) -> httpx.Re
 
 def may(role: str | None, method: str, path: str) -> bool:
     order = {None: 0, TOKEN_READ: 0, VIEWER: 1, OPERATOR: 2, ADMIN: 3}
-    needed = 3 if (method, path) in ADMINS else 1 if method == "GET" and (method, path) not in OPERATORS_READ else 2
+    needed = (
+        3
+        if (method, path) in ADMINS
+        else 1
+        if method == "GET" and (method, path) not in OPERATORS_READ
+        else 2
+    )
     return order[role] >= needed
 
 
@@ -70,7 +76,8 @@ async def test_a_signed_in_browser_can_be_made_to_ask_the_api_nothing(config: Co
 
 
 @pytest.mark.parametrize(
-    "claim", [{"aud": "api://another"}, {"iss": "https://evil.example"}, {"exp": 1}, {"nonce": "of a sign-in"}]
+    "claim",
+    [{"aud": "api://another"}, {"iss": "https://evil.example"}, {"exp": 1}, {"nonce": "of a sign-in"}],
 )
 async def test_a_token_for_somebody_else_opens_nothing(config: Config, claim: dict[str, Any]) -> None:
     given = {"oid": "m"} | claim
@@ -111,7 +118,15 @@ async def test_the_customers_secret_comes_back_in_no_answer_and_lies_nowhere(con
 
 @pytest.mark.parametrize(
     "body",
-    [b"[" * 60_000, b'{"a":' * 10_000, b"1" * 60_000, b'{"switch": 1e999}', b'{"switch": NaN}', b'"\\ud800"', b"\xff"],
+    [
+        b"[" * 60_000,
+        b'{"a":' * 10_000,
+        b"1" * 60_000,
+        b'{"switch": 1e999}',
+        b'{"switch": NaN}',
+        b'"\\ud800"',
+        b"\xff",
+    ],
     ids=["deep list", "deep object", "long number", "infinite", "nan", "half a letter", "not utf-8"],
 )
 async def test_no_body_is_a_500(config: Config, body: bytes) -> None:

@@ -18,7 +18,9 @@ async def started(here: Bench, customer: str, method: Literal["device_code", "si
 
 
 async def came_to(here: Bench, customer: str, state: str) -> Any:
-    found = await here.until(lambda access: access.attempt is not None and access.attempt.state == state, customer)
+    found = await here.until(
+        lambda access: access.attempt is not None and access.attempt.state == state, customer
+    )
     return found.attempt
 
 

@@ -52,7 +52,6 @@ class ReturnPage:
         )
         return RedirectResponse(WIZARD, 303)
 
-
     def _asked(self, invitation: Invitation, attempt: Attempt, state: str) -> bool:
         """Is it the answer to the question that this attempt's page led to? auth-svc asks that again, with the MAC;
         here it keeps an address that somebody else made from ending the sign-in at hand."""
