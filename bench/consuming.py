@@ -69,9 +69,7 @@ async def publish(cluster: Cluster, events: list[Event]) -> None:
         pending = []
         for number, event in enumerate(events):
             name = type(event).__name__
-            headers = headers_of(
-                f"config/customers/{event.customer}/{number}/0", name, NOW, event.customer, None
-            )
+            headers = headers_of(f"config/customers/{event.customer}/{number}/0", name, NOW, event.customer, None)
             value = encode(event).encode()
             pending.append(await producer.send(cluster.topic, value, event.key.encode(), headers=headers))
         await asyncio.gather(*pending)

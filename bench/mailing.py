@@ -41,9 +41,7 @@ async def _once(api: httpx.AsyncClient, mailbox: httpx.AsyncClient) -> float:
     while not (await mailbox.get("/api/v1/messages")).json()["messages"]:  # noqa: ASYNC110 (another process)
         await asyncio.sleep(0.005)
     taken = time.perf_counter() - began
-    (
-        await api.delete("/switch", params={"switch": asked.json()["switch"]}, headers=_key())
-    ).raise_for_status()
+    (await api.delete("/switch", params={"switch": asked.json()["switch"]}, headers=_key())).raise_for_status()
     await asyncio.sleep(0.3)
     return taken
 

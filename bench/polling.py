@@ -35,13 +35,9 @@ async def _measure(running: Running, flows: int) -> None:
         service = running.service("auth")
         cpu, began, polls = sum(service.cpu_times()[:2]), time.perf_counter(), await _watch(entra)
         used = (sum(service.cpu_times()[:2]) - cpu) / (time.perf_counter() - began)
-    late = [
-        max(0.0, after - before - INTERVAL) for times in polls.values() for before, after in pairwise(times)
-    ]
+    late = [max(0.0, after - before - INTERVAL) for times in polls.values() for before, after in pairwise(times)]
     print(f"\n{flows} pending device flows, {len(late)} polls seen in {SECONDS} s:")
-    print(
-        f"  lateness median {percentile(late, 50) * 1000:.0f} ms   p99 {percentile(late, 99) * 1000:.0f} ms"
-    )
+    print(f"  lateness median {percentile(late, 50) * 1000:.0f} ms   p99 {percentile(late, 99) * 1000:.0f} ms")
     print(f"  auth-svc {used * 100:.0f} % of one core, {service.memory_info().rss / 1e6:.0f} MB resident")
 
 
@@ -67,9 +63,7 @@ async def _start(running: Running, flows: int) -> None:
 
 async def _send(producer: object, topic: str, event: Event) -> None:
     name = type(event).__name__
-    headers = headers_of(
-        f"config/bench/{event.customer}/{name}/0", name, datetime.now(UTC), event.customer, None
-    )
+    headers = headers_of(f"config/bench/{event.customer}/{name}/0", name, datetime.now(UTC), event.customer, None)
     await producer.send(topic, encode(event).encode(), event.key.encode(), headers=headers)  # type: ignore[attr-defined]
 
 

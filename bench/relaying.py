@@ -59,9 +59,7 @@ async def bare(mongo: Mongo, cluster: Cluster) -> Taken:
     return taken
 
 
-async def _bare_document(
-    store: Store[Notices], sender: Producer, topic: str, document: dict[str, Any]
-) -> None:
+async def _bare_document(store: Store[Notices], sender: Producer, topic: str, document: dict[str, Any]) -> None:
     id = document["_id"]
     for entry in document["outbox"]:
         headers = headers_of(entry["id"], entry["type"], entry["at"], id, None)

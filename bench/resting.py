@@ -70,9 +70,7 @@ async def _claims(mongo: Mongo) -> Taken:
         raise AssertionError("there is nothing to do")
 
     due: Due[Notices] = Due(store, "mail", nothing, lease=30.0)
-    await store.collection.update_many(
-        {"due.mail": {"$lte": datetime.now(UTC)}}, {"$unset": {"due.mail": ""}}
-    )
+    await store.collection.update_many({"due.mail": {"$lte": datetime.now(UTC)}}, {"$unset": {"due.mail": ""}})
     with taking(50) as taken:
         for _ in range(50):
             await due.once()
@@ -80,6 +78,4 @@ async def _claims(mongo: Mongo) -> Taken:
 
 
 def _ratio(name: str, empty: Taken, full: Taken) -> None:
-    print(
-        f"  {name:<12} empty {empty.rate:>8,.0f}/s   full {full.rate:>8,.0f}/s   ratio {full.rate / empty.rate:.2f}"
-    )
+    print(f"  {name:<12} empty {empty.rate:>8,.0f}/s   full {full.rate:>8,.0f}/s   ratio {full.rate / empty.rate:.2f}")

@@ -43,9 +43,7 @@ class Running:
 
     def token(self, role: str) -> str:
         command = [sys.executable, "-m", "tokenswitch_dev.token", role, "--authority", self.authority]
-        made = subprocess.run(
-            [*command, "--ca-file", self.ca_file], capture_output=True, text=True, check=True
-        )
+        made = subprocess.run([*command, "--ca-file", self.ca_file], capture_output=True, text=True, check=True)
         return made.stdout.strip()
 
     def service(self, name: str) -> psutil.Process:

@@ -56,9 +56,7 @@ def make_venv() -> None:
         import ensurepip  # noqa: F401
         import venv
     except ImportError:
-        sys.exit(
-            "This Python lacks venv with pip: install it (Debian and Ubuntu: apt-get install python3-venv)."
-        )
+        sys.exit("This Python lacks venv with pip: install it (Debian and Ubuntu: apt-get install python3-venv).")
     print(f"Making {VENV} ...", flush=True)
     venv.create(VENV, with_pip=True)
 

@@ -101,9 +101,7 @@ def own_kafka(tmp_path: Path) -> Iterator[OwnKafka]:
     with contextlib.ExitStack() as running:
 
         def start() -> EmbeddedKafka:
-            return running.enter_context(
-                EmbeddedKafka(tmp_path / f"kafka-{uuid.uuid4().hex[:6]}", free_port())
-            )
+            return running.enter_context(EmbeddedKafka(tmp_path / f"kafka-{uuid.uuid4().hex[:6]}", free_port()))
 
         yield start
 
@@ -114,8 +112,6 @@ def own_mongo(tmp_path: Path) -> Iterator[OwnMongo]:
     with contextlib.ExitStack() as running:
 
         def start() -> EmbeddedMongo:
-            return running.enter_context(
-                EmbeddedMongo(tmp_path / f"mongo-{uuid.uuid4().hex[:6]}", free_port())
-            )
+            return running.enter_context(EmbeddedMongo(tmp_path / f"mongo-{uuid.uuid4().hex[:6]}", free_port()))
 
         yield start

@@ -119,9 +119,7 @@ class WholeSystem:
         """A bearer token of the provider's gateway; one a role serves all tests."""
         if role not in self._tokens:
             at = self.plan
-            self._tokens[role] = bearer_token(
-                role, at.authority, plan.API_AUDIENCE, at.ca_file, PROVIDER_TENANT
-            )
+            self._tokens[role] = bearer_token(role, at.authority, plan.API_AUDIENCE, at.ca_file, PROVIDER_TENANT)
         return self._tokens[role]
 
 

@@ -63,13 +63,7 @@ def in_domain(path: Path) -> bool:
 def pure(module: str, service: str) -> bool:
     own = f"{service}.domain"
     shared = any(module == allowed or module.startswith(f"{allowed}.") for allowed in PURE_SHARED)
-    return (
-        shared
-        or module == "shared"
-        or module == service
-        or module.startswith(own)
-        or top(module) in PURE_STANDARD
-    )
+    return shared or module == "shared" or module == service or module.startswith(own) or top(module) in PURE_STANDARD
 
 
 @pytest.mark.parametrize("path", [path for path in SERVICE_FILES if in_domain(path)], ids=named)

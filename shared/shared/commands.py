@@ -15,7 +15,6 @@ from shared.document import Command
 _KEY = re.compile(r"[A-Za-z0-9._:~+/=-]{1,200}")
 
 
-
 async def idempotency(
     request: Request,
     idempotency_key: Annotated[

@@ -1,7 +1,6 @@
 """The consumer: poll -> fold -> commit, so that nothing is lost or taken in twice by any crash or rebalance.
 
-Offsets are committed explicitly and only after the writes; no record is taken in before that commit
-succeeded. When
+Offsets are committed explicitly and only after the writes; no record is taken in before that commit succeeded. When
 MongoDB or Kafka is away the batch is dropped from memory, its position sought again, and polled later.
 """
 

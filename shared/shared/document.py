@@ -117,9 +117,7 @@ def plan_fold(loaded: Loaded[S], steps: Sequence[Step[S]], source: str, now: dat
     return Planned(_plan(folding, loaded), tuple(failed))
 
 
-def plan_command(
-    loaded: Loaded[S], step: Step[S], command: Command | None, source: str, now: datetime
-) -> Planned[S]:
+def plan_command(loaded: Loaded[S], step: Step[S], command: Command | None, source: str, now: datetime) -> Planned[S]:
     """One step whose refusal the caller hears. A command answered before is not decided again."""
     if step.cause is not None and step.cause in loaded.seen:
         return Planned()
@@ -157,9 +155,7 @@ def answered(loaded: Loaded[S], command: Command | None) -> Mapping[str, Any] | 
     return None
 
 
-def _take(
-    folding: _Folding[S], loaded: Loaded[S], step: Step[S], source: str, now: datetime
-) -> Change[S] | None:
+def _take(folding: _Folding[S], loaded: Loaded[S], step: Step[S], source: str, now: datetime) -> Change[S] | None:
     change = step.rule(folding.state, now)
     entries = _entries(change.events, folding, loaded, step, source, now) if change else []
     if step.cause is not None:

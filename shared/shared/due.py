@@ -1,7 +1,6 @@
 """Due work: whatever touches the outside world (SMTP, Entra, Graph) or waits for a time, claimed by lease.
 
-A state holds its deadlines; `due.<lane>` is the earliest of one kind. What the work came to is applied by a
-rule with
+A state holds its deadlines; `due.<lane>` is the earliest of one kind. What the work came to is applied by a rule with
 the cause `<id>/due/<lane>/<n>`: once per lease, whatever crashes.
 """
 
@@ -42,10 +41,9 @@ class Due(Generic[S]):
     """Runs one lane of a store. `concurrency` documents at once; leases of `lease` seconds, renewed while
     work runs.
 
-    `execute` does the work and gives back the rule that takes in its outcome. It may raise Unavailable
-    (tried again
-    with backoff) or GiveBack; any other error is a bug: logged, and tried again ever more rarely.
-    `health` hears None when all is well, else which part is away.
+    `execute` does the work and gives back the rule that takes in its outcome. It may raise Unavailable (tried again
+    with backoff) or GiveBack; any other error is a bug: logged, and tried again ever more rarely. `health` hears None
+    when all is well, else which part is away.
     """
 
     store: Store[S]
@@ -219,9 +217,7 @@ class Due(Generic[S]):
         cause = f"{claim.id}/due/{claim.lease.lane}/{claim.lease.n}"
         for round in range(OUTCOME_TRIES):
             try:
-                applied = await self.store.apply(
-                    claim.id, rule, cause=cause, trace=claim.trace, release=claim.lease
-                )
+                applied = await self.store.apply(claim.id, rule, cause=cause, trace=claim.trace, release=claim.lease)
             except Unavailable:
                 await asyncio.sleep(min(5.0, 0.2 * 2**round))
                 continue

@@ -1,9 +1,8 @@
 """Every event of Tokenswitch: its body as a frozen dataclass, its version, who emits it; and their registry.
 
-All events travel on one topic, keyed by customer (SettingsChanged: by `settings`). Times are UTC, dates ISO
-strings (`2027-01-31`). A `Sealed` part is a JWE that only one service can open; no event carries a secret in
-clear.
-New fields get a default; a field is never renamed or removed (tests/contracts hold this).
+All events travel on one topic, keyed by customer (SettingsChanged: by `settings`). Times are UTC, dates ISO strings
+(`2027-01-31`). A `Sealed` part is a JWE that only one service can open; no event carries a secret in clear. New
+fields get a default; a field is never renamed or removed (tests/contracts hold this).
 """
 
 from __future__ import annotations

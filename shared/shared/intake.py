@@ -116,9 +116,8 @@ class Intake:
             yield batch
 
     async def take(self, batch: Batch, *, owned: Callable[[], bool] = lambda: True) -> None:
-        """Takes a batch in. `owned`: are these partitions still this member's? Raises: Unavailable; taking
-        the
-        same batch again completes it."""
+        """Takes a batch in. `owned`: are these partitions still this member's? Raises: Unavailable; taking the same
+        batch again completes it."""
         for name, work in batch.work.items():
             for id, step, error in await self._stores[name].fold(work, owned=owned):
                 batch.dead.append((step.origin, _reason(error), f"{name}/{id}"))

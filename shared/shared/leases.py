@@ -53,9 +53,7 @@ class Leases(Generic[S]):
             DUE_LATENESS.labels(self._lane).observe(late[document["_id"]].total_seconds())
         return won, len(ids) == limit
 
-    async def _free(
-        self, limit: int, held: Collection[str], now: datetime
-    ) -> list[tuple[str, datetime]]:
+    async def _free(self, limit: int, held: Collection[str], now: datetime) -> list[tuple[str, datetime]]:
         """Due and not held by anybody, earliest first. The filter is the index's field alone: with another
         field in it the embedded server reads the whole collection. What is held and yet found (a rule has
         just moved its deadline) is looked over."""

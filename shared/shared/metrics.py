@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-HANDLED = Counter(
-    "tokenswitch_events_handled_total", "Events taken in, by type and outcome.", ["type", "outcome"]
-)
+HANDLED = Counter("tokenswitch_events_handled_total", "Events taken in, by type and outcome.", ["type", "outcome"])
 RELAYED = Counter("tokenswitch_events_relayed_total", "Events published from outboxes, by type.", ["type"])
-OUTBOX_AGE = Gauge(
-    "tokenswitch_outbox_age_seconds", "Age of the oldest event that Kafka has not got.", ["store"]
-)
-REFUSED_RECORDS = Counter(
-    "tokenswitch_records_refused_total", "Records that the broker refuses, by type.", ["type"]
-)
+OUTBOX_AGE = Gauge("tokenswitch_outbox_age_seconds", "Age of the oldest event that Kafka has not got.", ["store"])
+REFUSED_RECORDS = Counter("tokenswitch_records_refused_total", "Records that the broker refuses, by type.", ["type"])
 DEAD_LETTERS = Counter("tokenswitch_dead_letters_total", "Records put aside, by reason.", ["reason"])
 LAG = Gauge("tokenswitch_consumer_lag_records", "Records not yet taken in, by partition.", ["partition"])
 DUE_LATENESS = Histogram(
     "tokenswitch_due_lateness_seconds", "Start of due work after its deadline.", ["lane"],
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )  # fmt: skip
-DUE_DONE = Counter(
-    "tokenswitch_due_done_total", "Due work finished, by lane and outcome.", ["lane", "outcome"]
-)
+DUE_DONE = Counter("tokenswitch_due_done_total", "Due work finished, by lane and outcome.", ["lane", "outcome"])

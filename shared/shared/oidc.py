@@ -65,9 +65,7 @@ class Issuer:
         if self._client is None:
             tls = tls_context(str(self._ca_file) if self._ca_file else None)
             proxied = urlsplit(self.url).hostname not in LOOPBACK  # what is on this machine is not behind its proxy
-            self._client = httpx.AsyncClient(
-                verify=tls, timeout=TIMEOUT, transport=self._transport, trust_env=proxied
-            )
+            self._client = httpx.AsyncClient(verify=tls, timeout=TIMEOUT, transport=self._transport, trust_env=proxied)
         return self._client
 
     async def close(self) -> None:

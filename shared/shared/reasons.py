@@ -1,9 +1,8 @@
 """Every failure: its code, who must act, how to retry, and the sentence that the person who sees it can act
 on.
 
-The rows follow Microsoft's documentation of Entra ID errors. A program branches on `error`, then `suberror`,
-then
-the AADSTS number; the text of an error is never read. Sentences are gettext message ids (English).
+The rows follow Microsoft's documentation of Entra ID errors. A program branches on `error`, then `suberror`, then the
+AADSTS number; the text of an error is never read. Sentences are gettext message ids (English).
 """
 
 from __future__ import annotations

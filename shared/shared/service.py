@@ -98,9 +98,7 @@ class Service:
         self._indexes.append((found, indexes))
         return found
 
-    def log(
-        self, name: str, entry: Callable[[Record], Document | None], indexes: Sequence[Index] = ()
-    ) -> Collection:
+    def log(self, name: str, entry: Callable[[Record], Document | None], indexes: Sequence[Index] = ()) -> Collection:
         """A history folded from events: each record's entry is a document of its own."""
         found = self.collection(name, indexes)
         self._logs.append(Log(found, entry))
@@ -142,9 +140,7 @@ class Service:
     def pages(self, pages: Pages) -> None:
         """The service has pages: their static files, and errors shown as pages to people, in their language."""
 
-        def error(
-            request: Request, status: int, title: str, detail: str, *, reference: str | None
-        ) -> Response:
+        def error(request: Request, status: int, title: str, detail: str, *, reference: str | None) -> Response:
             say = pages.gettext(pages.language(request))
             said = detail if "%" in detail else say(detail)  # a sentence of the catalog, or as it came
             return pages.error(request, status, title, said if detail else "", reference=reference)

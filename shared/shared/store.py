@@ -1,8 +1,7 @@
 """The one verb that changes state: load, decide by a pure rule, write state and outgoing events in one
 update.
 
-`apply` does it for one document, `fold` for all documents of a batch with one read and one bulk write. Both
-are
+`apply` does it for one document, `fold` for all documents of a batch with one read and one bulk write. Both are
 guarded by the document's version and repeat when somebody else wrote meanwhile.
 """
 
@@ -101,9 +100,7 @@ class Store(Generic[S]):
         return self.found(document) if document else None
 
     async def find(self, where: Filter, *, sort: Sort = (), limit: int = 100) -> list[Found[S]]:
-        documents = await self.collection.find(
-            where, sort=sort, limit=limit, fields=("version", "state", "unsent")
-        )
+        documents = await self.collection.find(where, sort=sort, limit=limit, fields=("version", "state", "unsent"))
         return [self.found(document) for document in documents]
 
     def found(self, document: Document) -> Found[S]:
@@ -171,9 +168,7 @@ class Store(Generic[S]):
             pending = {plan.id: pending[plan.id] for plan in plans if plan.id in pending}
         raise Unavailable("MongoDB", f"{self.source} is written by too many at once")
 
-    async def _plan_all(
-        self, pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]
-    ) -> list[Plan[S]]:
+    async def _plan_all(self, pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]) -> list[Plan[S]]:
         documents = await self.collection.find_ids(pending)
         by_id = {document["_id"]: document for document in documents}
         now, plans = self.clock(), []
@@ -186,9 +181,7 @@ class Store(Generic[S]):
                 plans.append(planned.plan)
         return plans
 
-    def _plan(
-        self, id: str, document: Document | None, steps: Sequence[Step[S]], now: datetime
-    ) -> Planned[S]:
+    def _plan(self, id: str, document: Document | None, steps: Sequence[Step[S]], now: datetime) -> Planned[S]:
         try:
             loaded = self._form.loaded(id, document)
         except Exception as error:  # a stored state that this version cannot read must not hold up the others

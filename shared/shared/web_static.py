@@ -39,9 +39,7 @@ class Static:
     def __init__(self, folders: Iterable[Path]) -> None:
         self._assets: dict[str, Asset] = {}
         for folder in folders:
-            for path in sorted(
-                found for found in folder.rglob("*") if found.is_file() and found.suffix != ".md"
-            ):
+            for path in sorted(found for found in folder.rglob("*") if found.is_file() and found.suffix != ".md"):
                 self._assets.setdefault(path.relative_to(folder).as_posix(), read_asset(path))
 
     def url(self, path: str) -> str:
@@ -58,7 +56,5 @@ class Static:
         current = request.query_params.get("v") == asset.version
         headers = {"Cache-Control": IMMUTABLE if current else "no-store", "Vary": "Accept-Encoding"}
         if asset.zipped and "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(
-                asset.zipped, headers={**headers, "Content-Encoding": "gzip"}, media_type=asset.media_type
-            )
+            return Response(asset.zipped, headers={**headers, "Content-Encoding": "gzip"}, media_type=asset.media_type)
         return Response(asset.body, headers=headers, media_type=asset.media_type)

@@ -284,9 +284,7 @@ class Bench:
     def opened(self, event: Mapping[str, Any], kind: str, name: str) -> dict[str, str]:
         """What the wizard reads."""
         place = f"{self.customer}/{event['switch']}"
-        found = self.keys.wizard.open(
-            event[name], customer=place, event=kind, attempt=event["attempt"], now=utc_now()
-        )
+        found = self.keys.wizard.open(event[name], customer=place, event=kind, attempt=event["attempt"], now=utc_now())
         return {key: value.reveal() for key, value in found.items()}
 
     def answer(self, query: Mapping[str, str], *, attempt: int = 1, switch: int = 1) -> str:

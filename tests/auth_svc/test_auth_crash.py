@@ -55,9 +55,7 @@ class Replicas:
 
 
 @pytest.fixture
-async def world(
-    kit: Kit, tmp_path: Path, mongo_url: str, mongo_database: str
-) -> AsyncIterator[tuple[Bench, Replicas]]:
+async def world(kit: Kit, tmp_path: Path, mongo_url: str, mongo_database: str) -> AsyncIterator[tuple[Bench, Replicas]]:
     environment = write_keys(tmp_path) | {
         "KAFKA_BOOTSTRAP": "127.0.0.1:1", "MONGO_URL": mongo_url, "MONGO_DATABASE": mongo_database,
         "PORTAL_URL": "http://localhost:8000", "INVITE_URL": "http://localhost:8001",

@@ -169,9 +169,7 @@ async def test_what_a_redemption_may_hear(kit: Kit, entra: MsalEntra, code: str,
         ("", "", "refused", None),
     ],
 )
-def test_what_the_browser_may_bring_back(
-    error: str, description: str, reason: str, aadsts: int | None
-) -> None:
+def test_what_the_browser_may_bring_back(error: str, description: str, reason: str, aadsts: int | None) -> None:
     found = error_of_redirect({"error": error, "error_description": description})
     assert (found.reason, found.quote.aadsts) == (reason, aadsts)
 
@@ -343,9 +341,7 @@ async def test_the_organisation_of_an_app_token(kit: Kit, adapters: Adapters) ->
     assert (await failure(graph.me(token.value))).reason == "our_request"
 
 
-async def test_nothing_secret_is_shown(
-    kit: Kit, entra: MsalEntra, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_nothing_secret_is_shown(kit: Kit, entra: MsalEntra, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", logger="auth_svc")
     flow = await entra.begin_device(TENANT)
     redeemed = await by_code(kit, entra)

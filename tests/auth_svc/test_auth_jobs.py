@@ -417,9 +417,7 @@ def entered(here: Bench, attempt: int = 1) -> str:
         ({"organization": [EntraRefused("graph_forbidden")]}, "graph_forbidden"),
     ],
 )
-async def test_entered_credentials_that_prove_nothing(
-    here: Bench, answers: dict[str, list[Any]], reason: str
-) -> None:
+async def test_entered_credentials_that_prove_nothing(here: Bench, answers: dict[str, list[Any]], reason: str) -> None:
     script(here, **answers)
     await here.start("app_registration", credentials=entered(here))
     here.run()

@@ -70,9 +70,7 @@ def test_a_wrong_one_is_named_in_one_sentence(
     assert str(caught.value).count("\n") == 0
 
 
-def test_a_simulator_is_taken_when_it_is_said_to_be_one(
-    environment: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_simulator_is_taken_when_it_is_said_to_be_one(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("x")
     simulated = {
         "ENTRA_SIMULATED": "true", "ENTRA_AUTHORITY": "https://localhost:8443", "GRAPH_URL": "https://localhost:8443",

@@ -194,8 +194,9 @@ async def test_a_new_attempt_replaces_the_one_that_is_watched(here: Bench, kit: 
     first = await code(here)
     await here.start("device_code", attempt=2)
     await here.until(
-        lambda access: access.attempt is not None
-        and (access.attempt.number, access.attempt.state) == (2, "code_issued")
+        lambda access: (
+            access.attempt is not None and (access.attempt.number, access.attempt.state) == (2, "code_issued")
+        )
     )
     kit.sim("approve", user_code=first, account=ADMIN)
     _, event = await here.events("DeviceCodeIssued")

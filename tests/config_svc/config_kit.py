@@ -61,9 +61,7 @@ class Config:
         }  # fmt: skip
         self.settings = ConfigSettings(**(given | changed))
         self.issuer = FakeIssuer()
-        self.service = build(
-            self.settings, issuer=Issuer(URL, transport=self.issuer.transport()), clock=self.clock
-        )
+        self.service = build(self.settings, issuer=Issuer(URL, transport=self.issuer.transport()), clock=self.clock)
         self.app = self.service.app()
         stores = self.service._stores
         self.customers = stores[CUSTOMERS]
@@ -252,4 +250,3 @@ class Browser:
         if follow and answer.is_redirect:
             await self.open(answer.headers["location"])
         return answer
-

@@ -192,9 +192,7 @@ async def forms(page: Page, base: str, shoot: Shoot) -> None:
     await shoot(page, "link")
 
 
-async def shoot_all(
-    context: BrowserContext, base: str, folder: Path, look: str, names: Sequence[str]
-) -> None:
+async def shoot_all(context: BrowserContext, base: str, folder: Path, look: str, names: Sequence[str]) -> None:
     page = await context.new_page()
     page.on("console", lambda message: print(look, message.type, message.text))
     page.on("pageerror", lambda error: print(look, error))

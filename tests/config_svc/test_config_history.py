@@ -215,5 +215,5 @@ async def test_the_export_holds_all_rows_and_no_link_and_no_formula(config: Conf
     assert "attachment" in answer.headers["content-disposition"]
     head, row = csv.reader(io.StringIO(answer.text, newline=""))
     cells = dict(zip(head, row, strict=True))
-    assert (cells["id"], cells["customer_name"], cells["reference"]) == (f"{C}/1", f"'{evil}", "'@x,\"y\"\r\n=2")
+    assert (cells["id"], cells["customer_name"], cells["reference"]) == (f"{C}/1", f"'{evil}", '\'@x,"y"\r\n=2')
     assert "/i/" not in answer.text and tuple(head) == csvs.COLUMNS

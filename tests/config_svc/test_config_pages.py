@@ -290,9 +290,7 @@ async def test_every_state_of_a_tenant_can_be_shown(
     config: Config, tenant_state: Any, reason: str | None, said: str
 ) -> None:
     await config.registered()
-    await config.set(
-        C, lambda found: replace(found, tenant_id=None, tenant_state=tenant_state, tenant_reason=reason)
-    )
+    await config.set(C, lambda found: replace(found, tenant_id=None, tenant_state=tenant_state, tenant_reason=reason))
     browser = await config.browser()
     await browser.open(HERE)
     assert said in browser.text and "Switch to auth token" not in browser.text

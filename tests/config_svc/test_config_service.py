@@ -186,9 +186,7 @@ def test_what_a_switch_takes_by_default(environment: pytest.MonkeyPatch) -> None
     ("14", timedelta(days=14)), ("36h", timedelta(hours=36)), ("90 s", timedelta(seconds=90)),
     ("15m", timedelta(minutes=15)),
 ])  # fmt: skip
-def test_durations_are_written_as_people_say_them(
-    environment: pytest.MonkeyPatch, text: str, life: timedelta
-) -> None:
+def test_durations_are_written_as_people_say_them(environment: pytest.MonkeyPatch, text: str, life: timedelta) -> None:
     environment.setenv("INVITATION_LIFE", text)
     assert load(ConfigSettings).invitation_life == life
 

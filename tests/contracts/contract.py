@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
+
 from shared.events import REGISTRY, Event, Kind
 from shared.wire import encode, headers_of
 

@@ -79,9 +79,7 @@ class Kit:
     def token(self, tenant: str, **form: str) -> requests.Response:
         return self.session.post(f"{self.authority}/{tenant}/oauth2/v2.0/token", data=form, timeout=10)
 
-    def refresh(
-        self, tenant: str, token: str, client_id: str = demo.DEVICE_CLIENT_ID, **more: str
-    ) -> dict[str, Any]:
+    def refresh(self, tenant: str, token: str, client_id: str = demo.DEVICE_CLIENT_ID, **more: str) -> dict[str, Any]:
         form = {
             "grant_type": "refresh_token",
             "client_id": client_id,

@@ -22,9 +22,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
     yield from kit_fixture(tmp_path_factory)
 
 
-def started(
-    kit: Kit, tenant: str = "contoso.example", client_id: str = demo.DEVICE_CLIENT_ID
-) -> tuple[Any, Any]:
+def started(kit: Kit, tenant: str = "contoso.example", client_id: str = demo.DEVICE_CLIENT_ID) -> tuple[Any, Any]:
     app = kit.device_app(tenant, client_id)
     return app, app.initiate_device_flow(["User.Read"])
 
@@ -43,10 +41,7 @@ def test_pending_then_approved_then_spent(kit: Kit) -> None:
     app, flow = started(kit)
     pending = app.acquire_token_by_device_flow(flow, **ONCE)
     assert (pending["error"], pending["error_codes"]) == ("authorization_pending", [70016])
-    assert (
-        kit.sim("approve", user_code=flow["user_code"], account="admin@contoso.example")["outcome"]
-        == "approved"
-    )
+    assert kit.sim("approve", user_code=flow["user_code"], account="admin@contoso.example")["outcome"] == "approved"
     result = app.acquire_token_by_device_flow(flow, **ONCE)
     assert result["scope"] == "User.Read profile openid email"
     assert result["id_token_claims"]["wids"][0] == GLOBAL_ADMINISTRATOR

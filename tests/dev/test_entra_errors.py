@@ -52,11 +52,7 @@ def poll(kit: Kit, device_code: str, **headers: str) -> requests.Response:
 
 def new_code(kit: Kit) -> dict[str, str]:
     form = {"client_id": demo.DEVICE_CLIENT_ID, "scope": "User.Read openid profile offline_access"}
-    return dict(
-        kit.session.post(
-            f"{kit.authority}/{kit.tid(CONTOSO)}/oauth2/v2.0/devicecode", form, timeout=10
-        ).json()
-    )
+    return dict(kit.session.post(f"{kit.authority}/{kit.tid(CONTOSO)}/oauth2/v2.0/devicecode", form, timeout=10).json())
 
 
 def test_no_named_row_is_missing() -> None:
@@ -138,9 +134,7 @@ def test_faults_fit_their_place_tenant_and_account_only(kit: Kit) -> None:
 
 
 def test_an_unknown_fault_is_refused(kit: Kit) -> None:
-    said = kit.session.post(
-        f"{kit.authority}/_sim/faults", json={"where": "poll", "code": "12345"}, timeout=10
-    )
+    said = kit.session.post(f"{kit.authority}/_sim/faults", json={"where": "poll", "code": "12345"}, timeout=10)
     assert said.status_code == 404
 
 

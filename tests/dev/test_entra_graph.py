@@ -82,9 +82,7 @@ def test_at_most_twenty_ids(kit: Kit, token: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["me/memberOf", "me/transitiveMemberOf/microsoft.graph.directoryRole"])
-def test_member_of_hides_the_template_without_the_right_to_read_roles(
-    kit: Kit, token: str, path: str
-) -> None:
+def test_member_of_hides_the_template_without_the_right_to_read_roles(kit: Kit, token: str, path: str) -> None:
     row = kit.graph(token, path).json()["value"][0]
     assert row["@odata.type"] == "#microsoft.graph.directoryRole"
     assert (row["roleTemplateId"], row["displayName"]) == (None, None)
@@ -146,9 +144,7 @@ def test_the_continuous_access_challenge(kit: Kit, token: str) -> None:
     assert "access_token" in json.loads(base64.b64decode(claims))
 
 
-@pytest.mark.parametrize(
-    ("kind", "status"), [("forbidden", 403), ("throttle", 429), ("outage", 503), ("53003", 403)]
-)
+@pytest.mark.parametrize(("kind", "status"), [("forbidden", 403), ("throttle", 429), ("outage", 503), ("53003", 403)])
 def test_graph_faults(kit: Kit, token: str, kind: str, status: int) -> None:
     kit.sim("faults", tenant=CONTOSO, where="graph", kind=kind, times=1)
     said = kit.graph(token, "me")

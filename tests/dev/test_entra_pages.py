@@ -43,9 +43,7 @@ def signed_in(person: httpx.Client, page: httpx.Response, account: str) -> httpx
     return sent(person, page, "approve", answer="approve", number=number(page))
 
 
-def code_entered(
-    kit: Kit, person: httpx.Client, tenant: str
-) -> tuple[object, dict[str, object], httpx.Response]:
+def code_entered(kit: Kit, person: httpx.Client, tenant: str) -> tuple[object, dict[str, object], httpx.Response]:
     app = kit.device_app(tenant)
     flow = app.initiate_device_flow(["User.Read"])
     assert "Enter code" in person.get("/devicelogin").text
@@ -111,9 +109,7 @@ def test_a_refusal_as_microsoft_shows_it_and_another_account(kit: Kit, person: h
 
 
 @pytest.mark.parametrize(("tenant", "code"), [("fabrikam.example", "530035"), ("woodgrove.example", "53003")])
-def test_policies_refuse_after_the_second_factor(
-    kit: Kit, person: httpx.Client, tenant: str, code: str
-) -> None:
+def test_policies_refuse_after_the_second_factor(kit: Kit, person: httpx.Client, tenant: str, code: str) -> None:
     _, _, page = code_entered(kit, person, tenant)
     assert f'id="error-code">{code}<' in signed_in(person, page, f"admin@{tenant}").text
 

@@ -112,9 +112,7 @@ async def test_it_can_require_starttls_and_a_login(tmp_path: Path) -> None:
             )
 
         with pytest.raises(aiosmtplib.SMTPException):
-            await aiosmtplib.send(
-                mail(), hostname="127.0.0.1", port=own.smtp_port, timeout=10, start_tls=False
-            )
+            await aiosmtplib.send(mail(), hostname="127.0.0.1", port=own.smtp_port, timeout=10, start_tls=False)
         with pytest.raises(aiosmtplib.SMTPAuthenticationError):
             await as_sender("falsch")
         await as_sender("geheim")

@@ -35,9 +35,7 @@ async def make_topic(bootstrap: str, topic: str) -> None:
 
 
 async def produce(bootstrap: str, topic: str, values: list[bytes]) -> None:
-    async with aiokafka.AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True
-    ) as producer:
+    async with aiokafka.AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True) as producer:
         for value in values:
             await producer.send_and_wait(topic, value, key=b"customer")
 
@@ -58,9 +56,7 @@ async def test_kafka_takes_and_gives_events_in_order(kafka_bootstrap: str, topic
 
 
 async def test_kafka_makes_no_topic_by_itself(kafka_bootstrap: str, topic: str) -> None:
-    async with aiokafka.AIOKafkaProducer(
-        bootstrap_servers=kafka_bootstrap, request_timeout_ms=1500
-    ) as producer:
+    async with aiokafka.AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, request_timeout_ms=1500) as producer:
         with pytest.raises(aiokafka.errors.KafkaError):
             await producer.send_and_wait(topic, b"lost?")
 
@@ -92,9 +88,7 @@ def test_kafkas_jars_are_checked_by_hash(tmp_path: Path, monkeypatch: pytest.Mon
         (home / path.name).write_bytes(path.read_bytes())
     (home / wanted()[0].name).write_bytes(b"not what it was")
     maven = home.parent / "maven"
-    forged = maven.joinpath(
-        *wanted()[0].group.split("."), wanted()[0].artifact, wanted()[0].version, wanted()[0].name
-    )
+    forged = maven.joinpath(*wanted()[0].group.split("."), wanted()[0].artifact, wanted()[0].version, wanted()[0].name)
     forged.parent.mkdir(parents=True)
     forged.write_bytes(b"nor this")
     with pytest.raises(Exception, match="SHA-256"):
@@ -115,9 +109,7 @@ def test_a_guarded_update_wins_once(mongo_url: str, mongo_database: str) -> None
 def test_mongodb_keeps_journaled_writes_through_kill_9(own_mongo: OwnMongo) -> None:
     mongo = own_mongo()
     with pymongo.MongoClient[dict[str, object]](mongo.url) as client:
-        client.kept.get_collection("things", write_concern=MAJORITY).insert_many(
-            [{"_id": n} for n in range(50)]
-        )
+        client.kept.get_collection("things", write_concern=MAJORITY).insert_many([{"_id": n} for n in range(50)])
     mongo.kill()
     mongo.start()
     with pymongo.MongoClient[dict[str, object]](mongo.url) as client:
@@ -146,9 +138,7 @@ time.sleep(60)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
 def test_a_server_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     server = psutil.Process(int(parent.stdout.readline()))
     os.kill(parent.pid, signal.SIGKILL)

@@ -39,9 +39,7 @@ def signing_in(method: Any = "sign_in", **changed: Any) -> Invitation:
 
 
 def code(attempt: int = 1) -> DeviceCodeIssued:
-    return DeviceCodeIssued(
-        CUSTOMER, 1, attempt, "sealed", "https://microsoft.com/devicelogin", NOW + 15 * MINUTE
-    )
+    return DeviceCodeIssued(CUSTOMER, 1, attempt, "sealed", "https://microsoft.com/devicelogin", NOW + 15 * MINUTE)
 
 
 def failed(attempt: int = 1, reason: str = "declined") -> AuthenticationFailed:

@@ -75,9 +75,7 @@ class Browser:
 
     async def send(self, action: str, follow: bool = True, /, **fields: str) -> httpx.Response:
         """Sends the form of the page shown that posts to `action`, with its hidden fields."""
-        form = re.search(
-            rf'<form[^>]*action="[^"]*{re.escape(action)}"[^>]*>(.*?)</form>', self.page.text, re.S
-        )
+        form = re.search(rf'<form[^>]*action="[^"]*{re.escape(action)}"[^>]*>(.*?)</form>', self.page.text, re.S)
         assert form, f"no form to {action} on the page: {self.page.text[:2000]}"
         full = re.search(rf'action="([^"]*{re.escape(action)})"', form.group(0))
         assert full
@@ -172,9 +170,7 @@ class Wizard:
     async def code_comes(self, attempt: int = 1, *, sealed: str | None = None, minutes: float = 15) -> None:
         code = sealed or self.sealed("DeviceCodeIssued", {"user_code": CODE}, attempt)
         ends = self.now + timedelta(minutes=minutes)
-        await self.hears(
-            DeviceCodeIssued(CUSTOMER, 1, attempt, code, "https://microsoft.com/devicelogin", ends)
-        )
+        await self.hears(DeviceCodeIssued(CUSTOMER, 1, attempt, code, "https://microsoft.com/devicelogin", ends))
 
     async def sign_in_ready(self, attempt: int = 1, url: str = AT_MICROSOFT) -> None:
         sealed = self.sealed("SignInReady", {"url": url}, attempt)

@@ -117,9 +117,7 @@ async def shoot_all(context: BrowserContext, wizard: Wizard, base: str, folder: 
     page.on("console", lambda message: print(look, message.type, message.text))
 
     async def shoot(name: str) -> None:
-        await page.wait_for_timeout(
-            1400 if name in ("preparing-stuck", "code", "failed", "done", "ready") else 150
-        )
+        await page.wait_for_timeout(1400 if name in ("preparing-stuck", "code", "failed", "done", "ready") else 150)
         over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if over > 0:
             print(f"{look} {name}: {over} px too wide")

@@ -140,12 +140,7 @@ async def test_no_page_has_inline_script_style_or_a_foreign_resource(wizard: Wiz
     browser = await wizard.begun()
     for path in ("/w", "/w/device", "/w/app", wizard.link()):
         text = (await browser.open(path)).text
-        assert (
-            "<script>" not in text
-            and "<style" not in text
-            and " style=" not in text
-            and " onclick" not in text
-        )
+        assert "<script>" not in text and "<style" not in text and " style=" not in text and " onclick" not in text
         assert 'src="http' not in text and 'rel="stylesheet" href="http' not in text
 
 
@@ -162,9 +157,7 @@ async def test_nothing_secret_is_logged_or_printed(wizard: Wizard, caplog: pytes
     await browser.send("/w/sign-in")
     await wizard.sign_in_ready(2)
     await browser.open(f"/signin/return?code=marked-code&state={STATE}")
-    ours = "\n".join(
-        r.getMessage() for r in caplog.records if not r.name.startswith(("httpx", "pymongo", "asyncio"))
-    )
+    ours = "\n".join(r.getMessage() for r in caplog.records if not r.name.startswith(("httpx", "pymongo", "asyncio")))
     for secret in (CODE, SECRET, AT_MICROSOFT, "marked-code", wizard.link(), browser.session or "?"):
         assert secret not in ours
         assert secret not in repr(await wizard.invitation())
@@ -188,9 +181,7 @@ async def test_who_is_signed_in_is_not_told_to_another_browser(wizard: Wizard) -
     await second.open(wizard.link())
     await second.send("/start")
     await wizard.hears(claimed())
-    await wizard.hears(
-        SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "grant-1", None, ADMIN, "token")
-    )
+    await wizard.hears(SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "grant-1", None, ADMIN, "token"))
     assert ADMIN.upn in (await second.open("/w")).text
     assert ADMIN.upn not in (await first.open("/w")).text
 
@@ -207,20 +198,14 @@ async def test_starts_are_limited_by_address(tmp_path: Path, mongo_url: str, mon
         assert (await browser.send("/w/sign-in")).status_code == 303
     await browser.open("/w/ways")
     answer = await browser.send("/w/sign-in")
-    assert (
-        answer.status_code == 429
-        and int(answer.headers["retry-after"]) > 0
-        and "Too many tries" in answer.text
-    )
+    assert answer.status_code == 429 and int(answer.headers["retry-after"]) > 0 and "Too many tries" in answer.text
     elsewhere = await wizard.begun("203.0.113.8")
     await elsewhere.open("/w/ways")
     assert (await elsewhere.send("/w/sign-in")).status_code == 303
     await wizard.close()
 
 
-async def test_guessing_links_is_limited_by_address(
-    tmp_path: Path, mongo_url: str, mongo_database: str
-) -> None:
+async def test_guessing_links_is_limited_by_address(tmp_path: Path, mongo_url: str, mongo_database: str) -> None:
     wizard = Wizard(tmp_path, mongo_url, mongo_database, wrong_links_per_address=5)
     await wizard.hears(requested())
     guesser = wizard.browser("203.0.113.7")
@@ -236,8 +221,7 @@ async def test_the_limit_cannot_be_passed_by_a_claimed_address(
     wizard = Wizard(tmp_path, mongo_url, mongo_database, wrong_links_per_address=2)
     guesser = wizard.browser("203.0.113.7")
     answers = [
-        (await guesser.open(f"/i/{n}", headers={"X-Forwarded-For": f"198.51.100.{n}"})).status_code
-        for n in range(4)
+        (await guesser.open(f"/i/{n}", headers={"X-Forwarded-For": f"198.51.100.{n}"})).status_code for n in range(4)
     ]
     assert answers == [404, 404, 429, 429]
     await wizard.close()

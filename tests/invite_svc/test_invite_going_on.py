@@ -117,9 +117,7 @@ async def test_an_expired_invitation_says_until_when_it_was_open(wizard: Wizard)
 
 async def test_a_finished_invitation_tells_a_stranger_nothing_of_who_signed_in(wizard: Wizard) -> None:
     await wizard.hears(claimed())
-    await wizard.hears(
-        SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "grant-1", None, ADMIN, "token")
-    )
+    await wizard.hears(SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "grant-1", None, ADMIN, "token"))
     page = await wizard.browser().open(wizard.link())
     assert page.status_code == 410 and "already used" in page.text
     assert ADMIN.upn not in page.text and "Ask for a new invitation" not in page.text

@@ -46,10 +46,7 @@ def test_a_switch_with_an_invitee_makes_one_invitation() -> None:
 
 def test_a_switch_without_an_invitee_concerns_no_invitation() -> None:
     assert domain.invitation_id(requested(invitee=None)) is None
-    assert (
-        domain.invitation_id(SwitchCompleted(CUSTOMER, 1, "app_registration", "app_registration", False))
-        is None
-    )
+    assert domain.invitation_id(SwitchCompleted(CUSTOMER, 1, "app_registration", "app_registration", False)) is None
     assert domain.invitation_id(requested()) == "contoso/1"
 
 
@@ -138,6 +135,4 @@ def test_what_cannot_be_opened_says_why() -> None:
     assert refusal(lambda: domain.open_link(pending(), 1, HERE, False, NOW + WEEK)) == "invitation_expired"
     for state in ("done", "expired", "revoked"):
         ended = replace(pending(), state=state)
-        assert (
-            refusal(lambda ended=ended: domain.open_link(ended, 1, HERE, True, NOW)) == f"invitation_{state}"
-        )
+        assert refusal(lambda ended=ended: domain.open_link(ended, 1, HERE, True, NOW)) == f"invitation_{state}"

@@ -52,9 +52,7 @@ def test_start_says_all_that_auth_svc_needs() -> None:
 
 def test_a_form_that_was_sent_already_starts_nothing() -> None:
     assert domain.start(signing_in(), HERE, Start("sign_in", attempt=1), NOW) is None
-    assert types(domain.start(signing_in(), HERE, Start("sign_in", attempt=2), NOW)) == [
-        AuthenticationStarted
-    ]
+    assert types(domain.start(signing_in(), HERE, Start("sign_in", attempt=2), NOW)) == [AuthenticationStarted]
 
 
 @pytest.mark.parametrize(
@@ -84,9 +82,7 @@ def test_code_and_address_are_shown_while_preparing_only() -> None:
     assert domain.show_code(shown, code(), NOW) is None
     assert domain.show_code(signing_in("device_code"), code(attempt=2), NOW) is None
     assert domain.show_code(None, code(), NOW) is None
-    ready = after(
-        domain.show_sign_in(signing_in(), SignInReady(CUSTOMER, 1, 1, "jwe", NOW + 15 * MINUTE), NOW)
-    )
+    ready = after(domain.show_sign_in(signing_in(), SignInReady(CUSTOMER, 1, 1, "jwe", NOW + 15 * MINUTE), NOW))
     assert ready.attempt and ready.attempt.stage == "sign_in"
 
 
@@ -110,17 +106,13 @@ def test_a_claim_is_finishing_until_the_verdict() -> None:
         assert finishing.state == "finishing"
         assert domain.claim(finishing, event, NOW) is None
     done = after(
-        domain.complete(
-            finishing, SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "g", None, ADMIN), NOW
-        )
+        domain.complete(finishing, SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "g", None, ADMIN), NOW)
     )
     assert (done.state, done.account) == ("done", ADMIN)
 
 
 def test_microsofts_answer_is_taken_once_and_only_for_its_attempt() -> None:
-    ready = after(
-        domain.show_sign_in(signing_in(), SignInReady(CUSTOMER, 1, 1, "jwe", NOW + 15 * MINUTE), NOW)
-    )
+    ready = after(domain.show_sign_in(signing_in(), SignInReady(CUSTOMER, 1, 1, "jwe", NOW + 15 * MINUTE), NOW))
     change = domain.returned(ready, HERE, 1, "jwe-answer", NOW)
     assert types(change) == [SignInReturned]
     assert domain.returned(after(change), HERE, 1, "jwe-answer", NOW) is None
@@ -174,9 +166,7 @@ def test_a_running_attempt_has_fifteen_minutes_more() -> None:
 
 def test_a_resend_after_the_proposal_lives_again() -> None:
     proposed = after(domain.on_deadline(opened(), NOW + WEEK))
-    resent = after(
-        domain.resend(proposed, InvitationResendRequested(CUSTOMER, 1, 2, NOW + 2 * WEEK), NOW + WEEK)
-    )
+    resent = after(domain.resend(proposed, InvitationResendRequested(CUSTOMER, 1, 2, NOW + 2 * WEEK), NOW + WEEK))
     assert domain.deadline(resent) == NOW + 2 * WEEK
 
 

@@ -70,10 +70,7 @@ async def test_a_wrong_link_gets_the_same_answer_whatever_is_wrong(wizard: Wizar
         "a" * 3000,
         foreign.link().removeprefix("/i/"),
     ]
-    answers = [
-        await wizard.browser().open(f"/i/{link}", headers={"Cookie": "ts-invite-form=fixed"})
-        for link in wrong
-    ]
+    answers = [await wizard.browser().open(f"/i/{link}", headers={"Cookie": "ts-invite-form=fixed"}) for link in wrong]
     said = {(a.status_code, re.sub(r'href="/i/[^"]*"', "", a.text)) for a in answers}
     assert len(said) == 1 and "This link is not valid" in answers[0].text and answers[0].status_code == 404
 
@@ -162,10 +159,7 @@ async def test_under_https_the_cookies_are_secure_and_of_this_host_only(
     browser.http.base_url = "https://invite.example.com"
     page = await browser.open(wizard.link())
     answer = await browser.send("/start", False)
-    assert (
-        answer.headers["set-cookie"].startswith("__Host-ts-invite=")
-        and "Secure" in answer.headers["set-cookie"]
-    )
+    assert answer.headers["set-cookie"].startswith("__Host-ts-invite=") and "Secure" in answer.headers["set-cookie"]
     assert "max-age" in page.headers["strict-transport-security"]
     await wizard.close()
 

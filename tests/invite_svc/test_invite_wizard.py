@@ -161,9 +161,7 @@ async def test_sign_in_leads_to_microsoft_by_a_plain_link_and_back(wizard: Wizar
     assert "Checking your sign-in" in (await browser.open("/w")).text
     await wizard.hears(claimed())
     assert "Finishing" in (await browser.live()).text
-    await wizard.hears(
-        SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "grant-1", None, ADMIN, "token")
-    )
+    await wizard.hears(SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "grant-1", None, ADMIN, "token"))
     done = await browser.live()
     assert done.status_code == 286
     for said in (

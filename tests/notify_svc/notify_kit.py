@@ -107,9 +107,7 @@ def queued(kind: Kind, facts: Facts = EVERY_FACT, **changed: Any) -> Notice:
     return Notice(kind, "queued", NOW, next=NOW, facts=facts, **changed)
 
 
-def letters(
-    ops_email: str = "ops@provider.example", language: str = "en", name: str = "Northstar"
-) -> Letters:
+def letters(ops_email: str = "ops@provider.example", language: str = "en", name: str = "Northstar") -> Letters:
     provider = Provider(
         name, Address(name, addr_spec="no-reply@provider.example"), "https://portal.provider.example",
         "https://invite.provider.example", ops_email, language,
@@ -117,9 +115,7 @@ def letters(
     return Letters(provider, LINKS, RENDERER)
 
 
-def letter(
-    kind: Kind, notices: Notices | None = None, facts: Facts = EVERY_FACT, language: str = "en"
-) -> Letter:
+def letter(kind: Kind, notices: Notices | None = None, facts: Facts = EVERY_FACT, language: str = "en") -> Letter:
     found = notices or document(locale=language)
     return letters(language=language).write(found, queued(kind, facts))
 
@@ -157,15 +153,11 @@ def settings(folder: Path, smtp_url: str, **changed: Any) -> NotifySettings:
 class Post:
     """The service's documents and its lane `mail` on a real database, without Kafka; the clock is the test's."""
 
-    def __init__(
-        self, given: NotifySettings, mongo_url: str, database: str, mailer: Mailer | None = None
-    ) -> None:
+    def __init__(self, given: NotifySettings, mongo_url: str, database: str, mailer: Mailer | None = None) -> None:
         self.now = NOW
         self.mongo = Mongo(mongo_url, database)
         self.letters = write_letters(given)
-        self.smtp = SmtpMailer(
-            given.smtp, given.sender.domain, ca_file=given.smtp_ca_file, seconds=given.smtp_seconds
-        )
+        self.smtp = SmtpMailer(given.smtp, given.sender.domain, ca_file=given.smtp_ca_file, seconds=given.smtp_seconds)
         self.jobs = MailJobs(self.letters, mailer or self.smtp, self.clock)
         self.links = Links(KeyRing.from_file(given.link_keys_file), given.invite_url)
         self.store = self.new_store()

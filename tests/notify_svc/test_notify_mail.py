@@ -74,9 +74,7 @@ async def test_the_invitation_reaches_the_invitee_with_its_link(post: Post, mail
     await post.hears(requested(), created())
     await post.works()
     (mail,) = await mails(mailbox)
-    assert (
-        mail["To"][0]["Address"] == INVITEE.email and mail["From"]["Address"] == "no-reply@provider.example"
-    )
+    assert mail["To"][0]["Address"] == INVITEE.email and mail["From"]["Address"] == "no-reply@provider.example"
     link = post.links.address("contoso/1", 1).reveal()
     assert link in mail["Text"] and link in mail["HTML"]
     assert [kind for kind, _ in await post.said()] == ["EmailSent"]
@@ -96,17 +94,12 @@ async def test_done_reaches_invitee_and_operator(post: Post, mailbox: Any) -> No
     await post.works()
     await post.hears(COMPLETED)
     await post.works()
-    assert (
-        len(await mails(mailbox, INVITEE.email)) == 2
-        and len(await mails(mailbox, "otto@provider.example")) == 1
-    )
+    assert len(await mails(mailbox, INVITEE.email)) == 2 and len(await mails(mailbox, "otto@provider.example")) == 1
 
 
 async def test_notices_of_access_reach_operations(post: Post, mailbox: Any) -> None:
     await post.hears(
-        AccessLost(
-            "contoso", "Contoso Ltd", "token", "revoked", grant="g", aadsts=50173, correlation_id="c-1"
-        ),
+        AccessLost("contoso", "Contoso Ltd", "token", "revoked", grant="g", aadsts=50173, correlation_id="c-1"),
         SecretExpiring("contoso", "Contoso Ltd", 1, 7, "2027-03-08"),
     )
     await post.works()
@@ -152,9 +145,7 @@ async def test_what_is_no_address_is_given_up(post: Post, mailbox: Any, to: str)
 
 
 @pytest.mark.parametrize("code", [421, 450, 451, 452])
-async def test_a_temporary_refusal_is_tried_again_as_the_same_mail(
-    post: Post, mailbox: Any, code: int
-) -> None:
+async def test_a_temporary_refusal_is_tried_again_as_the_same_mail(post: Post, mailbox: Any, code: int) -> None:
     await asyncio.to_thread(mailbox.refuse, code, 1)
     await post.hears(requested(), created())
     await post.works()
@@ -172,9 +163,7 @@ async def test_a_temporary_refusal_is_tried_again_as_the_same_mail(
 
 
 @pytest.mark.parametrize("code", [550, 553, 554])
-async def test_a_refusal_for_good_is_final_and_said_without_the_address(
-    post: Post, mailbox: Any, code: int
-) -> None:
+async def test_a_refusal_for_good_is_final_and_said_without_the_address(post: Post, mailbox: Any, code: int) -> None:
     await asyncio.to_thread(mailbox.refuse, code)
     await post.hears(requested(), created())
     await post.works()
@@ -239,9 +228,7 @@ async def test_letters_that_a_server_does_not_know_are_refused_for_good() -> Non
     controller.start()
     try:
         with pytest.raises(Permanent, match="SMTPUTF8"):
-            await sends(
-                mailer(f"smtp://127.0.0.1:{controller.port}"), to=Address("", "jürgen", "contoso.example")
-            )
+            await sends(mailer(f"smtp://127.0.0.1:{controller.port}"), to=Address("", "jürgen", "contoso.example"))
     finally:
         controller.stop()
 
@@ -362,9 +349,7 @@ async def test_a_mail_goes_out_when_it_is_owed_not_at_the_next_look(post: Post, 
 # --- what nobody may read -----------------------------------------------------------------------------------------
 
 
-async def test_the_link_is_in_the_mail_only(
-    post: Post, mailbox: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_the_link_is_in_the_mail_only(post: Post, mailbox: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     await asyncio.to_thread(mailbox.refuse, 451, 1)
     await post.hears(requested(), created())

@@ -103,9 +103,7 @@ def test_every_mail_is_whole_with_all_facts_and_with_none(kind: Kind, language: 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if TO[kind] != "operations"])
 def test_every_mail_is_whole_without_names(kind: Kind) -> None:
-    bare = document(
-        invitee=Person("admin@contoso.example"), inviter=Actor("op-1"), tenant_name="", customer_name=""
-    )
+    bare = document(invitee=Person("admin@contoso.example"), inviter=Actor("op-1"), tenant_name="", customer_name="")
     text = text_of(read(letters().write(bare, queued(kind, Facts()))))
     assert "contoso" in text and "()" not in text and "None" not in text
 
@@ -184,9 +182,7 @@ def test_mails_to_operators_lead_to_the_customers_page(kind: Kind) -> None:
 
 @pytest.mark.parametrize("kind", ["refused", "access_lost"])
 @pytest.mark.parametrize("reason", TABLE, ids=lambda reason: reason.code)
-def test_a_failure_is_told_with_its_sentence_who_must_act_and_the_correlation_id(
-    kind: Kind, reason: Any
-) -> None:
+def test_a_failure_is_told_with_its_sentence_who_must_act_and_the_correlation_id(kind: Kind, reason: Any) -> None:
     facts = replace(EVERY_FACT, reason=reason.code)
     for language in LANGUAGES:
         text = " ".join(text_of(read(letter(kind, facts=facts, language=language))).split())
@@ -254,9 +250,7 @@ def test_another_notice_is_another_mail(other: dict[str, Any]) -> None:
     (Actor("op", "X", "not an address"), "ops@provider.example", None),
     (None, "ops@provider.example", None),
 ])  # fmt: skip
-def test_an_operator_without_an_address_is_reached_at_operations(
-    inviter: Any, to: str, answers: str | None
-) -> None:
+def test_an_operator_without_an_address_is_reached_at_operations(inviter: Any, to: str, answers: str | None) -> None:
     found = letter("expired", document(inviter=inviter))
     assert found.recipient.addr_spec == to
     assert (str(read(found)["Reply-To"]) if read(found)["Reply-To"] else None) == answers
@@ -268,9 +262,7 @@ def test_an_operator_without_an_address_is_reached_at_operations(
     ("invitation", {"invitee": Person("not an address")}, "the address cannot be read"),
     ("invitation", {"invitee": Person("a@b.example>\r\nRCPT TO:<x@y.example")}, "the address cannot be read"),
 ])  # fmt: skip
-def test_where_nobody_can_be_reached_the_reason_is_clear(
-    kind: Kind, changed: dict[str, Any], why: str
-) -> None:
+def test_where_nobody_can_be_reached_the_reason_is_clear(kind: Kind, changed: dict[str, Any], why: str) -> None:
     with pytest.raises(Undeliverable, match=re.escape(why)):
         letters(ops_email="").write(document(**changed), queued(kind))
 

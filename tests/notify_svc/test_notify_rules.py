@@ -86,9 +86,7 @@ def test_given_the_invitation_came_first_when_the_switch_comes_then_it_knows_all
 
 
 @pytest.mark.parametrize(("event", "kind"), [(RESENT, "resend"), (REMINDED, "reminder")])
-def test_given_an_unsent_invitation_when_a_newer_one_comes_then_only_the_newer_is_sent(
-    event: Any, kind: str
-) -> None:
+def test_given_an_unsent_invitation_when_a_newer_one_comes_then_only_the_newer_is_sent(event: Any, kind: str) -> None:
     change = hears(after(requested(), created()), event)
     assert change and states(change.state) == {"invitation": "dropped", kind: "queued"}
     assert said(change) == [("EmailFailed", "invitation", False)]
@@ -152,16 +150,12 @@ def test_given_an_invitation_on_its_way_when_it_is_taken_back_then_who_gets_it_i
 
 def test_given_a_sent_invitation_when_a_newer_one_comes_then_it_stays_sent() -> None:
     change = hears(mailed(after(requested(), created()), "invitation"), RESENT)
-    assert (
-        change and states(change.state) == {"invitation": "sent", "resend": "queued"} and change.events == ()
-    )
+    assert change and states(change.state) == {"invitation": "sent", "resend": "queued"} and change.events == ()
 
 
 def test_given_the_verdict_came_first_then_nothing_invites_and_names_are_known_all_the_same() -> None:
     owed = after(COMPLETED, requested(), created())
-    assert (
-        states(owed) == {"done": "queued", "operator_done": "queued"} and owed.customer_name == "Contoso Ltd"
-    )
+    assert states(owed) == {"done": "queued", "operator_done": "queued"} and owed.customer_name == "Contoso Ltd"
 
 
 # --- hourly at most -----------------------------------------------------------------------------------------------
@@ -267,14 +261,10 @@ def test_given_a_dropped_mail_when_its_failure_comes_late_then_nothing_changes(r
 
 @pytest.mark.parametrize("rule", [domain.try_later, domain.give_up])
 def test_given_no_document_then_an_outcome_changes_nothing(rule: Any) -> None:
-    assert (
-        rule(None, "invitation", 1, "busy", NOW) is None and domain.sent(None, "invitation", 1, NOW) is None
-    )
+    assert rule(None, "invitation", 1, "busy", NOW) is None and domain.sent(None, "invitation", 1, NOW) is None
 
 
-def test_given_several_owed_mails_then_the_longest_waiting_goes_first_and_one_that_waits_holds_up_none() -> (
-    None
-):
+def test_given_several_owed_mails_then_the_longest_waiting_goes_first_and_one_that_waits_holds_up_none() -> None:
     owed = after(requested(), created(), COMPLETED)
     change = domain.try_later(owed, "done", 1, "busy", NOW)
     assert change

@@ -15,7 +15,6 @@ from config_svc.domain.switches import SwitchInput
 from invite_svc import domain as invitations
 from notify_svc import domain as mails
 from shared.events import Account, Actor, Person
-
 from tests.protocol.world import World
 
 CUSTOMER, TENANT = "c1", "11111111-1111-1111-1111-111111111111"
@@ -184,7 +183,8 @@ def _mailed(good: bool, kind: Any, serial: int) -> Any:
 
 def _deadline(place: str, rule: Any) -> Move:
     def move(world: World) -> Any:
-        return any([world.apply(place, id, rule) for at, id in list(world.documents) if at == place])
+        moved = [world.apply(place, id, rule) for at, id in list(world.documents) if at == place]
+        return any(moved)
 
     return move
 

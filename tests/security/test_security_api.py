@@ -41,13 +41,7 @@ async def ask(gateway: Gateway, method: str, path: str, **more: Any) -> httpx.Re
 
 def may(role: str | None, method: str, path: str) -> bool:
     order = {None: 0, TOKEN_READ: 0, VIEWER: 1, OPERATOR: 2, ADMIN: 3}
-    needed = (
-        3
-        if (method, path) in ADMINS
-        else 1
-        if method == "GET" and (method, path) not in OPERATORS_READ
-        else 2
-    )
+    needed = 3 if (method, path) in ADMINS else 1 if method == "GET" and (method, path) not in OPERATORS_READ else 2
     return order[role] >= needed
 
 

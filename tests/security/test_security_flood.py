@@ -18,15 +18,11 @@ async def started(here: Bench, customer: str, method: Literal["device_code", "si
 
 
 async def came_to(here: Bench, customer: str, state: str) -> Any:
-    found = await here.until(
-        lambda access: access.attempt is not None and access.attempt.state == state, customer
-    )
+    found = await here.until(lambda access: access.attempt is not None and access.attempt.state == state, customer)
     return found.attempt
 
 
-async def test_over_the_limit_a_code_is_refused_and_the_button_still_works(
-    mongo_url: str, mongo_database: str
-) -> None:
+async def test_over_the_limit_a_code_is_refused_and_the_button_still_works(mongo_url: str, mongo_database: str) -> None:
     fake = FakeMicrosoft({"poll": ["pending"]})
     async with bench(mongo_url, mongo_database, fake, fake) as here:
         jobs = AttemptJobs(fake, fake, here.keys.safe, here.store, ("User.Read",), most_codes=LIMIT)

@@ -100,9 +100,7 @@ async def test_a_body_that_trickles_has_no_more_time_than_another() -> None:
 
 async def test_a_slow_answer_of_ours_is_nobodys_fault() -> None:
     async with served() as address:
-        slow = (
-            HEAD.replace(b"POST /", b"POST /?seconds=1") + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi"
-        )
+        slow = HEAD.replace(b"POST /", b"POST /?seconds=1") + b"Content-Length: 2\r\nConnection: close\r\n\r\nhi"
         said = await answer(address, slow)
         assert said.startswith(b"HTTP/1.1 200") and said.endswith(b"2")
 

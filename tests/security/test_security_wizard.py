@@ -107,9 +107,7 @@ async def test_five_codes_then_no_more_by_any_form_or_browser(wizard: Wizard) ->
 # --- addresses ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path", ["//evil.example/x", "/%5Cevil.example/x", "///evil.example", "/%2F%2Fevil.example"]
-)
+@pytest.mark.parametrize("path", ["//evil.example/x", "/%5Cevil.example/x", "///evil.example", "/%2F%2Fevil.example"])
 async def test_no_link_of_an_error_page_leads_elsewhere(wizard: Wizard, path: str) -> None:
     """The language switch is a link to the page shown: with such a path it would be one to another host."""
     page = await wizard.browser().http.get(f"http://localhost:8001{path}", headers={"Accept": "text/html"})

@@ -92,9 +92,7 @@ TABLE = [
 ]
 
 
-def intake(
-    tallies: Store[Tally], sender: Sender, cluster: Cluster, group: str, logs: Sequence[Log] = ()
-) -> Intake:
+def intake(tallies: Store[Tally], sender: Sender, cluster: Cluster, group: str, logs: Sequence[Log] = ()) -> Intake:
     return Intake(TABLE, {"tallies": tallies}, sender, cluster.dead_topic(group), logs=logs)
 
 

@@ -22,9 +22,7 @@ from tests.shared.core_kit import Memory, World, end_world, eventually, headers,
 
 
 @pytest.fixture
-async def world(
-    kafka_bootstrap: str, topic: str, mongo_url: str, mongo_database: str
-) -> AsyncIterator[World]:
+async def world(kafka_bootstrap: str, topic: str, mongo_url: str, mongo_database: str) -> AsyncIterator[World]:
     made = await make_world(kafka_bootstrap, topic, mongo_url, mongo_database, partitions=4)
     yield made
     await end_world(made)
@@ -127,8 +125,7 @@ async def test_what_can_never_be_taken_in_is_buried_and_the_rest_goes_on(world: 
         await eventually(all_buried)
     dead = [dict(record.headers) for record in await world.records(world.cluster.dead_topic(world.group))]
     reasons = sorted(
-        (head["dead_reason"].decode(), head["dead_document"].decode(), head.get("ce_id", b"").decode())
-        for head in dead
+        (head["dead_reason"].decode(), head["dead_document"].decode(), head.get("ce_id", b"").decode()) for head in dead
     )
     assert reasons == [
         ("rule raised: RuntimeError", "tallies/a", "other/links/a/4/0"),

@@ -149,9 +149,7 @@ async def test_what_does_not_end_in_time_is_given_back_too(tallies: Store[Tally]
     assert await Due(tallies, "mail", mail).once() == 1
 
 
-async def test_mongodb_away_ends_neither_the_loop_nor_the_work(
-    collection: Counting, tallies: Store[Tally]
-) -> None:
+async def test_mongodb_away_ends_neither_the_loop_nor_the_work(collection: Counting, tallies: Store[Tally]) -> None:
     goes_on, parts = asyncio.Event(), list[str | None]()
 
     async def works(claim: Claim[Tally]) -> Rule[Tally]:

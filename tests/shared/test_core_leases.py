@@ -103,9 +103,7 @@ async def test_a_lease_that_runs_out_while_its_holder_still_works(
     assert await due_at(tallies) == NOW + timedelta(days=1)
 
 
-async def test_a_holder_that_lost_its_lease_hears_of_it(
-    tallies: Store[Tally], mongo: Mongo, clock: Ticking
-) -> None:
+async def test_a_holder_that_lost_its_lease_hears_of_it(tallies: Store[Tally], mongo: Mongo, clock: Ticking) -> None:
     given_back = asyncio.Event()
 
     async def polls(claim: Claim[Tally]) -> None:
@@ -197,9 +195,7 @@ async def test_a_renewal_does_not_undo_a_deadline_that_a_rule_moved(
     await holder.settled()
 
 
-async def test_a_lease_of_our_own_that_ran_out_is_not_claimed_twice_here(
-    tallies: Store[Tally], clock: Ticking
-) -> None:
+async def test_a_lease_of_our_own_that_ran_out_is_not_claimed_twice_here(tallies: Store[Tally], clock: Ticking) -> None:
     go, done = asyncio.Event(), list[str]()
 
     async def slow(claim: Claim[Tally]) -> Rule[Tally]:

@@ -82,9 +82,11 @@ def test_a_raising_rule_leaves_no_trace(names: list[str], raising: set[int]) -> 
     well = [n for n, _ in enumerate(names) if n not in raising]
     assert [given.origin for given, _ in planned.failed] == [n for n, _ in enumerate(names) if n in raising]
     assert (planned.plan.state.taken if planned.plan else ()) == tuple(well)
-    assert [entry.id for entry in planned.plan.entries] == [
-        f"{SOURCE}/a/1/{n}" for n in range(len(well))
-    ] if planned.plan else not well
+    assert (
+        [entry.id for entry in planned.plan.entries] == [f"{SOURCE}/a/1/{n}" for n in range(len(well))]
+        if planned.plan
+        else not well
+    )
 
 
 @given(st.lists(st.sampled_from(["k1", "k2", "k3"]), max_size=30))

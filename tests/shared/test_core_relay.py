@@ -21,9 +21,7 @@ NEVER = 1000.0
 
 
 @pytest.fixture
-async def world(
-    kafka_bootstrap: str, topic: str, mongo_url: str, mongo_database: str
-) -> AsyncIterator[World]:
+async def world(kafka_bootstrap: str, topic: str, mongo_url: str, mongo_database: str) -> AsyncIterator[World]:
     made = await make_world(kafka_bootstrap, topic, mongo_url, mongo_database)
     yield made
     await end_world(made)

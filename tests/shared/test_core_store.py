@@ -177,9 +177,7 @@ async def test_a_duplicate_in_another_index_ends_instead_of_going_round(mongo: M
     assert [type(error) for _, _, error in failed] == [Refuses]
 
 
-async def test_a_document_created_between_read_and_write_is_folded_again(
-    mongo: Mongo, tallies: Store[Tally]
-) -> None:
+async def test_a_document_created_between_read_and_write_is_folded_again(mongo: Mongo, tallies: Store[Tally]) -> None:
     class Late(type(tallies.collection)):  # type: ignore[misc]
         """Another process creates the document just before our first write."""
 

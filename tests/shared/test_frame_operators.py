@@ -280,7 +280,8 @@ def _csrf(id: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/customers", "/customers/contoso?tab=timeline&x=%2F%2F", "/a//b", "/customers?next=https://evil.test"]
+    "path",
+    ["/", "/customers", "/customers/contoso?tab=timeline&x=%2F%2F", "/a//b", "/customers?next=https://evil.test"],
 )
 def test_own_paths_are_kept(path: str) -> None:
     assert own_path(path) == path

@@ -59,9 +59,7 @@ async def test_the_gateways_tokens_count(kit: Kit, issuer: Issuer, role: str) ->
 
 
 @pytest.mark.parametrize("role", ["viewer", "admin"])
-async def test_operators_sign_in(
-    kit: Kit, issuer: Issuer, mongo_url: str, mongo_database: str, role: str
-) -> None:
+async def test_operators_sign_in(kit: Kit, issuer: Issuer, mongo_url: str, mongo_database: str, role: str) -> None:
     mongo = Mongo(mongo_url, mongo_database)
     pages = Pages("shared", "config", PORTAL)
     operators = Operators(

@@ -22,9 +22,7 @@ def test_the_shared_catalog_is_complete(language: str) -> None:
 
 def test_german_says_sie_and_has_plurals() -> None:
     german = translations("de")
-    assert german.ngettext("Please correct %(num)s field", "Please correct %(num)s fields", 2).endswith(
-        "Felder"
-    )
+    assert german.ngettext("Please correct %(num)s field", "Please correct %(num)s fields", 2).endswith("Felder")
     texts = [text for text in german._catalog.values() if isinstance(text, str)]
     assert not [text for text in texts if {"du", "dein", "deine", "dir"} & set(text.lower().split())]
 
@@ -32,22 +30,16 @@ def test_german_says_sie_and_has_plurals() -> None:
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     (tmp_path / "templates").mkdir()
-    (tmp_path / "templates" / "a.html").write_text(
-        '{{ _("Cancel") }}{{ _("Own text") }}{% trans %}More{% endtrans %}'
-    )
+    (tmp_path / "templates" / "a.html").write_text('{{ _("Cancel") }}{{ _("Own text") }}{% trans %}More{% endtrans %}')
     (tmp_path / "labels.py").write_text('LABEL = N_("A label")\n')
     return tmp_path
 
 
 def test_a_services_catalog_has_its_own_texts_only_and_is_updated_in_place(package: Path) -> None:
-    assert {"Own text", "More", "A label"} == {
-        message.id for message in i18n.extracted(package) if message.id
-    }
+    assert {"Own text", "More", "A label"} == {message.id for message in i18n.extracted(package) if message.id}
     update(package, "de")
     path = i18n.catalog_path(package, "de")
-    path.write_text(
-        path.read_text().replace('msgid "Own text"\nmsgstr ""', 'msgid "Own text"\nmsgstr "Eigenes"')
-    )
+    path.write_text(path.read_text().replace('msgid "Own text"\nmsgstr ""', 'msgid "Own text"\nmsgstr "Eigenes"'))
     update(package, "de")
     before = path.read_text()
     update(package, "de")

@@ -155,9 +155,7 @@ def test_zipped_files_are_the_same_in_every_process() -> None:
 
 def test_vendored_scripts_are_those_that_were_recorded() -> None:
     vendor = SHARED / "static" / "vendor"
-    recorded = dict(
-        re.findall(r"^\| (\S+\.js) \|.*\| ([0-9a-f]{64}) \|$", (vendor / "README.md").read_text(), re.M)
-    )
+    recorded = dict(re.findall(r"^\| (\S+\.js) \|.*\| ([0-9a-f]{64}) \|$", (vendor / "README.md").read_text(), re.M))
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in vendor.glob("*.js")}
     assert found == recorded and len(found) == 2
 

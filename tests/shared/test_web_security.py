@@ -46,9 +46,7 @@ def client(app: ASGIApp, base: str = "https://portal.example") -> httpx.AsyncCli
     return httpx.AsyncClient(transport=transport, base_url=base)
 
 
-@pytest.mark.parametrize(
-    "path, status", [("/", 200), ("/nothing", 404), ("/broken", 500), ("/static/x", 404)]
-)
+@pytest.mark.parametrize("path, status", [("/", 200), ("/nothing", 404), ("/broken", 500), ("/static/x", 404)])
 async def test_every_answer_carries_the_security_headers(path: str, status: int) -> None:
     async with client(protect(application(), "https://portal.example")) as browser:
         answer = await browser.get(path)

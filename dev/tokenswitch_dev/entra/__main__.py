@@ -19,17 +19,11 @@ def parse(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--port", type=int, default=8443, help="https, for machines")
     parser.add_argument("--pages-port", type=int, default=8444, help="http, for people")
     parser.add_argument("--state", type=Path, required=True, help="where keys and state are kept")
-    parser.add_argument(
-        "--clock-scale", type=float, default=1.0, help="how much faster the simulated clock runs"
-    )
+    parser.add_argument("--clock-scale", type=float, default=1.0, help="how much faster the simulated clock runs")
     parser.add_argument("--interval", type=int, default=5, help="seconds between polls, as devicecode says")
     parser.add_argument("--device-lifetime", type=int, default=900, help="seconds that a device code lives")
-    parser.add_argument(
-        "--slow-down", action="store_true", help="answer slow_down to polls that come too soon"
-    )
-    parser.add_argument(
-        "--api-audience", default="api://tokenswitch", help="audience of the gateway's tokens"
-    )
+    parser.add_argument("--slow-down", action="store_true", help="answer slow_down to polls that come too soon")
+    parser.add_argument("--api-audience", default="api://tokenswitch", help="audience of the gateway's tokens")
     parser.add_argument(
         "--portal-redirect",
         dest="portal_redirects",
@@ -44,9 +38,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         default=[],
         help="one more address of the sign-in app",
     )
-    parser.add_argument(
-        "--secrets-dir", type=Path, help="write the applications' secrets here, one file each"
-    )
+    parser.add_argument("--secrets-dir", type=Path, help="write the applications' secrets here, one file each")
     read = parser.parse_args(arguments)
     given: dict[str, Any] = vars(read)
     lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}

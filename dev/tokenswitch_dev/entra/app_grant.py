@@ -34,9 +34,7 @@ def _installed(sim: Simulator, tenant: Tenant, client_id: str) -> App | Refusal:
     """An app has a principal where it is registered, and where somebody consented to it."""
     app = sim.find_app(client_id, tenant)
     known = isinstance(app, App) and (app.tenant == tenant.tid or app.client_id in tenant.consents)
-    return (
-        app if known or isinstance(app, Refusal) else refuse("700016", client=client_id, tenant=tenant.name)
-    )
+    return app if known or isinstance(app, Refusal) else refuse("700016", client=client_id, tenant=tenant.name)
 
 
 def _token(sim: Simulator, app: App, tenant: Tenant, scope: str) -> dict[str, Any] | Refusal:

@@ -85,9 +85,7 @@ def _reply(page: SignIn, fields: dict[str, str]) -> Answer:
 
 def _form_post(target: str, fields: dict[str, str]) -> Answer:
     """Microsoft's page posts itself by script; the button is for browsers without."""
-    inputs = "".join(
-        f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in fields.items()
-    )
+    inputs = "".join(f'<input type="hidden" name="{escape(k)}" value="{escape(v)}">' for k, v in fields.items())
     return html(
         f'<!doctype html><html lang="en"><head><title>Working...</title></head>'
         f'<body onload="document.forms[0].submit()"><form method="post" action="{escape(target)}">{inputs}'

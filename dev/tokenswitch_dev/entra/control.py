@@ -56,9 +56,7 @@ def _wrong(status: int, detail: str) -> Answer:
 
 
 def _filter(sim: Simulator, query: dict[str, str]) -> dict[str, Any]:
-    wanted: dict[str, Any] = {
-        name: query[name] for name in ("where", "code", "account", "switch") if name in query
-    }
+    wanted: dict[str, Any] = {name: query[name] for name in ("where", "code", "account", "switch") if name in query}
     if "id" in query:
         wanted["id"] = int(query["id"])
     if "tenant" in query:
@@ -169,9 +167,7 @@ def _decline(sim: Simulator, wish: DeclineWish) -> dict[str, Any]:
 
 def _authorize(sim: Simulator, wish: AuthorizeWish) -> dict[str, Any]:
     parts = urlsplit(wish.url)
-    asked = Call(
-        "GET", parts.path, dict(parse_qsl(parts.query)), {}, b"", parts.path.strip("/").partition("/")[0]
-    )
+    asked = Call("GET", parts.path, dict(parse_qsl(parts.query)), {}, b"", parts.path.strip("/").partition("/")[0])
     return authorize(sim, asked, wish.account, wish.consent)
 
 

@@ -82,25 +82,55 @@ class Plan:
 
 PLANS = (
     Plan(1, "contoso.example", "Contoso", "All well"),
-    Plan(2, "fabrikam.example", "Fabrikam",
-         "Security defaults block device code (530035); the button works", device_code="security_defaults"),
-    Plan(3, "woodgrove.example", "Woodgrove Bank", "Conditional access refuses the sign-in (53003)",
-         blocked=True),
-    Plan(4, "adatum.example", "Adatum", "Users may not consent (90094): teams@ is refused, admin@ can accept",
-         user_consent=False),
-    Plan(5, "litware.example", "Litware", "The app registration's secret was entered wrongly (7000215)",
-         entered_secret="not-the-secret-of-litware"),
-    Plan(6, "proseware.example", "Proseware", "The app registration's secret has expired (7000222)",
-         expires=EXPIRED_ON),
+    Plan(
+        2,
+        "fabrikam.example",
+        "Fabrikam",
+        "Security defaults block device code (530035); the button works",
+        device_code="security_defaults",
+    ),
+    Plan(3, "woodgrove.example", "Woodgrove Bank", "Conditional access refuses the sign-in (53003)", blocked=True),
+    Plan(
+        4,
+        "adatum.example",
+        "Adatum",
+        "Users may not consent (90094): teams@ is refused, admin@ can accept",
+        user_consent=False,
+    ),
+    Plan(
+        5,
+        "litware.example",
+        "Litware",
+        "The app registration's secret was entered wrongly (7000215)",
+        entered_secret="not-the-secret-of-litware",
+    ),
+    Plan(
+        6, "proseware.example", "Proseware", "The app registration's secret has expired (7000222)", expires=EXPIRED_ON
+    ),
     Plan(7, "northwind.example", "Northwind", "The account has no administrator role", without_role=True),
-    Plan(8, "tailspin.example", "Tailspin Toys",
-         "Use its admin@ for another customer: account of another tenant; its teams@ is a guest of Contoso"),
-    Plan(9, "wingtip.example", "Wingtip", "Microsoft throttles (429 with Retry-After) until switched off",
-         fault="throttle"),
-    Plan(10, "alpine.example", "Alpine Ski House", "Microsoft is out of order (503) until switched off",
-         fault="outage"),
-    Plan(11, "lamna.example", "Lamna Healthcare", "The refresh token is revoked two minutes later (50173)",
-         revoked_after=120.0),
+    Plan(
+        8,
+        "tailspin.example",
+        "Tailspin Toys",
+        "Use its admin@ for another customer: account of another tenant; its teams@ is a guest of Contoso",
+    ),
+    Plan(
+        9,
+        "wingtip.example",
+        "Wingtip",
+        "Microsoft throttles (429 with Retry-After) until switched off",
+        fault="throttle",
+    ),
+    Plan(
+        10, "alpine.example", "Alpine Ski House", "Microsoft is out of order (503) until switched off", fault="outage"
+    ),
+    Plan(
+        11,
+        "lamna.example",
+        "Lamna Healthcare",
+        "The refresh token is revoked two minutes later (50173)",
+        revoked_after=120.0,
+    ),
 )
 
 
@@ -140,8 +170,12 @@ def _tenant(plan: Plan) -> Tenant:
             "shows": plan.shows,
             "accounts": _accounts(plan),
             "apps": [
-                App(client_id=guid(3, plan.n), name=f"Teams access of {plan.name}", secrets=[secret],
-                    graph_roles=["Organization.Read.All", "Application.Read.All"])
+                App(
+                    client_id=guid(3, plan.n),
+                    name=f"Teams access of {plan.name}",
+                    secrets=[secret],
+                    graph_roles=["Organization.Read.All", "Application.Read.All"],
+                )
             ],
             "device_code": plan.device_code,
             "conditional_access_block": plan.blocked,
@@ -158,8 +192,14 @@ def real_secret(plan: Plan) -> str:
 
 def customers() -> list[DemoCustomer]:
     return [
-        DemoCustomer(plan.name, plan.domain, guid(3, plan.n), plan.entered_secret or real_secret(plan),
-                     f"admin@{plan.domain}", plan.shows)
+        DemoCustomer(
+            plan.name,
+            plan.domain,
+            guid(3, plan.n),
+            plan.entered_secret or real_secret(plan),
+            f"admin@{plan.domain}",
+            plan.shows,
+        )
         for plan in PLANS
     ]
 
@@ -171,25 +211,52 @@ def _provider(options: Options) -> Tenant:
 
     own = [
         App(client_id=API_CLIENT_ID, name="Tokenswitch API"),
-        App(client_id=PORTAL_CLIENT_ID, name="Tokenswitch portal",
+        App(
+            client_id=PORTAL_CLIENT_ID,
+            name="Tokenswitch portal",
             secrets=[Secret(value=PORTAL_SECRET, id=guid(4, 99))],
-            redirect_uris=[PORTAL_REDIRECT, *options.portal_redirects], assignment_required=True),
-        App(client_id=SIGNIN_CLIENT_ID, name="Tokenswitch", multi_tenant=True, emits_wids=True,
+            redirect_uris=[PORTAL_REDIRECT, *options.portal_redirects],
+            assignment_required=True,
+        ),
+        App(
+            client_id=SIGNIN_CLIENT_ID,
+            name="Tokenswitch",
+            multi_tenant=True,
+            emits_wids=True,
             secrets=[Secret(value=SIGNIN_SECRET, id=guid(4, 98))],
-            redirect_uris=[SIGNIN_REDIRECT, *options.signin_redirects]),
-        App(client_id=DEVICE_CLIENT_ID, name="Tokenswitch (sign-in by code)", multi_tenant=True, public=True,
-            emits_wids=True),
+            redirect_uris=[SIGNIN_REDIRECT, *options.signin_redirects],
+        ),
+        App(
+            client_id=DEVICE_CLIENT_ID,
+            name="Tokenswitch (sign-in by code)",
+            multi_tenant=True,
+            public=True,
+            emits_wids=True,
+        ),
     ]
     machines = [
-        App(client_id=app.client_id, name=f"Gateway ({role})", api_roles=[role],
-            secrets=[Secret(value=app.secret, id=app.client_id)])
+        App(
+            client_id=app.client_id,
+            name=f"Gateway ({role})",
+            api_roles=[role],
+            secrets=[Secret(value=app.secret, id=app.client_id)],
+        )
         for role, app in GATEWAY_APPS.items()
     ]
-    people = [person(1, "viewer", "Vera Viewer"), person(2, "operator", "Otto Operator"),
-              person(3, "admin", "Ada Admin")]
-    return Tenant(tid=PROVIDER_TENANT, domain="provider.example", name="Your company (the provider)",
-                  shows="Operators of the portal", accounts=people, apps=own + machines,
-                  consents={PORTAL_CLIENT_ID: {"*": ["User.Read"]}})
+    people = [
+        person(1, "viewer", "Vera Viewer"),
+        person(2, "operator", "Otto Operator"),
+        person(3, "admin", "Ada Admin"),
+    ]
+    return Tenant(
+        tid=PROVIDER_TENANT,
+        domain="provider.example",
+        name="Your company (the provider)",
+        shows="Operators of the portal",
+        accounts=people,
+        apps=own + machines,
+        consents={PORTAL_CLIENT_ID: {"*": ["User.Read"]}},
+    )
 
 
 def seed(directory: Directory, options: Options) -> None:

@@ -13,9 +13,7 @@ from tokenswitch_dev.entra.error_table import TABLE, Row
 from tokenswitch_dev.entra.wire import Answer, answer
 
 POLICY = "c9a40b1e-7d2f-4c64-9a55-3f1d0e6b8a21"
-CLAIMS = json.dumps(
-    {"access_token": {"capolids": {"essential": True, "values": [POLICY]}}}, separators=(",", ":")
-)
+CLAIMS = json.dumps({"access_token": {"capolids": {"essential": True, "values": [POLICY]}}}, separators=(",", ":"))
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,7 @@ class Faults:
     def remove(self, **wanted: Any) -> int:
         """Those whose fields are all as wanted; without any wish, all of them."""
         before = len(self.active)
-        self.active = [
-            f for f in self.active if any(getattr(f, name) != value for name, value in wanted.items())
-        ]
+        self.active = [f for f in self.active if any(getattr(f, name) != value for name, value in wanted.items())]
         self._save()
         return before - len(self.active)
 

@@ -95,9 +95,7 @@ def _guarded(sim: Simulator, endpoint: Endpoint, call: Call) -> Answer:
         return endpoint(sim, call)
     except Exception:
         log.exception("the simulator failed at %s %s", call.method, call.path)
-        return answer(
-            {"error": "server_error", "error_description": "The simulator failed; see its log."}, 500
-        )
+        return answer({"error": "server_error", "error_description": "The simulator failed; see its log."}, 500)
 
 
 async def _body(receive: Receive) -> bytes | None:

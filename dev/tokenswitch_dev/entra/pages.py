@@ -152,12 +152,7 @@ def _asked_for(sim: Simulator, page: SignIn) -> dict[str, Any]:
 def _logout(pages: Pages, call: Call) -> Answer:
     """Back to the application only if that address is one of its own."""
     target, state = call.query.get("post_logout_redirect_uri", ""), call.query.get("state", "")
-    known = {
-        _origin(uri)
-        for t in pages.sim.directory.tenants.values()
-        for app in t.apps
-        for uri in app.redirect_uris
-    }
+    known = {_origin(uri) for t in pages.sim.directory.tenants.values() for app in t.apps for uri in app.redirect_uris}
     if not target or _origin(target) not in known:
         return pages.show("signed_out.html")
     mark = "&" if "?" in target else "?"

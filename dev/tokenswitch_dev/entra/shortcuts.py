@@ -39,11 +39,7 @@ def _walk(sim: Simulator, page: SignIn | Refusal, account: str, consent: bool) -
             return _left(left)
         if page.step not in STILL:
             break
-    return (
-        _refused(Refusal(page.refused, tuple(page.values.items())))
-        if page.refused
-        else {"outcome": "approved"}
-    )
+    return _refused(Refusal(page.refused, tuple(page.values.items()))) if page.refused else {"outcome": "approved"}
 
 
 STILL = ("account", "password", "approve", "confirm", "consent")

@@ -25,15 +25,12 @@ def _row(sim: Simulator, tenant: Tenant) -> dict[str, Any]:
     return {
         "tenant": tenant,
         "accounts": [
-            {"login": a.login, "name": a.name, "roles": _roles(a), "held": bool(a.roles)}
-            for a in tenant.accounts
+            {"login": a.login, "name": a.name, "roles": _roles(a), "held": bool(a.roles)} for a in tenant.accounts
         ],
         "outage": "outage" in on,
         "throttle": "throttle" in on,
         "blocked": tenant.device_code != "allowed",
-        "expired": any(
-            s.expires is not None and s.expires <= sim.clock.now() for a in tenant.apps for s in a.secrets
-        ),
+        "expired": any(s.expires is not None and s.expires <= sim.clock.now() for a in tenant.apps for s in a.secrets),
     }
 
 

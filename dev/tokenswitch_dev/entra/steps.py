@@ -46,9 +46,7 @@ def _account(sim: Simulator, page: SignIn, form: dict[str, str]) -> Answer | Non
 
 def _password(sim: Simulator, page: SignIn, form: dict[str, str]) -> Answer | None:
     if form.get("passwd") != PASSWORD:
-        page.note = (
-            "Your account or password is incorrect. If you don't remember your password, reset it now."
-        )
+        page.note = "Your account or password is incorrect. If you don't remember your password, reset it now."
         return None
     who = _who(sim, page)
     if isinstance(who, Refusal):

@@ -14,9 +14,7 @@ class Store:
         # The operating system keeps what a killed process has written; only a power cut could lose it.
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute(
-            "CREATE TABLE IF NOT EXISTS kept (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key))"
-        )
+        self._db.execute("CREATE TABLE IF NOT EXISTS kept (kind TEXT, key TEXT, value TEXT, PRIMARY KEY (kind, key))")
 
     def load(self, kind: str) -> dict[str, Any]:
         rows = self._db.execute("SELECT key, value FROM kept WHERE kind = ?", (kind,))

@@ -100,9 +100,7 @@ def _said(sim: Simulator, result: Result, trace: Trace) -> Answer:
         return refused(result, trace, sim.authority)
     if isinstance(result, Fault):
         return fault_answer(result, trace, sim.authority)
-    return answer(
-        result, headers={"cache-control": "no-store, no-cache", "client-request-id": trace.correlation_id}
-    )
+    return answer(result, headers={"cache-control": "no-store, no-cache", "client-request-id": trace.correlation_id})
 
 
 def _by_device_code(sim: Simulator, asked: Asked) -> Result:
@@ -122,18 +120,14 @@ def _by_device_code(sim: Simulator, asked: Asked) -> Result:
     if code.status == "declined":
         return refuse("70017")
     if account is None or tenant is None:
-        return refuse(
-            "slow_down" if sim.options.slow_down and now - before < sim.options.interval else "70016"
-        )
+        return refuse("slow_down" if sim.options.slow_down and now - before < sim.options.interval else "70016")
     app = sim.find_app(code.client_id, tenant)
     wrong = app if isinstance(app, Refusal) else check_client(app, asked.form, asked.secret, now)
     if wrong or isinstance(app, Refusal):
         return wrong or refuse("700016")
     code.status = "redeemed"
     sim.grants.devices.put(code)
-    return issue(
-        sim, Person(app, tenant, account, tuple(code.scopes), "", _capabilities(asked)), "device_code", None
-    )
+    return issue(sim, Person(app, tenant, account, tuple(code.scopes), "", _capabilities(asked)), "device_code", None)
 
 
 def _by_code(sim: Simulator, asked: Asked) -> Result:
@@ -147,9 +141,9 @@ def _by_code(sim: Simulator, asked: Asked) -> Result:
     app = sim.find_app(code.client_id, tenant)
     if isinstance(app, Refusal) or account is None:
         return app if isinstance(app, Refusal) else refuse("50034", tenant=tenant.domain)
-    wrong = _wrong_code(
-        sim, asked, code.redirect_uri, code.challenge, code.used, code.expires
-    ) or check_client(app, asked.form, asked.secret, sim.clock.now())
+    wrong = _wrong_code(sim, asked, code.redirect_uri, code.challenge, code.used, code.expires) or check_client(
+        app, asked.form, asked.secret, sim.clock.now()
+    )
     if wrong:
         return wrong
     code.used = True
@@ -183,9 +177,7 @@ def _by_refresh_token(sim: Simulator, asked: Asked) -> Result:
     fault = sim.faults.hit("refresh", found.tenant, found.account.login)
     if fault:
         return fault
-    wrong = check_client(found.app, asked.form, asked.secret, sim.clock.now()) or check_refresh(
-        sim, old, found
-    )
+    wrong = check_client(found.app, asked.form, asked.secret, sim.clock.now()) or check_refresh(sim, old, found)
     return wrong or issue(sim, found, old.origin, old)
 
 

@@ -22,9 +22,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--smtp-port", type=int, default=1025)
     parser.add_argument("--port", type=int, default=8025, help="the page and the API")
     parser.add_argument("--state", type=Path, required=True, help="where the mails are kept")
-    parser.add_argument(
-        "--starttls", action="store_true", help="require STARTTLS; writes DIR/ca.pem to trust"
-    )
+    parser.add_argument("--starttls", action="store_true", help="require STARTTLS; writes DIR/ca.pem to trust")
     parser.add_argument("--login", default="", help="require this name:password")
     return parser.parse_args(arguments)
 

@@ -48,9 +48,7 @@ def summary(mail: Mail) -> dict[str, Any]:
 
 
 def detail(mail: Mail) -> dict[str, Any]:
-    shown = {
-        name: value for name, value in summary(mail).items() if name not in ("Read", "Created", "Snippet")
-    }
+    shown = {name: value for name, value in summary(mail).items() if name not in ("Read", "Created", "Snippet")}
     return shown | {
         "Date": mail.created.isoformat().replace("+00:00", "Z"),
         "ReturnPath": mail.sender,
@@ -62,9 +60,7 @@ def detail(mail: Mail) -> dict[str, Any]:
 
 
 def _people(mail: Mail, header: str) -> list[dict[str, str]]:
-    return [
-        {"Name": name, "Address": address} for name, address in getaddresses([mail.header(header)]) if address
-    ]
+    return [{"Name": name, "Address": address} for name, address in getaddresses([mail.header(header)]) if address]
 
 
 def _hidden(mail: Mail) -> list[str]:

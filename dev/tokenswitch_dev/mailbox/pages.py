@@ -46,9 +46,7 @@ def routes(mails: Mails) -> APIRouter:
 
     def page(template: str, **values: object) -> HTMLResponse:
         html = templates.get_template(template).render(**values)
-        return HTMLResponse(
-            html, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"}
-        )
+        return HTMLResponse(html, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"})
 
     @pages.get("/")
     def inbox() -> HTMLResponse:
@@ -61,9 +59,7 @@ def routes(mails: Mails) -> APIRouter:
     @pages.get("/mail/{mail_id}/html")
     def framed(mail_id: str) -> HTMLResponse:
         html = '<base target="_blank">' + found(mail_id).body("html")
-        return HTMLResponse(
-            html, headers={"Content-Security-Policy": FRAME_POLICY, "Referrer-Policy": "no-referrer"}
-        )
+        return HTMLResponse(html, headers={"Content-Security-Policy": FRAME_POLICY, "Referrer-Policy": "no-referrer"})
 
     @pages.post("/delete")
     def delete() -> RedirectResponse:

@@ -70,9 +70,7 @@ class Login:
         name, _, password = expected.partition(":")
         self._expected = (name.encode(), password.encode())
 
-    def __call__(
-        self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any
-    ) -> AuthResult:
+    def __call__(self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
         right = isinstance(given, LoginPassword) and (given.login, given.password) == self._expected
         return AuthResult(success=right, handled=right)
 

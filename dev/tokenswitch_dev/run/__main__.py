@@ -55,9 +55,7 @@ def only_one(home: Path) -> Iterator[None]:
     with (home / "lock").open("a+") as lock:
         if not _locked(lock.fileno()):
             lock.seek(0)
-            raise Refusal(
-                f"It already runs with the data in {home} (process {lock.read().strip()}): stop that one."
-            )
+            raise Refusal(f"It already runs with the data in {home} (process {lock.read().strip()}): stop that one.")
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

@@ -31,9 +31,7 @@ async def register(system: System) -> int:
     except NoToken as wrong:
         raise NotRegistered(str(wrong)) from wrong
     headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(
-        base_url=system.portal, headers=headers, timeout=5, trust_env=False
-    ) as portal:
+    async with httpx.AsyncClient(base_url=system.portal, headers=headers, timeout=5, trust_env=False) as portal:
         return sum([await _one(portal, customer) for customer in customers()])
 
 

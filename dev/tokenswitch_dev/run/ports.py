@@ -40,9 +40,7 @@ class Ports:
 
 
 def read(environment: Mapping[str, str]) -> Ports:
-    chosen = {
-        name: _number(name, environment.get(name) or str(default)) for name, (default, _) in DEFAULTS.items()
-    }
+    chosen = {name: _number(name, environment.get(name) or str(default)) for name, (default, _) in DEFAULTS.items()}
     seen: dict[int, str] = {}
     for name, port in chosen.items():
         if port in seen:

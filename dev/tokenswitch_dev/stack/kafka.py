@@ -186,11 +186,7 @@ def _train(broker: EmbeddedKafka) -> None:
 def knows_brokers(port: int) -> int:
     """Asks for metadata: the port opens before the broker is in the cluster and its topics can be used."""
     client = b"ready?"
-    body = (
-        struct.pack(">hhih", METADATA_REQUEST, METADATA_VERSION, 1, len(client))
-        + client
-        + struct.pack(">ib", 0, 0)
-    )
+    body = struct.pack(">hhih", METADATA_REQUEST, METADATA_VERSION, 1, len(client)) + client + struct.pack(">ib", 0, 0)
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as wire:
             wire.settimeout(2)

@@ -112,9 +112,7 @@ class Child:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if not self.running:
-                raise StartFailed(
-                    f"{self.argv[0]} ended at once; its last lines ({self.log}):\n{tail(self.log)}"
-                )
+                raise StartFailed(f"{self.argv[0]} ended at once; its last lines ({self.log}):\n{tail(self.log)}")
             if ready():
                 return
             time.sleep(0.03)

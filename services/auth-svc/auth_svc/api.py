@@ -1,7 +1,6 @@
 """The internal API for the provider's back-end jobs: a fresh access token of one customer, never more.
 
-The POST changes nothing of ours that a caller could want twice or not twice, and its answer is a secret
-that must not
+The POST changes nothing of ours that a caller could want twice or not twice, and its answer is a secret that must not
 be kept; so it takes no Idempotency-Key: a retry simply gets a token.
 """
 

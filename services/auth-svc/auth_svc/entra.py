@@ -1,7 +1,6 @@
 """Entra ID by MSAL: device code, authorization code with PKCE, refresh, client credentials.
 
-An MSAL application lives for one call: so nothing that it remembers (throttling, failed refreshes, other
-people's
+An MSAL application lives for one call: so nothing that it remembers (throttling, failed refreshes, other people's
 tokens) can reach another customer. What costs time, connections and the tenants' configurations, is shared.
 """
 
@@ -95,9 +94,7 @@ class MsalEntra:
             int(flow["expires_in"]), max(self._interval, float(flow["interval"])),
         )  # fmt: skip
 
-    async def poll_device(
-        self, tenant: str, memo: Secret[str], wanted: Callable[[], bool]
-    ) -> Redeemed | Pending:
+    async def poll_device(self, tenant: str, memo: Secret[str], wanted: Callable[[], bool]) -> Redeemed | Pending:
         return await self._polls.run(lambda: self._guarded(lambda: self._poll(tenant, memo)), wanted)
 
     def _poll(self, tenant: str, memo: Secret[str]) -> Redeemed | Pending:
@@ -116,9 +113,7 @@ class MsalEntra:
     # --- the sign-in button ----------------------------------------------------------------------------
 
     async def begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
-        return await self._calls.run(
-            lambda: self._guarded(lambda: self._begin_sign_in(tenant, state, login_hint))
-        )
+        return await self._calls.run(lambda: self._guarded(lambda: self._begin_sign_in(tenant, state, login_hint)))
 
     def _begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
         flow = self._confidential(tenant).initiate_auth_code_flow(
@@ -147,9 +142,7 @@ class MsalEntra:
     # --- tokens ----------------------------------------------------------------------------------------
 
     async def refresh(self, tenant: str, method: Method, cache: Secret[str], *, force: bool) -> Token:
-        return await self._calls.run(
-            lambda: self._guarded(lambda: self._refresh(tenant, method, cache, force))
-        )
+        return await self._calls.run(lambda: self._guarded(lambda: self._refresh(tenant, method, cache, force)))
 
     def _refresh(self, tenant: str, method: Method, kept: Secret[str], force: bool) -> Token:
         cache = msal.SerializableTokenCache()
@@ -166,9 +159,7 @@ class MsalEntra:
         return token(found, Secret(cache.serialize()) if cache.has_state_changed else None)
 
     async def app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
-        return await self._calls.run(
-            lambda: self._guarded(lambda: self._app_token(tenant, client_id, secret))
-        )
+        return await self._calls.run(lambda: self._guarded(lambda: self._app_token(tenant, client_id, secret)))
 
     def _app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
         app = msal.ConfidentialClientApplication(

@@ -47,11 +47,7 @@ class Hosts:
 
     def machine(self, url: object) -> bool:
         parts = urlsplit(url if isinstance(url, str) else "")
-        return (
-            parts.scheme == "https"
-            and bool(parts.netloc)
-            and (self.simulated or parts.netloc in self.machines)
-        )
+        return parts.scheme == "https" and bool(parts.netloc) and (self.simulated or parts.netloc in self.machines)
 
     def people(self, url: object) -> bool:
         """May a person be sent there?"""
@@ -94,9 +90,7 @@ class Kept(Generic[T]):
 class Discovery:
     """Blocking; called from worker threads. `ticks`: seconds, monotonic."""
 
-    def __init__(
-        self, http: Http, authority: str, hosts: Hosts, ticks: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, http: Http, authority: str, hosts: Hosts, ticks: Callable[[], float] = time.monotonic) -> None:
         self._http, self._authority, self.hosts, self._ticks = http, authority, hosts, ticks
         self._configurations: Kept[Mapping[str, Any]] = Kept(2048)
         self._keys: Kept[Mapping[str, SigningKey]] = Kept(512)

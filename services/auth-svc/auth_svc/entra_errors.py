@@ -60,9 +60,7 @@ class EntraAway(Unavailable):
 def quote_of(answer: Mapping[str, Any]) -> Quote:
     """From an error answer of the token endpoint."""
     numbers = numbers_of(answer)
-    return Quote(
-        numbers[0] if numbers else None, _id(answer.get("correlation_id")), _id(answer.get("trace_id"))
-    )
+    return Quote(numbers[0] if numbers else None, _id(answer.get("correlation_id")), _id(answer.get("trace_id")))
 
 
 def numbers_of(answer: Mapping[str, Any]) -> tuple[int, ...]:
@@ -85,10 +83,7 @@ def error_of_redirect(query: Mapping[str, str]) -> EntraRefused:
     description = query.get("error_description", "")
     numbers = tuple(int(number) for number in _NUMBER.findall(description)[:3])
     reason = classify(query.get("error", ""), query.get("suberror"), numbers)
-    ids = [
-        found.group(1) if (found := pattern.search(description)) else None
-        for pattern in (_CORRELATION, _TRACE)
-    ]
+    ids = [found.group(1) if (found := pattern.search(description)) else None for pattern in (_CORRELATION, _TRACE)]
     return EntraRefused(reason.code, Quote(numbers[0] if numbers else None, *ids))
 
 

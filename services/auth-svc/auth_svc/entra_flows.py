@@ -84,9 +84,7 @@ class Entra(Protocol):
 
     async def begin_device(self, tenant: str) -> DeviceFlow: ...
 
-    async def poll_device(
-        self, tenant: str, memo: Secret[str], wanted: Callable[[], bool]
-    ) -> Redeemed | Pending:
+    async def poll_device(self, tenant: str, memo: Secret[str], wanted: Callable[[], bool]) -> Redeemed | Pending:
         """One look. Raises also: NotWanted."""
 
     async def begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow: ...

@@ -1,8 +1,7 @@
 """The one way to Microsoft's hosts: a requests.Session that bounds every call, and the threads in which
 calls run.
 
-MSAL takes it as its `http_client`. Whatever is no answer (429, 5xx, not JSON, no connection) is raised
-before MSAL
+MSAL takes it as its `http_client`. Whatever is no answer (429, 5xx, not JSON, no connection) is raised before MSAL
 sees it, since MSAL would remember it and refuse other people's sign-ins for a minute.
 """
 
@@ -74,9 +73,7 @@ class Http:
     def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> Answer:
         return self._call("GET", url, params=params, headers=headers)
 
-    def post(
-        self, url: str, params: Any = None, data: Any = None, headers: Any = None, **more: Any
-    ) -> Answer:
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **more: Any) -> Answer:
         return self._call("POST", url, params=params, data=data, headers=headers, json=more.get("json"))
 
     def close(self) -> None:
@@ -109,9 +106,7 @@ class Http:
         found = _object(body)
         if said.status_code == BUSY or said.status_code >= 500:
             quote = quote_of(found) if found else NOTHING
-            raise Undelivered(
-                EntraAway("busy", quote, retry_after=_wait(said), maybe_taken=said.status_code != BUSY)
-            )
+            raise Undelivered(EntraAway("busy", quote, retry_after=_wait(said), maybe_taken=said.status_code != BUSY))
         if found is None or 300 <= said.status_code < 400:
             raise Undelivered(EntraAway("busy", maybe_taken=True))
         self.answered_at = time.monotonic()

@@ -28,18 +28,14 @@ class MsGraph:
         found = await self._ask(token, "me?$select=id,displayName,userPrincipalName,userType")
         kind = found.get("userType")
         guest = kind != "Member" if isinstance(kind, str) else None
-        return Me(
-            _text(found, "id"), _text(found, "userPrincipalName"), str(found.get("displayName") or ""), guest
-        )
+        return Me(_text(found, "id"), _text(found, "userPrincipalName"), str(found.get("displayName") or ""), guest)
 
     async def roles_of_me(self, token: Secret[str], ids: tuple[str, ...]) -> tuple[str, ...]:
         """Which of these role templates the person holds now, through groups too: User.Read is enough for
         this."""
         held: set[str] = set()
         for start in range(0, len(ids), MOST_IDS):
-            found = await self._ask(
-                token, "me/checkMemberObjects", {"ids": list(ids[start : start + MOST_IDS])}
-            )
+            found = await self._ask(token, "me/checkMemberObjects", {"ids": list(ids[start : start + MOST_IDS])})
             held |= {str(id).lower() for id in _list(found, "value")}
         return tuple(id for id in ids if id.lower() in held)
 
@@ -50,18 +46,14 @@ class MsGraph:
             raise EntraRefused("wrong_organization")
         return _text(rows[0], "id").lower()
 
-    async def _ask(
-        self, token: Secret[str], path: str, body: Mapping[str, Any] | None = None
-    ) -> Mapping[str, Any]:
+    async def _ask(self, token: Secret[str], path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
         return await self._calls.run(lambda: _delivered(lambda: self._answer(token, path, body)))
 
     def _answer(self, token: Secret[str], path: str, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
         request_id = str(uuid.uuid4())
         headers = {"Authorization": f"Bearer {token.reveal()}", "client-request-id": request_id}
         url = f"{self._url}/v1.0/{path}"
-        said = (
-            self._http.post(url, headers=headers, json=body) if body else self._http.get(url, headers=headers)
-        )
+        said = self._http.post(url, headers=headers, json=body) if body else self._http.get(url, headers=headers)
         if said.status_code == 200:
             return said.json()
         raise EntraRefused(_REASONS.get(said.status_code, "our_request"), _quote(said, request_id))

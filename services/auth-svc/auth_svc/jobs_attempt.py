@@ -1,7 +1,6 @@
 """The lane `attempt`: one step of a sign-in at a time, each ending in the rule that takes its outcome in.
 
-A claim is one step; the next step is due at once. What fails for good is `attempts.failed` with a reason;
-what is
+A claim is one step; the next step is due at once. What fails for good is `attempts.failed` with a reason; what is
 away is waited for until the attempt's own time is over.
 """
 
@@ -83,9 +82,7 @@ class AttemptJobs:
             return self._failed(work, error)
         except (GiveBack, Unavailable):
             raise
-        except (
-            Exception
-        ):  # somebody waits at the wizard: an honest "once more" now, not a try in half a minute
+        except Exception:  # somebody waits at the wizard: an honest "once more" now, not a try in half a minute
             log.exception("a step of an attempt failed", extra={"customer": claim.id})
             return self._failed(work, EntraRefused("interrupted"))
 
@@ -98,12 +95,8 @@ class AttemptJobs:
         step = STEPS.get((state, method)) or STEPS.get((state, ""))
         return await step(self, work) if step else None
 
-    async def _patiently(
-        self, work: Work, call: Callable[[], Awaitable[T]], until: datetime | None = None
-    ) -> T:
-        return await patiently(
-            work.claim, call, until=until or work.ends, wanted=work.wanted, clock=self.clock
-        )
+    async def _patiently(self, work: Work, call: Callable[[], Awaitable[T]], until: datetime | None = None) -> T:
+        return await patiently(work.claim, call, until=until or work.ends, wanted=work.wanted, clock=self.clock)
 
     def _failed(self, work: Work, error: EntraRefused) -> Rule[Access]:
         said = error.quote
@@ -140,16 +133,12 @@ class AttemptJobs:
     async def begin_sign_in(self, work: Work) -> Rule[Access]:
         attempt = work.attempt
         state = self.safe.new_state(work.customer, attempt)
-        flow = await self._patiently(
-            work, lambda: self.entra.begin_sign_in(work.tenant, state, attempt.login_hint)
-        )
+        flow = await self._patiently(work, lambda: self.entra.begin_sign_in(work.tenant, state, attempt.login_hint))
         now = self.clock()
         memo = self.safe.keep_flow(work.customer, attempt, Memo(flow.memo, 0.0, work.claim.lease.n))
         value = {"url": flow.url.reveal()}
         url = self.safe.for_wizard("SignInReady", work.customer, attempt, value, now)
-        return lambda state, at: attempts.sign_in_ready(
-            state, attempt.place, memo, url, now + ATTEMPT_LIMIT, at
-        )
+        return lambda state, at: attempts.sign_in_ready(state, attempt.place, memo, url, now + ATTEMPT_LIMIT, at)
 
     async def redeem(self, work: Work) -> Rule[Access] | None:
         """Microsoft's answer came: it is ours, it is no refusal, the mark is set; only then the code is
@@ -212,9 +201,7 @@ class AttemptJobs:
         """The credentials on file, or those entered in the wizard, answer for the tenant."""
         attempt = work.attempt
         credentials = self._credentials(work)
-        await self._patiently(
-            work, lambda: registrations.prove(self.entra, self.graph, work.tenant, credentials)
-        )
+        await self._patiently(work, lambda: registrations.prove(self.entra, self.graph, work.tenant, credentials))
         entered = None if attempt.stored else self.safe.keep_secret(work.customer, credentials.secret)
         return lambda state, now: attempts.proven(state, attempt.place, credentials.client_id, entered, now)
 

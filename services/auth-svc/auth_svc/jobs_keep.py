@@ -119,9 +119,8 @@ class KeepJobs:
         return lambda state, now: health.refreshed(state, grant.id, grant.rev, kept, now)
 
     async def _prove_grant(self, grant: Grant, token: Token) -> None:
-        """Graph knows the person, in this tenant, and answers for roles. A role that is not active now
-        (PIM roles
-        are so most of the time) is no loss of access: it counted when access was granted."""
+        """Graph knows the person, in this tenant, and answers for roles. A role that is not active now (PIM roles are
+        so most of the time) is no loss of access: it counted when access was granted."""
         me = await self.graph.me(token.value)
         if me.id.lower() != grant.account.oid.lower():
             raise EntraRefused("wrong_account")
@@ -160,11 +159,7 @@ def _unwell(access: Access, asked: Validation, refusal: Refusal) -> Rule[Access]
     grant, registration = access.grant, access.registration
     if asked.method == "token" and grant is not None and asked.grant in (None, grant.id):
         return lambda state, now: health.grant_lost(state, grant.id, refusal, now)
-    if (
-        asked.method == "app_registration"
-        and registration is not None
-        and registration.revision == asked.revision
-    ):
+    if asked.method == "app_registration" and registration is not None and registration.revision == asked.revision:
         return lambda state, now: health.registration_lost(state, asked.revision, refusal, now)
     return None
 

@@ -19,8 +19,7 @@ LONGEST = 20.0
 
 
 async def nap(claim: Claim[Access], seconds: float, wanted: Callable[[], bool]) -> None:
-    """Sleeps, with a glance each second (cheap: thousands do so at once). Raises: GiveBack, when there is
-    nothing to
+    """Sleeps, with a glance each second (cheap: thousands do so at once). Raises: GiveBack, when there is nothing to
     wait for any more: the service stops, another has the lease, the attempt was left or replaced."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds

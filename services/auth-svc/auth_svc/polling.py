@@ -1,8 +1,7 @@
 """A pending device code, watched by its holder until Microsoft decides: from memory, writing only the
 outcome.
 
-From the look that finds it approved until its answer is written nothing is awaited but that write: the
-look itself
+From the look that finds it approved until its answer is written nothing is awaited but that write: the look itself
 has spent the code.
 """
 

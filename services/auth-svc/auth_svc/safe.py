@@ -1,7 +1,6 @@
 """What auth-svc seals and opens, by name: the contexts stand here and nowhere else.
 
-The registration's secret is bound to its customer only, not to a revision or client id: `kept` secrets
-outlive a
+The registration's secret is bound to its customer only, not to a revision or client id: `kept` secrets outlive a
 revision, and the revision of a proposed one is not known before the verdict.
 """
 
@@ -102,13 +101,9 @@ class Safe:
         items = query.items() if isinstance(query, dict) else ()
         return {str(name): value for name, value in items if isinstance(value, str)}
 
-    def for_wizard(
-        self, event: str, customer: str, attempt: Attempt, value: Mapping[str, str], now: datetime
-    ) -> str:
+    def for_wizard(self, event: str, customer: str, attempt: Attempt, value: Mapping[str, str], now: datetime) -> str:
         place = f"{customer}/{attempt.switch}"
-        return self._sealer.seal(
-            "invite", value, customer=place, event=event, attempt=attempt.number, now=now
-        )
+        return self._sealer.seal("invite", value, customer=place, event=event, attempt=attempt.number, now=now)
 
     def _unsealed(
         self, token: str, customer: str, event: str, attempt: int | None, now: datetime

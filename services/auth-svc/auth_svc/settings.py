@@ -1,10 +1,8 @@
 """The settings of auth-svc: where Microsoft is, as which applications we meet it, the keys, who may read
 tokens.
 
-Without ENTRA_SIMULATED only Microsoft's own hosts are accepted, and no certificate authority of one's own:
-a private
-one in front of Microsoft would be a machine in the middle that reads every token. https is needed in any
-case.
+Without ENTRA_SIMULATED only Microsoft's own hosts are accepted, and no certificate authority of one's own: a private
+one in front of Microsoft would be a machine in the middle that reads every token. https is needed in any case.
 """
 
 from __future__ import annotations
@@ -62,9 +60,7 @@ def _parsed(text: str) -> Mapping[str, frozenset[str]]:
         found = None
     lists = found.values() if isinstance(found, dict) else ()
     if not isinstance(found, dict) or not all(_names(value) for value in lists):
-        raise ValueError(
-            'must be JSON like {"<client id of the caller>": ["<customer>", ...]}, or ["*"] for all'
-        )
+        raise ValueError('must be JSON like {"<client id of the caller>": ["<customer>", ...]}, or ["*"] for all')
     return {caller.lower(): frozenset(customers) for caller, customers in found.items()}
 
 
@@ -128,9 +124,7 @@ class AuthSettings(CommonSettings):
     @classmethod
     def _patient(cls, seconds: float, info: ValidationInfo) -> float:
         if seconds < LEAST_POLL_SECONDS and not info.data.get("entra_simulated"):
-            raise ValueError(
-                f"must be {LEAST_POLL_SECONDS:.0f} at least; less needs ENTRA_SIMULATED, for tests only"
-            )
+            raise ValueError(f"must be {LEAST_POLL_SECONDS:.0f} at least; less needs ENTRA_SIMULATED, for tests only")
         return seconds
 
     @property

@@ -83,9 +83,7 @@ class Tokens:
             return await self._delegated(access, access.grant)
         if access.in_force == "app_registration" and access.registration:
             return await self._app(access, access.registration)
-        detail = (
-            "No access to this customer is in force; switch it to auth token or enter an app registration."
-        )
+        detail = "No access to this customer is in force; switch it to auth token or enter an app registration."
         raise Refused("no_access", detail)
 
     async def _delegated(self, access: Access, grant: Grant) -> Served:
@@ -99,9 +97,7 @@ class Tokens:
             raise _lost(error.reason) from None
         if token.cache is not None:
             kept = self.safe.keep_grant(access.id, grant.id, token.cache)
-            await self.store.apply(
-                access.id, lambda state, now: health.kept(state, grant.id, grant.rev, kept, now)
-            )
+            await self.store.apply(access.id, lambda state, now: health.kept(state, grant.id, grant.rev, kept, now))
         return Served(token.value, token.expires_at, grant.scopes, grant.tenant_id, "delegated")
 
     async def _app(self, access: Access, registration: Registration) -> Served:
@@ -130,9 +126,7 @@ class Tokens:
         return token
 
     async def _said_lost(self, customer: str, error: EntraRefused, rule: Rule[Access]) -> None:
-        log.warning(
-            "access is lost: %s (AADSTS %s)", error.reason, error.quote.aadsts, extra={"customer": customer}
-        )
+        log.warning("access is lost: %s (AADSTS %s)", error.reason, error.quote.aadsts, extra={"customer": customer})
         await self.store.apply(customer, rule)
 
 

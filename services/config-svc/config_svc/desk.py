@@ -181,4 +181,3 @@ def _registration(customer: Customer | None, body: RegistrationBody, secret: str
     if "secret_expires_on" not in fields and customer:
         expires = customer.secret_expires_on
     return RegistrationInput(body.client_id, "kept", None, expires)
-

@@ -108,4 +108,3 @@ class History:
     @staticmethod
     def where(filters: Mapping[str, str], below: str) -> dict[str, Any]:
         return {**filters, "order": {"$lt": below}}
-

@@ -58,9 +58,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
 
 def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: KeyRing, fakes: Any) -> Parts:
     clock = service.clock
-    customers = service.store(
-        CUSTOMERS, Customer, lanes=jobs.LANES, derived=index.derived, indexes=index.INDEXES
-    )
+    customers = service.store(CUSTOMERS, Customer, lanes=jobs.LANES, derived=index.derived, indexes=index.INDEXES)
     service.store(TENANTS, Tenant)
     cursors = Cursors(ring)
     desk = Desk(

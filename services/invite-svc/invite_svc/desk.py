@@ -148,9 +148,7 @@ async def field(request: Request, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def texts(
-    errors: Mapping[str, str], say: Callable[[str], str]
-) -> tuple[dict[str, str], Sequence[tuple[str, str]]]:
+def texts(errors: Mapping[str, str], say: Callable[[str], str]) -> tuple[dict[str, str], Sequence[tuple[str, str]]]:
     """A form's errors in the reader's language: by field, and as pairs for the summary."""
     said = {name: say(error) for name, error in errors.items()}
     return said, list(said.items())

@@ -64,9 +64,7 @@ def _tenant_error(tenant: str, expected: str) -> str | None:
 
 def _secret_error(secret: str) -> str | None:
     if GUID.fullmatch(secret):
-        return N_(
-            "This looks like the secret's ID. Copy the secret's value instead; Microsoft shows it only once."
-        )
+        return N_("This looks like the secret's ID. Copy the secret's value instead; Microsoft shows it only once.")
     if 1 <= len(secret) <= MAX_SECRET and secret.isprintable() and " " not in secret:
         return None
     return N_("Enter the client secret's value as Microsoft showed it.")

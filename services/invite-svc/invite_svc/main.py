@@ -27,9 +27,7 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
     service.consume(CONSUMES)
     service.due(store, jobs.DEADLINES, jobs.on_deadline)
     ring = KeyRing.from_file(settings.link_keys_file)
-    pages = Pages(
-        "invite_svc", "invite", settings.invite_url, clock=clock, defaults={"brand": settings.provider_name}
-    )
+    pages = Pages("invite_svc", "invite", settings.invite_url, clock=clock, defaults={"brand": settings.provider_name})
     desk = Desk(
         settings, store, pages, Sessions(ring), Links(ring, settings.invite_url),
         Sealer.from_file(settings.seal_public_keys_file), Opener.from_file(settings.seal_keys_file),

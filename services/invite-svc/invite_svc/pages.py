@@ -77,9 +77,7 @@ class LinkPages:
         try:
             await desk.change(
                 link.invitation_id,
-                lambda found, now: domain.open_link(
-                    found, link.generation, hashed(cookie), take_over, now, browser
-                ),
+                lambda found, now: domain.open_link(found, link.generation, hashed(cookie), take_over, now, browser),
             )
         except Refused:
             return await self.link(request)

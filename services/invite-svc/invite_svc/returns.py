@@ -69,11 +69,7 @@ class ReturnPage:
 def _answer(request: Request) -> str:
     """Microsoft's parameters as they came. Raises: Refused, if they are none or too many."""
     query = request.query_params
-    if (
-        len(request.url.query) > MAX_QUERY
-        or "state" not in query
-        or not ("code" in query or "error" in query)
-    ):
+    if len(request.url.query) > MAX_QUERY or "state" not in query or not ("code" in query or "error" in query):
         raise Refused("answer_unreadable", "Microsoft's answer cannot be read.", status=400)
     return json.dumps(dict(query))
 

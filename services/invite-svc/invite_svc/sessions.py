@@ -28,9 +28,7 @@ class Sessions:
         self._signer = Signer(ring, "invitation session")
 
     def begin(self, invitation_id: str, generation: int) -> str:
-        payload = (
-            secrets.token_bytes(_RANDOM) + generation.to_bytes(_GENERATION, "big") + invitation_id.encode()
-        )
+        payload = secrets.token_bytes(_RANDOM) + generation.to_bytes(_GENERATION, "big") + invitation_id.encode()
         return self._signer.sign(payload)
 
     def read(self, cookie: str | None) -> Session | None:

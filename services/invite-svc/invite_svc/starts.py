@@ -129,9 +129,7 @@ class StartPages:
         say, attempt = self._desk.say(request, invitation), invitation.attempt
         shown = TROUBLE_OF[attempt.method] if attempt else frozenset()
         options = [
-            {"value": code, "label": say(seen), "hint": say(hint)}
-            for code, seen, hint in TROUBLE
-            if code in shown
+            {"value": code, "label": say(seen), "hint": say(hint)} for code, seen, hint in TROUBLE if code in shown
         ]
         return self._desk.show(
             request, "trouble.html", invitation, status=status, options=options, wrong=status != 200,

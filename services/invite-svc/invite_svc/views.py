@@ -83,9 +83,7 @@ def about(invitation: Invitation, scopes: tuple[str, ...], say: Say) -> dict[str
     granted = invitation.scopes or scopes
     return {
         "inv": invitation,
-        "permissions": [
-            {"name": scope, "words": say(PERMISSIONS.get(scope, ""))} for scope in _told(granted)
-        ],
+        "permissions": [{"name": scope, "words": say(PERMISSIONS.get(scope, ""))} for scope in _told(granted)],
         "accepted": role_names(invitation.accepted_roles),
         "roles": role_names(invitation.roles),
         "tenant": invitation.tenant_name or invitation.tenant_id,

@@ -70,8 +70,10 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     ),
     "tenant_busy": (
         N_("Too many sign-ins today"),
-        N_("Too many sign-ins were begun for this organisation within a day. Try again tomorrow, or ask who "
-           "invited you."),
+        N_(
+            "Too many sign-ins were begun for this organisation within a day. Try again tomorrow, or ask who "
+            "invited you."
+        ),
     ),
     "too_many_requests": (
         N_("Too many tries"),

@@ -57,6 +57,4 @@ def _broken(line: str) -> Iterator[str]:
         return
     hang = re.match(r"\s*(\d+\. |- )?", line)
     indent = " " * (hang.end() if hang else 0)
-    yield from textwrap.wrap(
-        line, TEXT_WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    yield from textwrap.wrap(line, TEXT_WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)

@@ -54,9 +54,7 @@ def _starttls(query: str, *, careful: bool, tls: bool) -> StartTls:
     if given or chosen not in STARTTLS:
         raise ValueError("may have one option: ?starttls=required, optional or off")
     if careful and chosen != "required" and not tls:
-        raise ValueError(
-            "has a password, which must not travel in clear; give ?starttls=required, or smtps://"
-        )
+        raise ValueError("has a password, which must not travel in clear; give ?starttls=required, or smtps://")
     return chosen
 
 

@@ -72,9 +72,7 @@ class SmtpMailer:
     """Sends by SMTP. `seconds` bounds each answer of the server, three times that the whole mail: a server that took
     a mail but was not waited for would get it again."""
 
-    def __init__(
-        self, server: SmtpServer, name: str, *, ca_file: Path | None = None, seconds: float = 20.0
-    ) -> None:
+    def __init__(self, server: SmtpServer, name: str, *, ca_file: Path | None = None, seconds: float = 20.0) -> None:
         self._server, self._name, self._seconds = server, name, seconds
         self._tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         self._looked, self._wrong = float("-inf"), NOT_YET
@@ -169,9 +167,7 @@ def translated(error: Exception) -> Temporary | Permanent:
     if isinstance(error, SMTPRecipientsRefused):
         error = error.recipients[0]
     if isinstance(error, SMTPAuthenticationError) or getattr(error, "code", 0) in LOGIN_CODES:
-        return Temporary(
-            f"the mail server does not accept our login{_numbers(error)}; check SMTP_URL", ours=True
-        )
+        return Temporary(f"the mail server does not accept our login{_numbers(error)}; check SMTP_URL", ours=True)
     for kind, what in _WHAT:
         if isinstance(error, kind):
             return _refused(error, what)

@@ -24,9 +24,7 @@ WHO_AFTER_REFUSAL: Mapping[str, str] = {
 
 WHO_AFTER_LOSS: Mapping[str, str] = {
     "invitee": N_("You and an administrator of the customer: renew the access, and they sign in once more."),
-    "customer_admin": N_(
-        "An administrator of the customer has to change something first; tell them the reason."
-    ),
+    "customer_admin": N_("An administrator of the customer has to change something first; tell them the reason."),
     "operator": N_("You: something has to be corrected on our side."),
     "nobody": N_("Nobody. We try again by ourselves."),
 }

@@ -38,13 +38,8 @@ def gallery() -> Starlette:
     async def page(request: Request) -> Response:
         name = request.path_params["name"]
         if name not in ("gallery", "step"):
-            return pages.error(
-                request, 404, reference="0af7651916cd43dd", action_url="/", action_label="Home"
-            )
-        steps = [
-            {"label": f"Step {n}", "state": s}
-            for n, s in ((1, "done"), (2, "done"), (3, "current"), (4, "todo"))
-        ]
+            return pages.error(request, 404, reference="0af7651916cd43dd", action_url="/", action_label="Home")
+        steps = [{"label": f"Step {n}", "state": s} for n, s in ((1, "done"), (2, "done"), (3, "current"), (4, "todo"))]
         return pages.render(
             request,
             name + ".html",
@@ -81,9 +76,7 @@ async def shoot(browser: Browser, base: str, folder: Path) -> None:
 async def main(folder: Path) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server = uvicorn.Server(
-        uvicorn.Config(protect(gallery(), base), log_level="warning", proxy_headers=False)
-    )
+    server = uvicorn.Server(uvicorn.Config(protect(gallery(), base), log_level="warning", proxy_headers=False))
     serving = asyncio.create_task(server.serve([listener]))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(

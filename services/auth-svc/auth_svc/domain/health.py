@@ -66,9 +66,7 @@ def kept(access: Access | None, grant_id: str, rev: int, cache: Envelope, now: d
     return Change(replace(access, grant=replace(grant, cache=cache, rev=rev + 1)))
 
 
-def refreshed(
-    access: Access | None, grant_id: str, rev: int, cache: Envelope, now: datetime
-) -> Change[Access] | None:
+def refreshed(access: Access | None, grant_id: str, rev: int, cache: Envelope, now: datetime) -> Change[Access] | None:
     """The keep-alive worked: 90 days begin anew."""
     grant = _grant(access, grant_id)
     if access is None or grant is None:
@@ -141,9 +139,7 @@ def registration_proven(access: Access | None, revision: int, now: datetime) -> 
     return Change(replace(access, registration=alive), events)
 
 
-def registration_lost(
-    access: Access | None, revision: int, refusal: Refusal, now: datetime
-) -> Change[Access] | None:
+def registration_lost(access: Access | None, revision: int, refusal: Refusal, now: datetime) -> Change[Access] | None:
     """Microsoft refuses the registration in force: said once, tried again daily."""
     registration = _registration(access, revision)
     if access is None or registration is None:

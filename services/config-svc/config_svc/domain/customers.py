@@ -129,9 +129,7 @@ def _with_registration(customer: Customer, put: RegistrationInput | None) -> Cus
         method = "app_registration" if secret else "none"
     if method == "token":
         return replace(changed, revision=customer.revision + 1)
-    return replace(
-        changed, revision=customer.revision + 1, method=method, status="unknown", failure=None, request=None
-    )
+    return replace(changed, revision=customer.revision + 1, method=method, status="unknown", failure=None, request=None)
 
 
 def _registration(customer: Customer, put: RegistrationInput | None) -> Registration | None:
@@ -244,9 +242,7 @@ def validated(customer: Customer | None, event: AuthenticationValidated, now: da
     if event.outcome == "successful":
         return Change(_healthy(replace(customer, request=None), event.checked_at))
     failure = Failure(event.reason or "refused", event.checked_at, event.aadsts, event.correlation_id)
-    return Change(
-        replace(customer, request=None, status="failed", checked_at=event.checked_at, failure=failure)
-    )
+    return Change(replace(customer, request=None, status="failed", checked_at=event.checked_at, failure=failure))
 
 
 def access_lost(customer: Customer | None, event: AccessLost, now: datetime) -> Change[Customer] | None:
@@ -255,9 +251,7 @@ def access_lost(customer: Customer | None, event: AccessLost, now: datetime) -> 
         return None
     failure = Failure(event.reason, now, event.aadsts, event.correlation_id)
     grant = replace(customer.grant, lost=True) if customer.grant and event.grant else customer.grant
-    return Change(
-        replace(customer, status="failed", checked_at=now, failure=failure, grant=grant, request=None)
-    )
+    return Change(replace(customer, status="failed", checked_at=now, failure=failure, grant=grant, request=None))
 
 
 def access_recovered(customer: Customer | None, event: AccessRecovered, now: datetime) -> Change[Customer] | None:

@@ -10,9 +10,7 @@ from shared.events import Account, Actor, InForce, Method, Person, Target
 
 Status = Literal["unknown", "checking", "successful", "failed"]
 TenantState = Literal["resolving", "pinned", "unknown", "taken"]
-SwitchState = Literal[
-    "requested", "invited", "opened", "authenticating", "completed", "cancelled", "expired", "failed"
-]
+SwitchState = Literal["requested", "invited", "opened", "authenticating", "completed", "cancelled", "expired", "failed"]
 
 LIVE: tuple[SwitchState, ...] = ("requested", "invited", "opened", "authenticating")
 SWITCH_BACK_LIMIT = timedelta(minutes=15)

@@ -29,6 +29,4 @@ def on_deadline(invitation: Invitation | None, now: datetime) -> Change[Invitati
         )  # fmt: skip
         return Change(replace(invitation, remind_at=None), (event,))
     proposed = replace(invitation, expiry_proposed=invitation.generation, remind_at=None)
-    return Change(
-        proposed, (InvitationExpired(invitation.customer, invitation.switch, invitation.generation),)
-    )
+    return Change(proposed, (InvitationExpired(invitation.customer, invitation.switch, invitation.generation),))

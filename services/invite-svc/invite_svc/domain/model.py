@@ -92,8 +92,6 @@ class Invitation:
 
 def invitation_id(event: Any) -> str | None:
     """The invitation that an event of a switch concerns; None where the switch has none."""
-    if getattr(event, "invited", True) is False or (
-        isinstance(event, SwitchRequested) and event.invitee is None
-    ):
+    if getattr(event, "invited", True) is False or (isinstance(event, SwitchRequested) and event.invitee is None):
         return None
     return f"{event.customer}/{event.switch}"

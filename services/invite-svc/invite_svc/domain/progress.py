@@ -25,9 +25,7 @@ def _shown(invitation: Invitation | None, event: Any) -> Attempt | None:
     return attempt if attempt.number == event.attempt and attempt.running else None
 
 
-def show_code(
-    invitation: Invitation | None, event: DeviceCodeIssued, now: datetime
-) -> Change[Invitation] | None:
+def show_code(invitation: Invitation | None, event: DeviceCodeIssued, now: datetime) -> Change[Invitation] | None:
     attempt = _shown(invitation, event)
     if invitation is None or attempt is None or attempt.stage != "preparing":
         return None
@@ -36,9 +34,7 @@ def show_code(
     return Change(replace(invitation, attempt=code))
 
 
-def show_sign_in(
-    invitation: Invitation | None, event: SignInReady, now: datetime
-) -> Change[Invitation] | None:
+def show_sign_in(invitation: Invitation | None, event: SignInReady, now: datetime) -> Change[Invitation] | None:
     attempt = _shown(invitation, event)
     if invitation is None or attempt is None or attempt.stage != "preparing":
         return None

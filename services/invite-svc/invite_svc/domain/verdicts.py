@@ -35,22 +35,16 @@ def invite(invitation: Invitation | None, event: SwitchRequested, now: datetime)
     return Change(made, (InvitationCreated(event.customer, event.switch, 1, now, event.expires_at),))
 
 
-def resend(
-    invitation: Invitation | None, event: InvitationResendRequested, now: datetime
-) -> Change[Invitation] | None:
+def resend(invitation: Invitation | None, event: InvitationResendRequested, now: datetime) -> Change[Invitation] | None:
     """A newer link with a new deadline; a running session goes on."""
     if invitation is None or invitation.over or event.generation <= invitation.generation:
         return None
     again = replace(invitation, generation=event.generation, expires_at=event.expires_at, remind_at=event.remind_at,
                     created_at=now, asked_at=None)  # fmt: skip
-    return Change(
-        again, (InvitationResent(event.customer, event.switch, event.generation, now, event.expires_at),)
-    )
+    return Change(again, (InvitationResent(event.customer, event.switch, event.generation, now, event.expires_at),))
 
 
-def complete(
-    invitation: Invitation | None, event: SwitchCompleted, now: datetime
-) -> Change[Invitation] | None:
+def complete(invitation: Invitation | None, event: SwitchCompleted, now: datetime) -> Change[Invitation] | None:
     done = replace(_known(invitation, event, now), proven_method=event.method)
     return _end(done, "done", None, now, account=event.account or done.account)
 

@@ -28,9 +28,7 @@ from shared.events import (
 def _usable(invitation: Invitation | None, now: datetime) -> Invitation:
     """Raises: Refused with the way on; the codes name the pages `replaced`, `expired`, `revoked`, `done`."""
     if invitation is None:
-        raise Refused(
-            "link_unknown", "This link is not valid; open it again from the newest mail.", status=404
-        )
+        raise Refused("link_unknown", "This link is not valid; open it again from the newest mail.", status=404)
     if invitation.over:
         raise Refused(f"invitation_{invitation.state}", "This invitation has ended.", status=410)
     if invitation.expires_at <= now and not (invitation.attempt and invitation.attempt.running):
@@ -60,9 +58,7 @@ def open_link(
         events.append(InvitationOpened(invitation.customer, invitation.switch, generation, now))
     left, stopped = (invitation, ()) if same else _stopped(invitation, "continued_elsewhere", now)
     state: State = "opened" if left.state == "pending" else left.state
-    opened = replace(
-        left, state=state, session=session, browser=browser, opened_at=invitation.opened_at or now
-    )
+    opened = replace(left, state=state, session=session, browser=browser, opened_at=invitation.opened_at or now)
     return Change(opened, (*events, *stopped))
 
 
@@ -90,9 +86,7 @@ class Start:
     attempt: int = 0
 
 
-def start(
-    invitation: Invitation | None, session: str, chosen: Start, now: datetime
-) -> Change[Invitation] | None:
+def start(invitation: Invitation | None, session: str, chosen: Start, now: datetime) -> Change[Invitation] | None:
     """`Start authentication`: the next attempt, which replaces a running one; a double click starts just one."""
     invitation = _in_session(invitation, session, now)
     number = invitation.attempts + 1
@@ -113,9 +107,7 @@ def _may_start(invitation: Invitation, chosen: Start, now: datetime) -> None:
     if invitation.expires_at <= now:
         raise Refused("invitation_expired", "This invitation has expired; ask for a new one.", status=410)
     if chosen.method not in invitation.methods:
-        raise Refused(
-            "method_not_offered", "This way is not offered by this invitation; choose another.", status=422
-        )
+        raise Refused("method_not_offered", "This way is not offered by this invitation; choose another.", status=422)
     if invitation.state == "finishing":
         raise Refused("finishing", "Your sign-in was accepted and is being finished; please wait a moment.")
     if invitation.attempts >= MAX_ATTEMPTS:
@@ -134,9 +126,7 @@ def returned(
     invitation = _in_session(invitation, session, now)
     shown = invitation.attempt
     if shown is None or shown.number != attempt or shown.method != "sign_in":
-        raise Refused(
-            "sign_in_mismatch", "This answer belongs to another sign-in; start it again.", status=400
-        )
+        raise Refused("sign_in_mismatch", "This answer belongs to another sign-in; start it again.", status=400)
     if shown.stage != "sign_in":
         return None
     kept = replace(shown, stage="returned", since=now, sealed=None)
@@ -144,9 +134,7 @@ def returned(
     return Change(replace(invitation, attempt=kept), (said,))
 
 
-def give_up(
-    invitation: Invitation | None, session: str, why: str, now: datetime
-) -> Change[Invitation] | None:
+def give_up(invitation: Invitation | None, session: str, why: str, now: datetime) -> Change[Invitation] | None:
     """The invitee stops the attempt (another way, or Microsoft showed a refusal); or its code could not be read."""
     invitation = _in_session(invitation, session, now)
     changed, events = _stopped(invitation, why, now)
@@ -166,7 +154,5 @@ def ask_again(invitation: Invitation | None, now: datetime) -> Change[Invitation
 def _in_session(invitation: Invitation | None, session: str, now: datetime) -> Invitation:
     invitation = _usable(invitation, now)
     if invitation.session != session:
-        raise Refused(
-            "continue_here", "This invitation is open in another browser; open the link again to go on."
-        )
+        raise Refused("continue_here", "This invitation is open in another browser; open the link again to go on.")
     return invitation

@@ -23,9 +23,7 @@ def access_changed(
         return _turned(notices, "access_lost", "access_recovered", facts, now)
     if isinstance(event, AccessRecovered):
         return _turned(notices, "access_recovered", "access_lost", Facts(method=event.method), now)
-    return Change(
-        queue(notices, "secret_expiring", now, Facts(days_left=event.days_left, expires_on=event.expires_on))
-    )
+    return Change(queue(notices, "secret_expiring", now, Facts(days_left=event.days_left, expires_on=event.expires_on)))
 
 
 def _turned(notices: Notices, to: Kind, back: Kind, facts: Facts, now: datetime) -> Change[Notices]:

@@ -105,15 +105,12 @@ def queue(notices: Notices, kind: Kind, now: datetime, facts: Facts, generation:
     return replace(notices, notices=(*others, queued))
 
 
-def drop(
-    notices: Notices, kinds: tuple[Kind, ...], why: str, *, final: bool
-) -> tuple[Notices, tuple[Event, ...]]:
+def drop(notices: Notices, kinds: tuple[Kind, ...], why: str, *, final: bool) -> tuple[Notices, tuple[Event, ...]]:
     """Notices of these kinds that were not sent yet never will be."""
     dropped = [notice for notice in notices.notices if notice.kind in kinds and notice.state == "queued"]
     kept = tuple(replace(n, state="dropped", next=None) if n in dropped else n for n in notices.notices)
     said = tuple(
-        EmailFailed(notices.customer, notices.switch, n.kind, n.generation, n.tries, why, final)
-        for n in dropped
+        EmailFailed(notices.customer, notices.switch, n.kind, n.generation, n.tries, why, final) for n in dropped
     )
     return replace(notices, notices=kept), said
 

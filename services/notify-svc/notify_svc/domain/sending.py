@@ -33,9 +33,7 @@ def sent(notices: Notices | None, kind: Kind, serial: int, now: datetime) -> Cha
     done = replace(notice, count=notice.count + 1)
     if notice.serial == serial:
         done = replace(done, state="sent", tries=notice.tries + 1, next=None)
-    event = EmailSent(
-        notices.customer, notices.switch, kind, notice.generation, max(1, done.tries), done.count
-    )
+    event = EmailSent(notices.customer, notices.switch, kind, notice.generation, max(1, done.tries), done.count)
     return Change(_take_back(with_notice(notices, done), done, now), (event,))
 
 
@@ -46,9 +44,7 @@ def _take_back(notices: Notices, notice: Notice, now: datetime) -> Notices:
     return queue(notices, "revoked", now, Facts(), notice.generation)
 
 
-def try_later(
-    notices: Notices | None, kind: Kind, serial: int, why: str, now: datetime
-) -> Change[Notices] | None:
+def try_later(notices: Notices | None, kind: Kind, serial: int, why: str, now: datetime) -> Change[Notices] | None:
     """The mail server could not take it now. Said once, not at every try; given up after a day."""
     notice = _queued(notices, kind, serial)
     if notices is None or notice is None:
@@ -62,9 +58,7 @@ def try_later(
     return Change(with_notice(notices, replace(notice, tries=tries, next=now + wait)), events)
 
 
-def give_up(
-    notices: Notices | None, kind: Kind, serial: int, why: str, now: datetime
-) -> Change[Notices] | None:
+def give_up(notices: Notices | None, kind: Kind, serial: int, why: str, now: datetime) -> Change[Notices] | None:
     """Refused for good: the address or the text is not accepted."""
     notice = _queued(notices, kind, serial)
     if notices is None or notice is None:
