@@ -47,13 +47,16 @@ class WholeSystem:
 
     def start(self, *names: str) -> None:
         """All at once; then waits until each says that it is ready."""
+        self.spawn(*names)
+        self.await_ready(*names)
+
+    def spawn(self, *names: str) -> None:
         for name in names:
             program = self.programs[name]
             quick = QUICK_SIMULATOR if name == "entra" else ()
             environment = os.environ | dict(program.env) | QUICK
             self.children[name] = Child([*program.prepare(), *quick], self.log(name), environment)
             self.children[name].start()
-        self.await_ready(*names)
 
     def await_ready(self, *names: str) -> None:
         for name in names:

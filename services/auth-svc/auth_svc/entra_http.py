@@ -96,9 +96,8 @@ class Http:
                 method, url, timeout=cast(Any, limit), allow_redirects=False, stream=True, **what
             )
             body = _body(said, ends)
-        except requests.ConnectTimeout:
-            raise Undelivered(EntraAway()) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            self.answered_at = float("-inf")  # so that the service asks at once whether Microsoft is there
             raise Undelivered(EntraAway(maybe_taken=not _never_sent(error))) from None
         return self._answer(said, body)
 
@@ -155,7 +154,7 @@ def _never_sent(error: BaseException) -> bool:
     cause = error.args[0] if error.args else None
     inner = getattr(cause, "reason", cause)
     never = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.NameResolutionError)
-    return isinstance(inner, never) or isinstance(error, requests.exceptions.SSLError)
+    return isinstance(inner, never) or isinstance(error, (requests.ConnectTimeout, requests.exceptions.SSLError))
 
 
 class NotWanted(Exception):

@@ -1,0 +1,80 @@
+"""Kafka, MongoDB, SMTP or Entra away in the middle: it is said, nothing accepted is lost, it goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tests.chaos.chaos_kit import (
+    LONG,
+    all_complete,
+    all_ready,
+    code_pending,
+    completes_once,
+    opened,
+    requested,
+    says_away,
+)
+from tests.e2e.e2e_kit import World
+
+
+async def test_kafka_frozen_requests_are_taken_and_shown_as_delayed(world: World) -> None:
+    pending, customer = await code_pending(world), await world.customer()
+    kafka = world.system.children["kafka"]
+    kafka.freeze()
+    try:
+        await world.request(customer)
+        await says_away(world, "Kafka", "config", "invite", "auth", "notify")
+        shown = await world.shown(customer)
+        assert shown["switch"]["state"] == "requested"
+        assert shown["delayed"]["since"]
+    finally:
+        kafka.thaw()
+    invitee = world.browser()
+    await invitee.open(await world.link(customer, timeout=LONG))
+    await completes_once(world, pending)
+    assert (await world.until(customer, LONG, switch="opened"))["delayed"] is None
+
+
+async def test_kafka_killed_and_started_again(world: World) -> None:
+    switches = list(await asyncio.gather(*(point(world) for point in (requested, opened, code_pending))))
+    world.system.kill("kafka")
+    late = await world.customer(pinned=False)
+    world.system.start("kafka")
+    await all_complete(world, switches)
+    await world.until(late, LONG, tenant_state="pinned")
+
+
+async def test_mongodb_killed_is_said_at_once_and_nothing_is_lost(world: World) -> None:
+    switches = list(await asyncio.gather(*(point(world) for point in (requested, opened, code_pending))))
+    world.system.kill("mongodb")
+    begun = time.monotonic()
+    answer = await world.api.ask("GET", switches[0].customer.path)
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+    assert time.monotonic() - begun < 8, "never a hang"
+    await says_away(world, "MongoDB", "config", "invite", "auth", "notify")
+    world.system.start("mongodb")
+    await all_ready(world)
+    await all_complete(world, switches)
+
+
+async def test_smtp_away_the_mail_waits(world: World) -> None:
+    world.system.kill("mailbox")
+    customer = await world.customer()
+    await world.request(customer)
+    shown = await world.until(customer, switch="invited")
+    assert shown["switch"]["mail"]["count"] == 0
+    await says_away(world, "SMTP", "notify")
+    world.system.start("mailbox")
+    await world.link(customer, timeout=LONG)
+    assert len(await world.mails(customer.user("admin"))) == 1
+
+
+async def test_entra_away_while_a_code_is_pending_and_while_one_is_asked_for(world: World) -> None:
+    pending, waiting = await code_pending(world), await opened(world)
+    world.system.kill("entra")
+    going = asyncio.create_task(completes_once(world, waiting))
+    await says_away(world, "Microsoft Entra", "auth", ready=200)
+    world.system.start("entra")
+    await completes_once(world, pending)
+    await going
