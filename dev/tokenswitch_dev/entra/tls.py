@@ -34,4 +34,4 @@ def _write(path: Path, content: bytes) -> None:
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
-    Path(fresh).replace(path)
+    fresh.replace(path)
