@@ -62,13 +62,17 @@ class WholeSystem:
         for name in names:
             self.children[name].wait_until(self.programs[name].ready, START_TIMEOUT)
 
-    def replica(self, service: str, **environment: str) -> tuple[str, str]:
-        """One more process of a service, on a port of its own: its name here, and its address."""
+    def replicas(self, *services: str, **environment: str) -> dict[str, str]:
+        """One more process of each of these services, on ports of their own: their addresses."""
+        names = {service: self._plan_replica(service, environment) for service in services}
+        self.start(*(name for name, _ in names.values()))
+        return {service: address for service, (_, address) in names.items()}
+
+    def _plan_replica(self, service: str, environment: dict[str, str]) -> tuple[str, str]:
         port, original = free_port(), self.programs[service]
         name, address = f"{service}-{port}", f"http://127.0.0.1:{port}"
         env = {**original.env, **environment, "PORT": str(port)}
         self.programs[name] = replace(original, name=name, env=env, ready=lambda: says_ready(address))
-        self.start(name)
         return name, address
 
     def kill(self, *names: str) -> None:

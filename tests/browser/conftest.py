@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ViewportSize, async_playwright
+from playwright.async_api import Browser, StorageState, ViewportSize, async_playwright
 
 from tests.e2e.e2e_kit import Customer, World, open_world
 from tests.system import WholeSystem
-from tokenswitch_dev.walk.browser import LAPTOP, launch
+from tokenswitch_dev.walk.browser import LAPTOP, launch, open_window
 from tokenswitch_dev.walk.places import Places, Someone
+from tokenswitch_dev.walk.portal import Portal
 from tokenswitch_dev.walk.steps import Cast, cast
 
 Walkers = Callable[..., Awaitable[Cast]]
@@ -33,19 +33,29 @@ async def world(system: WholeSystem) -> AsyncIterator[World]:
     await opened.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def places(system: WholeSystem) -> Places:
     return Places(system.plan.portal, system.plan.mailbox, system.plan.entra_pages)
 
 
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def operator(chromium: Browser, places: Places) -> StorageState:
+    """Signed in once, for all that does not begin with the sign-in."""
+    window = await open_window(chromium)
+    await Portal(await window.page(), places.portal).sign_in("operator@provider.example")
+    known = await window.context.storage_state()
+    await window.context.close()
+    return known
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def walkers(chromium: Browser, places: Places, tmp_path: Path) -> AsyncIterator[Walkers]:
+async def walkers(chromium: Browser, places: Places, operator: StorageState) -> AsyncIterator[Walkers]:
     """Makes the people of a walk. At the end: nobody's console showed anything in red."""
     made: list[Cast] = []
 
-    async def make(customer: Customer, size: ViewportSize = LAPTOP) -> Cast:
+    async def make(customer: Customer, size: ViewportSize = LAPTOP, *, signed_in: bool = True) -> Cast:
         who = Someone(customer.id, f"Customer {customer.id}", customer.user("admin"))
-        made.append(await cast(chromium, places, who, size))
+        made.append(await cast(chromium, places, who, size, operator if signed_in else None))
         return made[-1]
 
     yield make

@@ -15,12 +15,9 @@ from tokenswitch_dev.walk.wizard import Wizard
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-async def test_account_without_role_declined_and_an_expired_code_then_it_completes(
-    world: World, walkers: Walkers
-) -> None:
+async def test_an_account_without_the_role_a_refusal_and_an_expired_code(world: World, walkers: Walkers) -> None:
     customer = await world.customer()
     people = await walkers(customer)
-    await people.portal.sign_in(people.someone.operator)
     wizard = await invited(people)
 
     code = await wizard.get_code(customer.user("user"))
@@ -44,18 +41,10 @@ async def test_account_without_role_declined_and_an_expired_code_then_it_complet
     await wizard.page.get_by_role("button", name="Start authentication").click()
     await wizard.refused("The code has expired")
 
-    code = await wizard.get_code(customer.user("admin"))
-    microsoft = await wizard.microsoft()
-    await microsoft.enter_code(code)
-    await microsoft.identify(customer.user("admin"))
-    await microsoft.finish()
-    await wizard.done()
-
 
 async def test_an_account_of_another_tenant_is_told_so_by_microsoft(world: World, walkers: Walkers) -> None:
     customer, other = await world.customer(), await world.tenant()
     people = await walkers(customer)
-    await people.portal.sign_in(people.someone.operator)
     wizard = await invited(people)
     microsoft = await wizard.sign_in()
     await microsoft.pick(other.user("admin"))
@@ -67,12 +56,9 @@ async def test_an_account_of_another_tenant_is_told_so_by_microsoft(world: World
     await wizard.done()
 
 
-async def test_security_defaults_block_the_code_so_the_button_is_recommended(
-    world: World, walkers: Walkers
-) -> None:
+async def test_security_defaults_block_the_code_so_the_button_is_recommended(world: World, walkers: Walkers) -> None:
     customer = await world.customer(device_code="security_defaults")
     people = await walkers(customer)
-    await people.portal.sign_in(people.someone.operator)
     wizard = await invited(people)
     code = await wizard.get_code(customer.user("admin"))
     microsoft = await wizard.microsoft()
@@ -90,7 +76,6 @@ async def test_security_defaults_block_the_code_so_the_button_is_recommended(
 async def test_continue_here_in_a_second_browser(world: World, walkers: Walkers, chromium: Browser) -> None:
     customer = await world.customer()
     people = await walkers(customer)
-    await people.portal.sign_in(people.someone.operator)
     first = await invited(people)
     await first.get_code(customer.user("admin"))
     window = await open_window(chromium)
@@ -114,7 +99,6 @@ async def test_without_script_the_wizard_by_device_code_works(
 ) -> None:
     customer = await world.customer()
     people = await walkers(customer)
-    await people.portal.sign_in(people.someone.operator)
     await people.portal.show(customer.id)
     await people.portal.invite(customer.user("admin"))
     await people.mailbox.open_newest(customer.user("admin"), INVITATION)

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from tests.chaos.chaos_kit import all_complete, code_pending, completes_once, everywhere, opened, requested
-from tests.e2e.e2e_kit import World
+from tests.chaos.chaos_kit import all_complete, code_pending, everywhere, opened, requested
+from tests.e2e.e2e_kit import World, open_world
 from tests.system import SERVICES
 from tokenswitch_dev.stack.process import signal_group
 
@@ -35,18 +35,17 @@ async def test_each_killed_in_its_turn_with_a_switch_at_every_point(world: World
     await all_complete(world, switches)
 
 
-async def test_another_replica_takes_over_a_pending_code(world: World) -> None:
-    switch = await code_pending(world)
-    world.system.replica("auth-svc")
-    world.system.kill("auth-svc")
-    await completes_once(world, switch)
-
-
-async def test_two_of_each_at_once(world: World) -> None:
-    for service in SERVICES:
-        world.system.replica(service)
-    switches = list(await asyncio.gather(*(point(world) for point in (requested, opened, code_pending) * 2)))
-    await all_complete(world, switches)
+async def test_two_of_each_and_then_one_dies(world: World) -> None:
+    """People and programs are led to either replica. What the dead one held is taken over, pending codes too."""
+    addresses = world.system.replicas(*SERVICES)
+    beside = open_world(world.system, addresses["config-svc"], addresses["invite-svc"])
+    points = (requested, opened, code_pending)
+    here = asyncio.gather(*(point(world) for point in points))
+    there = asyncio.gather(*(point(beside) for point in points))
+    switches, others = list(await here), list(await there)
+    world.system.kill("auth-svc", "notify-svc")
+    await asyncio.gather(all_complete(world, switches), all_complete(beside, others))
+    await beside.close()
 
 
 async def test_stopped_under_load_each_ends_in_time_with_nothing_left(world: World) -> None:

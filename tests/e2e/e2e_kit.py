@@ -71,11 +71,12 @@ class Customer:
 
 @dataclass
 class World:
-    """One test's view of the system."""
+    """One test's view of the system. `wizard`: another replica of invite-svc than the first."""
 
     system: WholeSystem
     api: Api
     entra: httpx.AsyncClient
+    wizard: str = ""
     invitees: list[Invitee] = field(default_factory=list)
 
     # --- Microsoft, simulated ---------------------------------------------------------------------------
@@ -176,7 +177,7 @@ class World:
     # --- the invitee ------------------------------------------------------------------------------------
 
     def browser(self) -> Invitee:
-        self.invitees.append(Invitee(self.system.base("invite")))
+        self.invitees.append(Invitee(self.wizard or self.system.base("invite")))
         return self.invitees[-1]
 
     async def invited(self, customer: Customer, **more: Any) -> Invitee:
@@ -249,7 +250,8 @@ async def records(kafka: str, topic: str) -> list[Any]:
         await reader.stop()
 
 
-def open_world(system: WholeSystem, role: str = "operator") -> World:
+def open_world(system: WholeSystem, config: str = "", wizard: str = "") -> World:
+    """`config`, `wizard`: at these replicas."""
     trusted = ssl.create_default_context(cafile=str(system.plan.ca_file))
     entra = httpx.AsyncClient(base_url=system.plan.authority, verify=trusted, trust_env=False, timeout=10)
-    return World(system, Api(system.base("config"), system.token(role)), entra)
+    return World(system, Api(config or system.base("config"), system.token("operator")), entra, wizard)

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -39,12 +40,7 @@ class Page(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(given.get("action", "")))
-        if (
-            tag == "input"
-            and self.forms
-            and given.get("name")
-            and given.get("type") not in ("radio", "checkbox")
-        ):
+        if tag == "input" and self.forms and given.get("name") and given.get("type") not in ("radio", "checkbox"):
             self.forms[-1].fields[given["name"]] = given.get("value", "")
         if tag == "a":
             self._link, self._words = given.get("href"), []
@@ -100,8 +96,8 @@ class Invitee:
     # --- the wizard -------------------------------------------------------------------------------------
 
     async def open(self, link: str) -> Page:
-        """The link in the mail, and `Start`."""
-        return await self.send(await self.get(link), "/start")
+        """The link in the mail, and `Start`; at the replica that this browser is led to."""
+        return await self.send(await self.get(urlsplit(link).path), "/start")
 
     async def until(self, *screens: str, timeout: float = 30) -> Page:
         """The wizard's page once it shows one of these screens."""

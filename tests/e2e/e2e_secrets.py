@@ -49,9 +49,7 @@ class Secrets:
             name
             for name, (value, belongs) in self.known.items()
             for wanted in belongs
-            if not any(
-                value.encode() in content for place, content in places.items() if place.startswith(wanted)
-            )
+            if not any(value.encode() in content for place, content in places.items() if place.startswith(wanted))
         ]
 
 
@@ -70,9 +68,7 @@ def tokens_given_out(world: World, customers: Iterable[Customer]) -> Iterator[tu
     """Device codes, authorization codes, nonces and refresh tokens, from the simulator's own store."""
     mine = {customer.tid for customer in customers}
     with closing(sqlite3.connect(world.system.plan.entra_state / "entra.sqlite3")) as store:
-        rows = store.execute(
-            "SELECT kind, value FROM kept WHERE kind IN ('device', 'code', 'refresh')"
-        ).fetchall()
+        rows = store.execute("SELECT kind, value FROM kept WHERE kind IN ('device', 'code', 'refresh')").fetchall()
     for kind, text in rows:
         value = json.loads(text)
         if value["tid"] in mine:

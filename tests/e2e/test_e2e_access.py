@@ -36,9 +36,7 @@ async def test_a_revoked_token_is_lost_and_a_renewal_recovers_it(world: World) -
     customer = await world.customer()
     await world.switched(customer)
     assert (await world.validate(customer))["status"] == "successful"
-    await asyncio.sleep(
-        1.1
-    )  # the revocation must be later than the token, whose time counts in whole seconds
+    await asyncio.sleep(1.1)  # the revocation must be later than the token, whose time counts in whole seconds
     await world.sim("revoke", tenant=customer.tid)
     shown = await world.validate(customer)
     assert (shown["status"], shown["status_reason"]["code"]) == ("failed", "revoked")

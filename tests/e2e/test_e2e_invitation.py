@@ -52,7 +52,7 @@ async def test_cancelled_while_a_code_is_pending_nothing_is_claimed(world: World
 
 
 async def test_expired_it_says_so_and_can_be_asked_for_anew(world: World) -> None:
-    _, short = world.system.replica("config-svc", INVITATION_LIFE="3s")
+    short = world.system.replicas("config-svc", INVITATION_LIFE="3s")["config-svc"]
     customer = await world.customer()
     body = {"to": "token", "admin_email": customer.user("admin")}
     headers = dict(world.api.http.headers) | {"Idempotency-Key": "short-life"}
@@ -70,9 +70,7 @@ async def test_a_link_that_is_not_ours_and_a_second_switch_are_refused(world: Wo
     customer = await world.customer()
     await world.request(customer)
     link = await world.link(customer)
-    wrong = [
-        await world.browser().get(address) for address in (link[:-2], link + "A", link.replace("/i/", "/i/B"))
-    ]
+    wrong = [await world.browser().get(address) for address in (link[:-2], link + "A", link.replace("/i/", "/i/B"))]
     assert {page.status for page in wrong} == {404}
     assert len({page.words for page in wrong}) == 1, "the same answer whatever is wrong"
     body = {"to": "token", "admin_email": customer.user("admin")}

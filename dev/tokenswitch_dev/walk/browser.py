@@ -6,7 +6,7 @@ import os
 import shutil
 from dataclasses import dataclass, field
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, ViewportSize
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, StorageState, ViewportSize
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -57,9 +57,12 @@ class Window:
         self.complaints.append(f"script: {error}")
 
 
-async def open_window(browser: Browser, *, size: ViewportSize = LAPTOP, script: bool = True) -> Window:
+async def open_window(
+    browser: Browser, *, size: ViewportSize = LAPTOP, script: bool = True, known: StorageState | None = None
+) -> Window:
+    """`known`: the cookies of a window that was open before."""
     context = await browser.new_context(
-        viewport=size, java_script_enabled=script, locale="en-GB", timezone_id="Europe/London",
+        storage_state=known, viewport=size, java_script_enabled=script, locale="en-GB", timezone_id="Europe/London",
         permissions=["clipboard-read", "clipboard-write"],
     )  # fmt: skip
     context.set_default_timeout(PATIENCE)

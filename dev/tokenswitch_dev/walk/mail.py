@@ -22,8 +22,13 @@ class Mailbox:
         await self.page.locator("iframe").wait_for()
 
     async def count(self, to: str, subject: str) -> int:
-        await self.page.goto(self._address)
+        await self._list()
         return await self._mails(to, subject).count()
+
+    async def _list(self) -> None:
+        """It renews itself, so it is opened only once: two at a time would get in each other's way."""
+        if self.page.url.rstrip("/") != self._address:
+            await self.page.goto(self._address)
 
     def _mails(self, to: str, subject: str) -> Locator:
         to_them = self.page.locator("li", has_text=re.compile(re.escape(f"to {to} ")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from playwright.async_api import Browser, Page, ViewportSize, expect
+from playwright.async_api import Browser, Page, StorageState, ViewportSize, expect
 
 from tokenswitch_dev.walk.browser import LAPTOP, Window, open_window
 from tokenswitch_dev.walk.mail import Mailbox
@@ -46,13 +46,19 @@ class Cast:
         await self.administrator.context.close()
 
 
-async def cast(browser: Browser, places: Places, someone: Someone, size: ViewportSize = LAPTOP) -> Cast:
-    """`size`: of the administrator's window, who may have a phone."""
-    operator, administrator = await open_window(browser), await open_window(browser, size=size)
+async def cast(
+    browser: Browser,
+    places: Places,
+    someone: Someone,
+    size: ViewportSize = LAPTOP,
+    signed_in: StorageState | None = None,
+) -> Cast:
+    """`size`: of the administrator's window, who may have a phone. `signed_in`: an operator who is so already."""
+    operator = await open_window(browser, known=signed_in)
+    administrator = await open_window(browser, size=size)
     portal = Portal(await operator.page(), places.portal)
-    return Cast(
-        places, someone, operator, administrator, portal, Mailbox(await administrator.page(), places.mailbox)
-    )
+    mailbox = Mailbox(await administrator.page(), places.mailbox)
+    return Cast(places, someone, operator, administrator, portal, mailbox)
 
 
 async def sixteen(people: Cast) -> AsyncIterator[Step]:
@@ -78,7 +84,7 @@ async def _ask(people: Cast) -> AsyncIterator[Step]:
     yield Step(4, "administrator", f"The customer's administrator is {who.admin}; OK.", portal.page)
     await portal.dialog_ok()
     await expect(portal.page.get_by_text(who.admin).first).to_be_visible()
-    yield Step(5, "confirmation", "The confirmation says who gets what, until when; it is sent.", portal.page)
+    yield Step(5, "confirmation", "The confirmation says who gets what, until when.", portal.page)
 
 
 async def _answer(people: Cast) -> AsyncIterator[Step]:
@@ -87,16 +93,15 @@ async def _answer(people: Cast) -> AsyncIterator[Step]:
     before = await mailbox.count(who.admin, INVITATION)
     await people.portal.confirm()
     await mailbox.open_newest(who.admin, INVITATION, before + 1)
+    yield Step(5, "mail", "It is sent: the invitation has arrived in the mailbox.", mailbox.page)
     wizard = Wizard(await mailbox.follow())
-    told = "The mail has arrived; its button starts the wizard, which says who asks for what."
+    told = "Its button starts the wizard, which says who asks for what, until when."
     yield Step(6, "invitation", told, wizard.page)
     await wizard.start()
     await wizard.use_device_token()
     yield Step(7, "use-device-token", "Start, then Use Device Token.", wizard.page)
     await wizard.start_authentication(who.admin)
-    yield Step(
-        8, "start-authentication", f"User name {who.admin}, Start authentication: the code.", wizard.page
-    )
+    yield Step(8, "start-authentication", f"User name {who.admin}, Start authentication: the code.", wizard.page)
     code = await wizard.copied_code()
     if code != await wizard.code():
         raise AssertionError("the clipboard does not hold the code that is shown")
@@ -108,17 +113,15 @@ async def _answer(people: Cast) -> AsyncIterator[Step]:
     yield Step(10, "account", "The code is entered, the account picked.", microsoft.page)
     await microsoft.password()
     await microsoft.page.locator("#number").wait_for()
-    yield Step(
-        11, "authenticator", "The password is entered; Authenticator asks for the number.", microsoft.page
-    )
+    yield Step(11, "authenticator", "The password is entered; Authenticator asks for the number.", microsoft.page)
     await microsoft.approve()
     await microsoft.page.locator("#continue").wait_for()
     yield Step(12, "continue", "Approved; Microsoft names the application: Continue.", microsoft.page)
     await microsoft.finish()
     await wizard.done()
     yield Step(13, "done", "The wizard turns to Done by itself.", wizard.page)
+    yield Step(14, "close-window", "Microsoft's page too says that it may be closed.", microsoft.page)
     await microsoft.page.close()
-    yield Step(14, "closed", "Microsoft's window and the wizard can be closed.", wizard.page)
     await wizard.page.close()
 
 
@@ -134,4 +137,5 @@ async def _look(people: Cast) -> AsyncIterator[Step]:
     for column in ("Token: Created at", "Token: Expires at"):
         await expect(portal.cell(who.customer, column).locator("time")).to_be_visible()
     await expect(portal.cell(who.customer, "Device Authenticated")).to_contain_text("Yes")
+    await portal.cell(who.customer, "Token: Created at").scroll_into_view_if_needed()
     yield Step(16, "pending-invitations", "Pending Invitations shows the claimed token's dates.", portal.page)
