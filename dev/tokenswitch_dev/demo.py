@@ -27,9 +27,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tokenswitch_dev.demo", description=__doc__)
     home = Path(os.environ.get("RUN_DIR") or ".run")
     parser.add_argument("--into", type=Path, default=home / "demo", help="where the screenshots go")
-    parser.add_argument(
-        "--customer", default="contoso", help="whose switch is walked: an id of the demo customers"
-    )
+    parser.add_argument("--customer", default="contoso", help="whose switch is walked: an id of the demo customers")
     return parser.parse_args(arguments)
 
 

@@ -178,5 +178,3 @@ def _values(form: Filled) -> dict[str, Any]:
             registration[SECRET] = secret or None
         values["app_registration"] = registration
     return values
-
-

@@ -50,9 +50,7 @@ class Frame:
 
     # --- routes --------------------------------------------------------------------------------------------------
 
-    def add(
-        self, router: APIRouter, path: str, handler: Handler, role: str, *, form: str | None = None
-    ) -> None:
+    def add(self, router: APIRouter, path: str, handler: Handler, role: str, *, form: str | None = None) -> None:
         """A page (GET), or what takes the form of that name (POST)."""
         method = "GET" if form is None else "POST"
         router.add_api_route(path, self._guarded(handler, role, form), methods=[method], response_model=None)

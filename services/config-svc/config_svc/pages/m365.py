@@ -167,9 +167,7 @@ class M365Pages:
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"link": link.reveal()})
         found = await self._desk.customer(id)
-        return self._frame.show(
-            request, session, "link.html", active="m365", customer=found.state, link=link.reveal()
-        )
+        return self._frame.show(request, session, "link.html", active="m365", customer=found.state, link=link.reveal())
 
     async def _refused(self, request: Request, session: Session, error: Refused) -> Response:
         """On the customer's page, if there is one."""

@@ -40,8 +40,11 @@ TENANTS: Mapping[str, str] = {
 }  # fmt: skip
 ENDED: Mapping[str, tuple[str, str, str]] = {
     "cancelled": ("info", N_("The last switch was cancelled."), N_("Nothing was changed.")),
-    "expired": ("warning", N_("The last invitation ran out: nobody signed in in time."),
-                N_("Ask for the switch again.")),
+    "expired": (
+        "warning",
+        N_("The last invitation ran out: nobody signed in in time."),
+        N_("Ask for the switch again."),
+    ),
     "failed": ("danger", N_("The last switch failed."), N_("Mend the cause, then ask for it again.")),
 }
 
@@ -130,5 +133,3 @@ def method_choices(say: Say) -> list[dict[str, str]]:
         {"value": "app_registration", "label": say(METHODS["app_registration"]),
          "hint": say(N_("The administrator may enter an app registration instead."))},
     ]  # fmt: skip
-
-
