@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tokenswitch_dev.entra.demo import PROVIDER_TENANT
 from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
 from tokenswitch_dev.run import plan
 from tokenswitch_dev.run.ports import DEFAULTS, Ports
-from tokenswitch_dev.stack.process import Child, free_port, signal_group
+from tokenswitch_dev.stack.process import Child, answers_ok, free_port, signal_group
 from tokenswitch_dev.token import bearer_token
 
 SERVICES = ("config-svc", "invite-svc", "auth-svc", "notify-svc")
@@ -72,7 +71,7 @@ class WholeSystem:
         port, original = free_port(), self.programs[service]
         name, address = f"{service}-{port}", f"http://127.0.0.1:{port}"
         env = {**original.env, **environment, "PORT": str(port)}
-        self.programs[name] = replace(original, name=name, env=env, ready=lambda: says_ready(address))
+        self.programs[name] = replace(original, name=name, env=env, ready=lambda: answers_ok(port, "/readyz"))
         return name, address
 
     def kill(self, *names: str) -> None:
@@ -136,13 +135,6 @@ def free_ports() -> Ports:
     while len(found) < len(DEFAULTS):
         found.add(free_port())
     return Ports(*found)
-
-
-def says_ready(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/readyz", timeout=2, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from tests.e2e.e2e_kit import Body, Customer, World
-from tests.e2e.e2e_pages import Invitee, Page, code_on
+from tests.e2e.e2e_pages import NO_CERTIFICATES, Invitee, Page, code_on
 from tests.e2e.e2e_wait import wait_for
 from tests.system import SERVICES
 
@@ -159,7 +159,9 @@ async def all_complete(world: World, switches: list[InFlight]) -> None:
 
 
 async def readyz(world: World, service: str) -> tuple[int, Body]:
-    async with httpx.AsyncClient(base_url=world.system.base(service), trust_env=False, timeout=5) as client:
+    async with httpx.AsyncClient(
+        base_url=world.system.base(service), trust_env=False, timeout=5, verify=NO_CERTIFICATES
+    ) as client:
         answer = await client.get("/readyz")
     return answer.status_code, dict(answer.json())
 

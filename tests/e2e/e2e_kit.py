@@ -16,7 +16,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
-from tests.e2e.e2e_pages import Invitee
+from tests.e2e.e2e_pages import NO_CERTIFICATES, Invitee
 from tests.e2e.e2e_wait import wait_for
 from tests.system import WholeSystem
 from tokenswitch_dev.entra.directory import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR
@@ -31,7 +31,11 @@ class Api:
 
     def __init__(self, base: str, token: str) -> None:
         self.http = httpx.AsyncClient(
-            base_url=base, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=10
+            base_url=base,
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+            timeout=10,
+            verify=NO_CERTIFICATES,
         )
         self.seen: list[httpx.Response] = []
 

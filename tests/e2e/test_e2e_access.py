@@ -40,7 +40,12 @@ async def test_a_revoked_token_is_lost_and_a_renewal_recovers_it(world: World) -
     await world.sim("revoke", tenant=customer.tid)
     shown = await world.validate(customer)
     assert (shown["status"], shown["status_reason"]["code"]) == ("failed", "revoked")
-    assert (shown["method"], shown["grant"]["lost"]) == ("token", True)
+
+    async def lost() -> bool:  # said by an event of its own, just after the answer
+        now = await world.shown(customer)
+        return (now["method"], now["grant"]["lost"]) == ("token", True)
+
+    await wait_for(lost)
     await world.mail("ops@provider.example", f"(?i)lost.*{customer.id}|{customer.id}.*lost|{customer.id}")
     async with reader(world.system).http as jobs:
         answer = await jobs.post(path(customer))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -87,5 +88,9 @@ class EmbeddedMailbox(EmbeddedServer):
         self._ask("DELETE", "/api/v1/messages")
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        answer = httpx.request(method, self.url + path, json=body, timeout=TIMEOUT, trust_env=False)
-        return answer.raise_for_status()
+        return self._client.request(method, self.url + path, json=body).raise_for_status()
+
+    @cached_property
+    def _client(self) -> httpx.Client:
+        """One for all questions: to make one costs more than to ask."""
+        return httpx.Client(timeout=TIMEOUT, trust_env=False)

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
 from tokenswitch_dev.entra import demo
 from tokenswitch_dev.entra.__main__ import write_secrets
 from tokenswitch_dev.entra.tls import certificate_authority
@@ -18,7 +16,7 @@ from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
 from tokenswitch_dev.run.ports import Ports
 from tokenswitch_dev.stack.kafka import EmbeddedKafka, prepare_fast_start
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
-from tokenswitch_dev.stack.process import accepts
+from tokenswitch_dev.stack.process import accepts, answers_ok
 from tokenswitch_dev.stack.server import EmbeddedServer
 
 API_AUDIENCE = "api://tokenswitch"
@@ -135,14 +133,7 @@ def _service(system: System, name: str, common: dict[str, str]) -> Program:
     port: int = getattr(system.ports, SERVICES[name])
     command = [sys.executable, "-m", f"{name}_svc"]
     environment = common | _own(name, system) | {"HOST": "127.0.0.1", "PORT": str(port)}
-    return Program(f"{name}-svc", lambda: command, lambda: _says_ready(port), env=environment)
-
-
-def _says_ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2, trust_env=False).status_code == 200
-    except httpx.HTTPError:
-        return False
+    return Program(f"{name}-svc", lambda: command, lambda: answers_ok(port, "/readyz"), env=environment)
 
 
 def settings(system: System) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import http.client
 import os
 import random
 import signal
@@ -68,6 +69,18 @@ def accepts(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
+
+
+def answers_ok(port: int, path: str) -> bool:
+    """Does this machine's port answer 200 there? Plain and cheap, since it is asked ten times a second."""
+    asking = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        asking.request("GET", path)
+        return asking.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asking.close()
 
 
 def tail(path: Path, lines: int = 12) -> str:

@@ -6,7 +6,16 @@ import os
 import shutil
 from dataclasses import dataclass, field
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, StorageState, ViewportSize
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    StorageState,
+    ViewportSize,
+    expect,
+)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
@@ -36,6 +45,7 @@ def chromium() -> str:
 
 
 async def launch(playwright: Playwright) -> Browser:
+    expect.set_options(timeout=PATIENCE)
     return await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
 
 

@@ -12,27 +12,20 @@ class Mailbox:
         self.page, self._address = page, address
 
     async def open_newest(self, to: str, subject: str, count: int = 1) -> None:
-        """The newest mail to `to` with such a subject, once there are that many."""
-        mails = self.page.locator("li", has_text=re.compile(re.escape(f"to {to} "))).filter(
-            has_text=re.compile(subject)
-        )
+        """The newest mail to `to` with such a subject, once there are that many: the list renews itself."""
         await self.page.goto(self._address)
+        mails = _mails(self.page, to, subject)
         await expect(mails.nth(count - 1)).to_be_visible()
         await mails.first.locator("a").click()
         await self.page.locator("iframe").wait_for()
 
     async def count(self, to: str, subject: str) -> int:
-        await self._list()
-        return await self._mails(to, subject).count()
-
-    async def _list(self) -> None:
-        """It renews itself, so it is opened only once: two at a time would get in each other's way."""
-        if self.page.url.rstrip("/") != self._address:
-            await self.page.goto(self._address)
-
-    def _mails(self, to: str, subject: str) -> Locator:
-        to_them = self.page.locator("li", has_text=re.compile(re.escape(f"to {to} ")))
-        return to_them.filter(has_text=re.compile(subject))
+        """Counted in a window of its own, closed before the list renews itself under our hands."""
+        page = await self.page.context.new_page()
+        await page.goto(self._address)
+        found = await _mails(page, to, subject).count()
+        await page.close()
+        return found
 
     async def follow(self) -> Page:
         """Its button, which opens the wizard in a new tab."""
@@ -46,3 +39,8 @@ class Mailbox:
         """Its address, to be opened elsewhere."""
         found = await self.page.locator("pre a[href*='/i/']").first.get_attribute("href")
         return found or ""
+
+
+def _mails(page: Page, to: str, subject: str) -> Locator:
+    to_them = page.locator("li", has_text=re.compile(re.escape(f"to {to} ")))
+    return to_them.filter(has_text=re.compile(subject))
