@@ -45,7 +45,7 @@ async def test_a_revoked_token_is_lost_and_a_renewal_recovers_it(world: World) -
         now = await world.shown(customer)
         return (now["method"], now["grant"]["lost"]) == ("token", True)
 
-    await wait_for(lost)
+    await wait_for(lost, "lost grant")
     await world.mail("ops@provider.example", f"(?i)lost.*{customer.id}|{customer.id}.*lost|{customer.id}")
     async with reader(world.system).http as jobs:
         answer = await jobs.post(path(customer))
