@@ -19,11 +19,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         group = "system" if _rank(item) else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
-        if _rank(item) or SERVERS.intersection(getattr(item, "fixturenames", ())):
+        starts_servers = item.path.name.startswith("test_stack_") or SERVERS.intersection(_fixtures(item))
+        if _rank(item) or starts_servers:
             item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=_rank)
     if config.getoption("numprocesses", None) or "workerinput" in vars(config):
         items.sort(key=lambda item: not _rank(item))
+
+
+def _fixtures(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
 
 
 def _rank(item: pytest.Item) -> int:
