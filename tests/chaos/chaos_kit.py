@@ -84,7 +84,7 @@ async def redeeming(world: World) -> InFlight:
     invitee = await world.invited(customer)
     back = await world.sim("authorize", url=await invitee.ask_sign_in(), account=customer.user("admin"))
     await world.sim("faults", where="poll", code="silent", tenant=customer.tid, times=1, seconds=30)
-    await invitee.get(back["redirect"])
+    await invitee.come_back(back["redirect"])
 
     async def marked() -> bool:
         access = await world.document("auth", "access", customer.id)
@@ -99,7 +99,7 @@ async def redeeming(world: World) -> InFlight:
             assert "sign in once more" in page.words, page.words
             url = await invitee.ask_sign_in(LONG)
             again = await world.sim("authorize", url=url, account=customer.user("admin"))
-            await invitee.get(again["redirect"])
+            await invitee.come_back(again["redirect"])
         await ends(world, customer, invitee)
 
     return InFlight(customer, go_on)

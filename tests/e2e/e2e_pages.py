@@ -127,6 +127,10 @@ class Invitee:
         await self.send(await self.get("/w"), "/w/sign-in")
         return (await self.until("ready", timeout=timeout)).links["Continue to Microsoft"]
 
+    async def come_back(self, address: str) -> Page:
+        """Microsoft's way back, at the replica that this browser is led to."""
+        return await self.get(urlsplit(address)._replace(scheme="", netloc="").geturl())
+
     async def enter_app(self, client_id: str, client_secret: str) -> Page:
         page = await self.get("/w/app")
         return await self.send(page, "/w/app", client_id=client_id, client_secret=client_secret)
