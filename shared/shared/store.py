@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from shared.change import Clock, Rule, Unavailable, utc_now
 from shared.document import Command, Plan, Planned, Step, answered, plan_command, plan_fold
@@ -21,7 +22,8 @@ from shared.mongo import Collection, Document, Filter, Index, Insert, Sort, Upda
 
 S = TypeVar("S")
 
-ROUNDS = 25
+ROUNDS = 60
+LONGEST_PAUSE = 0.2
 BULK = 500
 
 
@@ -89,6 +91,7 @@ class Store(Generic[S]):
             *indexes,
         )
         self.listeners: list[Callable[[Wake], None]] = []
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def prepare(self) -> None:
         await self.collection.ensure(self._indexes)
@@ -124,21 +127,29 @@ class Store(Generic[S]):
 
         Raises: Refused (by the rule, or a reused idempotency key), Unavailable.
         """
-        step = Step(rule, cause, trace)
-        for round in range(ROUNDS):
-            document = await self.collection.get(id)
-            loaded = self._form.loaded(id, document)
-            if answer := answered(loaded, command):
-                return Applied(loaded.state, loaded.version, answer["body"], replayed=True)
-            planned = plan_command(loaded, step, command, self.source, self.clock())
-            if planned.plan is None:
-                return Applied(loaded.state, loaded.version)
-            if await self._write_one(planned.plan, _still_held(release, document)):
-                plan = planned.plan
-                body = plan.answer["body"] if plan.answer else {}
-                return Applied(plan.state, plan.version + 1, body, changed=True)
-            await asyncio.sleep(random.uniform(0, 0.01 * (round + 1)))
+        turn = self._turns.setdefault(id, asyncio.Lock())
+        async with turn:  # those of this process queue: only replicas race
+            for round in range(ROUNDS):
+                applied = await self._apply_once(id, Step(rule, cause, trace), command, release)
+                if applied is not None:
+                    return applied
+                await _pause(round)
         raise Unavailable("MongoDB", f"{self.source} {id} is written by too many at once")
+
+    async def _apply_once(
+        self, id: str, step: Step[S], command: Command | None, release: Lease | None
+    ) -> Applied[S] | None:
+        """None: somebody else wrote meanwhile."""
+        document = await self.collection.get(id)
+        loaded = self._form.loaded(id, document)
+        if answer := answered(loaded, command):
+            return Applied(loaded.state, loaded.version, answer["body"], replayed=True)
+        plan = plan_command(loaded, step, command, self.source, self.clock()).plan
+        if plan is None:
+            return Applied(loaded.state, loaded.version)
+        if not await self._write_one(plan, _still_held(release, document)):
+            return None
+        return Applied(plan.state, plan.version + 1, plan.answer["body"] if plan.answer else {}, changed=True)
 
     async def _write_one(self, plan: Plan[S], release: Lease | None) -> bool:
         written = await self.collection.write([self._form.write(plan, release, self.clock())])
@@ -162,7 +173,7 @@ class Store(Generic[S]):
             plans = await self._plan_all(pending, failed)
             if not plans or await self._write_all(plans, pending, failed):
                 return failed
-            await asyncio.sleep(random.uniform(0, 0.01 * (round + 1)))
+            await _pause(round)
             if not owned():
                 return failed
             pending = {plan.id: pending[plan.id] for plan in plans if plan.id in pending}
@@ -231,6 +242,11 @@ class Store(Generic[S]):
             wake = Wake(unsent, tuple(due))
             for listener in self.listeners:
                 listener(wake)
+
+
+async def _pause(round: int) -> None:
+    """Before another try, of random length: who lost a race must not meet the same others again."""
+    await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * (round + 1))))
 
 
 def _still_held(lease: Lease | None, document: Document | None) -> Lease | None:

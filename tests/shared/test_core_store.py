@@ -66,8 +66,11 @@ async def test_apply_survives_a_crash_at_any_await(mongo: Mongo, tallies: Store[
     raise AssertionError("apply never ended")
 
 
-async def test_a_hundred_racing_writers_lose_nothing(tallies: Store[Tally]) -> None:
-    await asyncio.gather(*(tallies.apply("a", add(number), cause=f"e{number % 50}") for number in range(100)))
+@pytest.mark.parametrize("replicas", [1, 4])
+async def test_a_hundred_racing_writers_lose_nothing(mongo: Mongo, tallies: Store[Tally], replicas: int) -> None:
+    stores = [store(mongo.collection("tallies")) for _ in range(replicas)]
+    racing = (stores[n % replicas].apply("a", add(n), cause=f"e{n % 50}") for n in range(100))
+    await asyncio.gather(*racing)
     found = await tallies.get("a")
     assert found is not None
     assert len(found.state.taken) == found.state.said == found.version == 50
