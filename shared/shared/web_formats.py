@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from babel import dates, numbers
 
 from shared.i18n import N_, translations
 
+Style = Literal["full", "long", "medium", "short"]
 Moment = dt.datetime | str | None
 Clock = Callable[[], dt.datetime]
 NOTHING = "\u2013"
@@ -45,11 +47,12 @@ class Formats:
             return NOTHING
         return dates.format_time(moment(value), style, locale=self.language) + " UTC"
 
-    def datetime(self, value: Moment, style: str = "medium") -> str:
+    def datetime(self, value: Moment, style: Style = "medium") -> str:
         if value is None:
             return NOTHING
         found = moment(value)
-        return f"{self.date(found.date(), style)}, {self.time(found)}"
+        order = str(dates.get_datetime_format(style, locale=self.language)).replace("'", "")
+        return order.format(self.time(found), self.date(found.date(), style))
 
     def relative(self, value: Moment) -> str:
         """ "5 minutes ago", "in 6 days"."""

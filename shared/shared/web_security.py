@@ -18,6 +18,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
     "form-action 'self'; base-uri 'none'; object-src 'none'"
 )
+PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""For an SVG opened by its own address: it is a document then, and may do nothing."""
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
@@ -67,6 +69,8 @@ class SecurityHeaders:
     def _set(self, headers: MutableHeaders, path: str) -> None:
         for name, value in self._headers.items():
             headers[name] = value
+        if path.startswith(PREFIX) and headers.get("Content-Type", "").startswith("image/"):
+            headers["Content-Security-Policy"] = PICTURE_POLICY
         if not (path.startswith(PREFIX) and headers.get("Cache-Control") == IMMUTABLE):
             headers["Cache-Control"] = "no-store"
 

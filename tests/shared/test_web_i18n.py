@@ -107,6 +107,8 @@ def test_dates_and_numbers_are_written_as_the_language_does() -> None:
     assert DE.date(moment.date()) == "27.02.2026"
     assert DE.datetime(moment) == "27.02.2026, 12:00 UTC"
     assert EN.datetime("2026-02-27T12:00:00Z").startswith("Feb 27, 2026, 12:00")
+    assert Formats("ja", lambda: NOW).datetime(moment) == "2026/02/27 12:00 UTC"
+    assert Formats("fr", lambda: NOW).datetime(moment) == "27 févr. 2026, 12:00 UTC"
     assert (DE.number(1234567), EN.number(1234567)) == ("1.234.567", "1,234,567")
     assert (DE.percent(0.5), EN.percent(0.5)) == ("50\xa0%", "50%")
 

@@ -40,7 +40,8 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     found = issuer or Issuer(settings.operator_issuer, settings.operator_ca_file)
     ring = KeyRing.from_file(settings.link_keys_file)
     parts = _parts(service, settings, found, ring, fakes)
-    pages = Pages("config_svc", NAME, settings.portal_url, languages=PORTAL_LANGUAGES, clock=clock)
+    pages = Pages("config_svc", NAME, settings.portal_url, languages=PORTAL_LANGUAGES, clock=clock,
+                  logo=settings.provider_logo_file)  # fmt: skip
     operators = Operators(
         found, Sessions(service.collection("sessions", sessions.INDEXES)), pages,
         client_id=settings.portal_client_id, client_secret=read_secret(settings.portal_client_secret_file),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from shared.logo import LogoFile
 from shared.roles import NAMES
 from shared.seal import SealPublicKeysFile
 from shared.settings import CaFile, CommonSettings, IssuerUrl, SecretFile
@@ -66,6 +67,7 @@ class ConfigSettings(CommonSettings):
     remind_after: Annotated[timedelta | None, BeforeValidator(duration_or_none)] = timedelta(days=3)
     accepted_roles: Annotated[str, AfterValidator(_roles)] = DEFAULT_ROLES
     requests_per_hour: Annotated[int, Field(ge=1)] = 60
+    provider_logo_file: LogoFile | None = None
     event_streams: Annotated[int, Field(ge=1, le=1000)] = 40
 
     @property
