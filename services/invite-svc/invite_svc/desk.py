@@ -133,13 +133,14 @@ class Desk:
         async def answer(request: Request) -> Response:
             try:
                 return await handler(request)
-            except TooMany as error:
-                return self.refusal(request, "too_many_requests", 429, headers=error.headers)
             except Refused as error:
-                if error.code in REFUSALS:
-                    headers = error.headers if isinstance(error, RefusedWith) else {}
-                    return self.refusal(request, error.code, error.status, headers=headers)
+                refused = error
+            if refused.code not in REFUSALS:
                 return RedirectResponse(WIZARD, 303)
+            headers = refused.headers if isinstance(refused, RefusedWith) else {}
+            session = self.session(request)
+            invitation = await self.invitation(session.invitation_id) if session else None
+            return self.refusal(request, refused.code, refused.status, invitation, headers=headers)
 
         return answer
 
