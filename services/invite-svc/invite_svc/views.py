@@ -12,7 +12,7 @@ from invite_svc.domain import Attempt, Invitation
 from invite_svc.words import HELP_IN, OTHER_ACCOUNT, PERMISSIONS, TROUBLE_OF, WHO
 from shared.events import Method
 from shared.i18n import N_
-from shared.reasons import classify, explain
+from shared.reasons import Reason, classify, explain
 from shared.roles import role_names
 
 SLOW, STUCK = timedelta(seconds=10), timedelta(seconds=60)
@@ -129,10 +129,9 @@ def notice(invitation: Invitation, provider: str, say: Say) -> dict[str, Any] | 
     if attempt is None or attempt.running or attempt.reason is None:
         return None
     reason = explain(attempt.reason)
-    unheard = reason.who == "operator" and attempt.stage == "stopped"  # only the invitee knows of it
     return {
         "text": say(reason.sentence),
-        "who": say(WHO["tell" if unheard else reason.who]) % {"provider": provider},
+        "who": say(WHO[_who(invitation, attempt, reason)]) % {"provider": provider},
         "tone": "warning" if reason.who == "invitee" else "danger",
         "guidance": HELP_IN.get(reason.code),
         "wanted": reason.code in OTHER_ACCOUNT,
@@ -140,6 +139,13 @@ def notice(invitation: Invitation, provider: str, say: Say) -> dict[str, Any] | 
         "aadsts": attempt.aadsts,
         "account": attempt.account.upn if attempt.account else None,
     }
+
+
+def _who(invitation: Invitation, attempt: Attempt, reason: Reason) -> str:
+    """Who has to go on: the invitee where another way is offered. The provider knows nothing of what the invitee reports."""
+    if reason.offer and any(way["best"] and way["method"] != attempt.method for way in ways(invitation)):
+        return "another"
+    return "tell" if reason.who == "operator" and attempt.stage == "stopped" else reason.who
 
 
 def reported(seen: str, method: Method, number: int | None) -> str:

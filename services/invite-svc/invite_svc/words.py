@@ -25,6 +25,7 @@ WHO: Mapping[str, str] = {
     "invitee": N_("You can go on yourself: start again below."),
     "customer_admin": N_("An administrator of your organisation has to change something first."),
     "operator": N_("%(provider)s has to act. You need not do anything; we have told them."),
+    "another": N_("You can go on another way below, without starting again."),
     "tell": N_("%(provider)s has to act. Ask for a new invitation below, so that they know of it."),
     "nobody": N_("Nobody has to do anything; try again in a few minutes."),
 }
