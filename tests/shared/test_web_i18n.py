@@ -20,6 +20,15 @@ def test_the_shared_catalog_is_complete(language: str) -> None:
     assert list(gaps(SHARED, language)) == []
 
 
+def test_the_portal_is_in_its_languages_and_everything_else_in_all(tmp_path: Path) -> None:
+    portal, wizard = tmp_path / "config_svc", tmp_path / "invite_svc"
+    assert i18n.languages_of(portal) == {"de"}
+    assert i18n.languages_of(wizard) == i18n.languages_of(SHARED) == {"de", "fr", "es", "ja"}
+    (portal / "locale" / "pl").mkdir(parents=True)
+    i18n.catalog_path(portal, "pl").touch()
+    assert i18n.languages_of(portal) == {"de", "pl"}
+
+
 def test_german_says_sie_and_has_plurals() -> None:
     german = translations("de")
     assert german.ngettext("Please correct %(num)s field", "Please correct %(num)s fields", 2).endswith("Felder")

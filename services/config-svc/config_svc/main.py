@@ -19,6 +19,7 @@ from shared import limits, sessions
 from shared.auth import Bearer
 from shared.change import Clock, utc_now
 from shared.cursors import Cursors
+from shared.i18n import PORTAL_LANGUAGES
 from shared.limits import Limits
 from shared.links import Links
 from shared.oidc import Issuer
@@ -39,7 +40,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     found = issuer or Issuer(settings.operator_issuer, settings.operator_ca_file)
     ring = KeyRing.from_file(settings.link_keys_file)
     parts = _parts(service, settings, found, ring, fakes)
-    pages = Pages("config_svc", NAME, settings.portal_url, clock=clock)
+    pages = Pages("config_svc", NAME, settings.portal_url, languages=PORTAL_LANGUAGES, clock=clock)
     operators = Operators(
         found, Sessions(service.collection("sessions", sessions.INDEXES)), pages,
         client_id=settings.portal_client_id, client_secret=read_secret(settings.portal_client_secret_file),
