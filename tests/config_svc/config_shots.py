@@ -213,7 +213,11 @@ async def shoot_all(context: BrowserContext, base: str, folder: Path, look: str,
     page.on("pageerror", lambda error: print(look, error))
 
     async def shoot(page: Page, name: str) -> None:
-        await page.wait_for_timeout(500 if name.startswith("settings") else 150)  # a frame loads by itself
+        if name.startswith("settings"):  # a frame is painted only where it is in the window
+            height = await page.evaluate("document.documentElement.scrollHeight")
+            await page.set_viewport_size({"width": (page.viewport_size or {"width": 1280})["width"], "height": height})
+            await page.wait_for_timeout(500)
+        await page.wait_for_timeout(150)
         over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if over > 0:
             print(f"{look} {name}: {over} px too wide")

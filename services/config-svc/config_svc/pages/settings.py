@@ -178,6 +178,8 @@ class SettingsPages:
             "changes": await self._changes(request, session), "language_name": language_name(language),
         }  # fmt: skip
         looks = self._looks(request, session, language, draft, known["terms"].life)
+        if "text_errors" in context:  # they stand beside the fields
+            looks["flaws"] = []
         return self._frame.show(
             request, session, "settings.html", active="settings", status=status, **(known | looks | context)
         )
