@@ -142,9 +142,9 @@ def _key(message_id: object) -> str:
 
 
 def packages(root: Path) -> list[Path]:
-    """Shared and every service package below the project's root."""
+    """Shared, the mails and every service package below the project's root."""
     services = sorted(path.parent for path in (root / "services").glob("*/*/__init__.py"))
-    return [SHARED, *services]
+    return [SHARED, SHARED.parent / "mails", *services]
 
 
 def languages_of(package: Path) -> set[str]:

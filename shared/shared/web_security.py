@@ -30,6 +30,12 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+FRAMED = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""For a document that one of our own pages shows in a frame, such as a mail: it may look as it likes and do nothing."""
 HSTS = "max-age=31536000"
 MAX_BYTES = 65536
 BODY_SECONDS = 20.0
@@ -67,7 +73,8 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
     def _set(self, headers: MutableHeaders, path: str) -> None:
-        for name, value in self._headers.items():
+        framed = headers.get("Content-Security-Policy") == FRAMED["Content-Security-Policy"]
+        for name, value in {**self._headers, **(FRAMED if framed else {})}.items():
             headers[name] = value
         if path.startswith(PREFIX) and headers.get("Content-Type", "").startswith("image/"):
             headers["Content-Security-Policy"] = PICTURE_POLICY

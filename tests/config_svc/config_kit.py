@@ -57,6 +57,7 @@ class Config:
             "kafka_bootstrap": "127.0.0.1:1", "mongo_url": SecretStr(mongo_url), "mongo_database": database, "port": 0,
             "portal_url": PORTAL, "invite_url": INVITE, "operator_issuer": URL, "portal_client_id": "portal-client",
             "portal_client_secret_file": write_secret(folder / "portal-secret", "portal-secret"),
+            "provider_name": "Northstar", "mail_from": "Northstar <no-reply@provider.example>",
             "api_audience": AUDIENCE, "link_keys_file": self.keys.link, "seal_public_keys_file": self.keys.seal_public,
         }  # fmt: skip
         self.settings = ConfigSettings(**(given | changed))
@@ -151,7 +152,7 @@ class Config:
     async def everything(self) -> str:
         """All that is in the database, as text."""
         found: list[Any] = []
-        for name in ("customers", "tenants", "timeline", "audit", "sessions", "limits"):
+        for name in ("customers", "tenants", "settings", "timeline", "audit", "sessions", "limits"):
             found += await self.service.mongo.collection(name).find({}, limit=1000)
         return repr(found)
 

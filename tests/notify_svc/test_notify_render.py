@@ -8,13 +8,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mails.lines import WIDTH, width
+from mails.render import PACKAGE
 from notify_svc.domain import INVITING, TO, Facts, Kind
 from notify_svc.letters import NO_INVITEE, NO_OPERATIONS, NO_OPERATOR, Undeliverable
-from notify_svc.render import PACKAGE
 from shared.events import Actor, Person
 from shared.i18n import LANGUAGES, SOURCE_LANGUAGE, gaps, translations
 from shared.reasons import TABLE
@@ -113,9 +115,9 @@ def test_the_text_says_all_that_the_html_says(kind: Kind, language: str) -> None
     message = read(letter(kind, language=language))
     page = Words(text_of(message, "html"))
     text = text_of(message)
-    say = translations(language, PACKAGE).gettext
-    only_html = say("Or copy this address into your browser:").split()
-    assert [word for word in page.words if word not in text and word not in only_html] == []
+    squeezed = "".join(text.split())  # Japanese is broken between letters
+    only_html = translations(language, PACKAGE).gettext("Or copy this address into your browser:").split()
+    assert [word for word in page.words if word not in squeezed and word not in only_html] == []
     assert all(link in text.split() for link in page.links)
 
 
@@ -129,7 +131,7 @@ def test_the_html_loads_nothing_and_runs_nothing(kind: Kind, language: str) -> N
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lines_of_text_are_narrow_but_for_addresses(language: str) -> None:
     long = [line for kind in KINDS for line in text_of(read(letter(kind, language=language))).splitlines()
-            if len(line) > 76]  # fmt: skip
+            if width(line) > WIDTH]  # fmt: skip
     assert all(line.startswith("https://") and " " not in line for line in long)
 
 
@@ -308,6 +310,7 @@ def test_no_name_adds_a_header_or_a_recipient(kind: Kind, name: str) -> None:
     assert safe(kind, given)
 
 
+@hypothesis.settings(deadline=None)
 @given(st.text(max_size=120))
 def test_no_text_at_all_adds_a_header_or_a_recipient(name: str) -> None:
     given = {

@@ -7,14 +7,18 @@ from typing import Any
 from config_svc import index, jobs
 from config_svc.api import routes
 from config_svc.api.common import Parts
-from config_svc.consumes import CONSUMES, CUSTOMERS, TENANTS
-from config_svc.desk import Desk, Terms
+from config_svc.consumes import CONSUMES, CUSTOMERS, SETTINGS, TENANTS
+from config_svc.desk import Desk
 from config_svc.domain.model import Customer, Tenant
+from config_svc.domain.settings import Settings, Terms
 from config_svc.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
 from config_svc.lists import Lists
 from config_svc.pages.portal import Portal
 from config_svc.settings import ConfigSettings
+from config_svc.settings_desk import SettingsDesk
 from config_svc.stream import Streams
+from mails.render import renderer
+from mails.sample import Sample
 from shared import limits, sessions
 from shared.auth import Bearer
 from shared.change import Clock, utc_now
@@ -66,7 +70,7 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
     desk = Desk(
         customers, Sealer.from_file(settings.seal_public_keys_file), Links(ring, settings.invite_url),
         Limits(service.collection("limits", limits.INDEXES)),
-        Terms(settings.invitation_life, settings.remind_after, settings.roles), settings.requests_per_hour, clock,
+        _settings_desk(service, settings), settings.requests_per_hour, clock,
     )  # fmt: skip
     history = History(
         service.log("timeline", timeline_entry, TIMELINE_INDEXES), service.log("audit", audit_entry, AUDIT_INDEXES),
@@ -75,3 +79,9 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
     streams = Streams(service.cluster, service.stopping, settings.event_streams, **fakes.get("streams", {}))
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
     return Parts(desk, Lists(customers, cursors), history, streams, bearer, clock)
+
+
+def _settings_desk(service: Service, settings: ConfigSettings) -> SettingsDesk:
+    usual = Terms(settings.invitation_life, settings.remind_after, settings.roles)
+    sample = Sample(settings.provider_name or "Tokenswitch", settings.invite_url)
+    return SettingsDesk(service.store(SETTINGS, Settings), usual, settings.mail_from, renderer(), sample)

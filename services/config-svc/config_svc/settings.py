@@ -53,7 +53,8 @@ Life = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_life)]
 
 
 class ConfigSettings(CommonSettings):
-    """`invitation_life`, `remind_after`, `accepted_roles`: what a new switch takes; a running one keeps its own."""
+    """`invitation_life`, `remind_after`, `accepted_roles`: what a new switch takes until an administrator saves other
+    settings; a running one keeps its own. `provider_name`, `mail_from`: those of notify-svc, for the settings page."""
 
     operator_issuer: IssuerUrl
     operator_ca_file: CaFile | None = None
@@ -61,6 +62,8 @@ class ConfigSettings(CommonSettings):
     portal_client_secret_file: SecretFile
     api_audience: Annotated[str, Field(min_length=1)]
     ops_email: str = ""
+    provider_name: Annotated[str, Field(max_length=100)] = ""
+    mail_from: str = ""
     link_keys_file: KeyRingFile
     seal_public_keys_file: SealPublicKeysFile
     invitation_life: Life = timedelta(days=7)

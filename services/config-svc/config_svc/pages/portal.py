@@ -9,6 +9,7 @@ from config_svc.pages.customers import CustomerPages
 from config_svc.pages.frame import Frame
 from config_svc.pages.m365 import M365Pages
 from config_svc.pages.overviews import OverviewPages
+from config_svc.pages.settings import SettingsPages
 from config_svc.pages.switching import SwitchPages
 from shared.operators import Operators
 from shared.web import Pages
@@ -21,6 +22,9 @@ class Portal:
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
         m365 = M365Pages(self._frame)
-        for part in (CustomerPages(self._frame), m365, SwitchPages(self._frame, m365), OverviewPages(self._frame)):
+        for part in (
+            CustomerPages(self._frame), m365, SwitchPages(self._frame, m365), OverviewPages(self._frame),
+            SettingsPages(self._frame),
+        ):  # fmt: skip
             part.add_to(router)
         return router
