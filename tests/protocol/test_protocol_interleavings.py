@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ STORY = ["to token", "open", "settle", "device code", "sign in", "microsoft: go 
          "return", "microsoft: go on", "renew", "back", "keep: fine"]  # fmt: skip
 LIVELY = ["time", "time", *MOVES, *MACHINERY * 6, *STORY * 3]
 """Most moves go on with a switch; each disturbance stands once among them."""
+pytestmark = pytest.mark.timeout(600)  # it computes: on a busy machine two minutes are short
 common = settings(
     max_examples=300, deadline=None, suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
