@@ -142,7 +142,7 @@ def notice(invitation: Invitation, provider: str, say: Say) -> dict[str, Any] | 
 
 
 def _who(invitation: Invitation, attempt: Attempt, reason: Reason) -> str:
-    """Who has to go on: the invitee where another way is offered. What the invitee reports is not known to us."""
+    """Who has to go on: the invitee where another way is offered. The provider does not know what is reported here."""
     if reason.offer and any(way["best"] and way["method"] != attempt.method for way in ways(invitation)):
         return "another"
     return "tell" if reason.who == "operator" and attempt.stage == "stopped" else reason.who
