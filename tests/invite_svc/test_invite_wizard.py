@@ -63,10 +63,16 @@ async def test_only_the_methods_of_the_invitation_are_offered(wizard: Wizard) ->
     assert (await browser.open("/w/device")).status_code == 422
 
 
-async def test_an_invitation_that_is_still_on_its_way_is_a_page_that_reloads(wizard: Wizard) -> None:
-    page = await wizard.browser().open(wizard.link(id="contoso/9"))
-    assert page.status_code == 200
-    assert "being prepared" in page.text and 'http-equiv="refresh"' in page.text
+async def test_an_invitation_that_is_still_on_its_way_is_a_page_that_reloads_once_it_has_come(wizard: Wizard) -> None:
+    link, browser = wizard.link(id="contoso/9"), wizard.browser()
+    page = await browser.open(link)
+    assert page.status_code == 200 and "being prepared" in page.text
+    assert '<noscript><meta http-equiv="refresh"' in page.text and f'hx-get="{link}"' in page.text
+    asked = await browser.open(link, headers={"HX-Request": "true"})
+    assert (asked.status_code, asked.headers.get("HX-Refresh")) == (204, None)
+    await wizard.hears(requested(switch=9))
+    asked = await browser.open(link, headers={"HX-Request": "true"})
+    assert (asked.status_code, asked.headers.get("HX-Refresh")) == (204, "true")
 
 
 # --- use device token ---------------------------------------------------------------------------------------------

@@ -54,6 +54,8 @@ class LinkPages:
         if link is None:
             return await self._wrong_link(request)
         invitation = await self._desk.invitation(link.invitation_id)
+        if "hx-request" in request.headers:  # the waiting page asks whether there is something to show
+            return Response(status_code=204, headers={"HX-Refresh": "true"} if invitation else {})
         if invitation is None:
             return self._desk.show(request, "waiting.html", None)
         return self._shown(request, link, invitation)
