@@ -198,8 +198,9 @@ class Gateway:
         transport = httpx.ASGITransport(app=config.app, client=("192.0.2.9", 40000))
         headers = {}
         if role:
-            expires = int(config.now.timestamp()) + 3600
-            token = sign(claims(roles=[role], oid=f"g-{role}", name=f"Gateway {role}", exp=expires, **said))
+            now = int(config.now.timestamp())
+            times = {"iat": now, "nbf": now, "exp": now + 3600}
+            token = sign(claims(roles=[role], oid=f"g-{role}", name=f"Gateway {role}", **(times | said)))
             headers = {"Authorization": f"Bearer {token}"}
         self.http = httpx.AsyncClient(transport=transport, base_url=PORTAL, headers=headers)
 

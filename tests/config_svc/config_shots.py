@@ -82,7 +82,8 @@ async def served(config: Config, sock: socket.socket) -> AsyncIterator[None]:
 
 
 async def customer(config: Config, n: int, id: str, name: str, secret: bool = True) -> None:
-    registration = {"client_id": APP, "client_secret": "x", "secret_expires_on": "2127-01-31"}
+    expires = (config.now + timedelta(days=336)).date().isoformat()
+    registration = {"client_id": APP, "client_secret": "x", "secret_expires_on": expires}
     body = {"name": name, "tenant": f"{id}.onmicrosoft.com", "reference": f"CRM-{4711 + n}"}
     await config.gateway().put(f"/customers/{id}", body | ({"app_registration": registration} if secret else {}))
     await config.relays()

@@ -1,0 +1,195 @@
+"""What is asked of every screen by machine, on the open page: axe, reflow, text size and spacing, motion, weight.
+
+Each screen is loaded once per language and looked at in place: the window changes its size, the theme its colours.
+Of the four looks (desktop and phone, light and dark) a language takes two, the other language the other two, so each
+screen is seen in every one. What depends on neither words nor colours (structure, weight) is asked in the first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, CDPSession, Page
+
+from tests.screens.table import DESKTOP, LOCALES, LOOKS, Look, Part
+
+HERE = Path(__file__).parent
+AXE_FILE = HERE / "vendor" / "axe-core-4.14.1.min.js"
+AXE, PROBE = AXE_FILE.read_text(), (HERE / "probe.js").read_text()
+DEMANDED = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+ADVISED = "best-practice"
+AGAIN = ("color-contrast", "target-size", "html-has-lang", "html-lang-valid", "valid-lang", "link-in-text-block")
+"""Rules whose answer words and colours can change."""
+RUN_AXE = """async ([kind, values]) => {
+  const found = await axe.run(document, {
+    runOnly: { type: kind, values: values }, resultTypes: ["violations"], preload: false,
+    ...(kind === "tag" ? { rules: { "target-size": { enabled: true } } } : {}),
+  });
+  return found.violations.map((rule) => [rule.id, rule.tags, rule.nodes.map((node) => node.target.flat().join(" "))]);
+}"""
+RESTYLE = """(css) => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  document.adoptedStyleSheets = css ? [sheet] : [];
+}"""
+SPACING = (
+    "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }"
+    "p { margin-block-end: 2em !important; }"
+)
+HEIGHT = 844
+
+
+@dataclass(frozen=True)
+class Finding:
+    kind: str
+    screen: str
+    look: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.screen} {self.look}: {self.what}"
+
+
+@dataclass
+class Seen:
+    """All that was found on the walks, and what was seen at all."""
+
+    findings: list[Finding] = field(default_factory=list)
+    looks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    weights: dict[str, int] = field(default_factory=dict)
+
+    def of(self, kind: str) -> list[str]:
+        return [str(one) for one in self.findings if one.kind == kind]
+
+    def add(self, kind: str, screen: str, look: str, found: Sequence[str]) -> None:
+        self.findings += [Finding(kind, screen, look, what) for what in found]
+
+
+@asynccontextmanager
+async def window(browser: Browser, language: str, **more: Any) -> AsyncIterator[BrowserContext]:
+    given: dict[str, Any] = {"locale": LOCALES[language], "reduced_motion": "reduce", "timezone_id": "Europe/London"}
+    context = await browser.new_context(**(given | more))
+    context.set_default_timeout(20_000)
+    yield context
+    await context.close()
+
+
+async def hold(page: Page) -> None:
+    """A page that is to load itself again in some seconds stays as it is."""
+    if await page.evaluate("document.querySelector('head > meta[http-equiv=refresh]') !== null"):
+        await page.evaluate("window.stop()")
+
+
+async def show(page: Page, look: Look, height: int = HEIGHT) -> None:
+    await page.set_viewport_size({"width": look.width, "height": height})
+    await page.emulate_media(color_scheme=look.scheme, forced_colors="active" if look.forced_colors else "none")
+
+
+def looks_of(part: Part, language: str) -> tuple[Look, Look]:
+    """The first language sees the desktop light and the phone dark, the second one the others."""
+    desktop_light, phone_light, desktop_dark, phone_dark = LOOKS
+    first = part.languages.index(language) % 2 == 0
+    return (desktop_light, phone_dark) if first else (desktop_dark, phone_light)
+
+
+async def check(browser: Browser, part: str, row: Part, language: str, mongo_url: str, seen: Seen) -> None:
+    """One walk of one part in one language."""
+    first = language == row.languages[0]
+    async with window(browser, language) as context:
+        await context.add_init_script(f"{PROBE};{AXE}")
+        _listen(context, part, seen)
+        scales: dict[Page, Scale] = {}
+
+        async def visit(page: Page, name: str) -> None:
+            screen = f"{part}/{name}"
+            if first and part != "mails":
+                seen.weights[screen] = await weigh(page, scales)
+            await hold(page)
+            for look in looks_of(row, language):
+                await show(page, look)
+                await inspect(page, screen, f"{language} {look.name}", seen, first)
+                seen.looks[screen, look.name] += 1
+            await stretch(page, screen, language, seen)
+            await show(page, LOOKS[0])
+
+        await row.walk(context, mongo_url, visit)
+
+
+async def inspect(page: Page, screen: str, look: str, seen: Seen, whole: bool) -> None:
+    rules = ["tag", [*DEMANDED, ADVISED]] if whole else ["rule", AGAIN]
+    for rule, tags, nodes in await page.evaluate(RUN_AXE, rules):
+        demanded = not {ADVISED}.intersection(tags)
+        seen.add("axe" if demanded else "advice", screen, look, [f"{rule}: {', '.join(nodes[:4])}"])
+    await measure(page, screen, look, seen)
+
+
+async def measure(page: Page, screen: str, look: str, seen: Seen) -> None:
+    for kind, found in (await page.evaluate("probe.all()")).items():
+        seen.add(kind, screen, look, found)
+
+
+async def stretch(page: Page, screen: str, language: str, seen: Seen) -> None:
+    """Zoom 400 % and 200 % of a desktop window, and text spaced as WCAG 1.4.12 says, the first of them at once."""
+    for width, css, look in ((DESKTOP // 4, SPACING, "400 %, spaced"), (DESKTOP // 2, "", "200 %"),
+                             (DESKTOP, SPACING, "spaced")):  # fmt: skip
+        await page.set_viewport_size({"width": width, "height": HEIGHT})
+        await page.evaluate(RESTYLE, css)
+        await measure(page, screen, f"{language} {look}", seen)
+    await page.evaluate(RESTYLE, "")
+
+
+def _listen(context: BrowserContext, part: str, seen: Seen) -> None:
+    context.on("console", lambda said: _complain(seen, part, said.text) if said.type in ("error", "warning") else None)
+    context.on("weberror", lambda error: _complain(seen, part, str(error.error)))
+
+
+def _complain(seen: Seen, part: str, text: str) -> None:
+    # A page that answers 4xx is a screen of the table; the browser says so in its console.
+    if "Failed to load resource" not in text and part != "components":
+        seen.add("complaint", part, "", [text])
+
+
+# --- the weight of a page --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Scale:
+    """Sums what came over the wire since the page's document was asked for, with an empty cache."""
+
+    kinds: dict[str, str] = field(default_factory=dict)
+    bytes: int = 0
+
+    @classmethod
+    async def under(cls, page: Page) -> Scale:
+        scale, session = cls(), await page.context.new_cdp_session(page)
+        await session.send("Network.enable")
+        await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        scale._hear(session)
+        return scale
+
+    def _hear(self, session: CDPSession) -> None:
+        session.on("Network.requestWillBeSent", self._asked)
+        session.on("Network.loadingFinished", self._came)
+
+    def _asked(self, said: dict[str, Any]) -> None:
+        kind = str(said.get("type"))
+        if kind == "Document" and "redirectResponse" not in said:
+            self.bytes = 0
+        self.kinds[said["requestId"]] = kind
+
+    def _came(self, said: dict[str, Any]) -> None:
+        if self.kinds.get(said["requestId"]) not in ("XHR", "Fetch", "Ping"):
+            self.bytes += int(said["encodedDataLength"])
+
+
+async def weigh(page: Page, scales: dict[Page, Scale]) -> int:
+    """The first page of a tab is loaded again: the scale comes under it late."""
+    if page not in scales:
+        scales[page] = await Scale.under(page)
+        await page.reload()
+    return scales[page].bytes

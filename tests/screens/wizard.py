@@ -1,0 +1,49 @@
+"""The wizard's screens: the way of one invitee past every one of them, and where a link leads no further."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import BrowserContext
+
+from shared.events import SwitchRequested
+from tests.invite_svc.invite_kit import Wizard, requested
+from tests.invite_svc.invite_shots import ends
+from tests.invite_svc.invite_shots import walk as way
+from tests.screens.walking import Visit, language_of, own_database, served
+
+NAMES = {"entra_app_name": "Tokenswitch", "entra_device_app_name": "Tokenswitch (sign-in by code)"}
+LIVE = ("preparing-stuck", "code", "failed", "done", "ready")
+"""Screens that come to the open page by themselves: it asks every second."""
+
+
+async def walk(
+    context: BrowserContext, mongo_url: str, visit: Visit, kind: type[Wizard] = Wizard,
+    invitation: SwitchRequested | None = None, **settings: Any,
+) -> None:  # fmt: skip
+    with tempfile.TemporaryDirectory() as keys:
+        wizard = kind(Path(keys), mongo_url, own_database(), **(NAMES | settings))
+        try:
+            await wizard.hears(invitation or requested())
+            await past(wizard, context, visit)
+        finally:
+            await wizard.close()
+
+
+async def past(wizard: Wizard, context: BrowserContext, visit: Visit) -> None:
+    async with served(wizard.app, "127.0.0.1") as base:
+        page = await context.new_page()
+        chosen = await language_of(page)  # by the reader, since the invitation's goes before the browser's
+        await context.add_cookies([{"name": "ts-invite-lang", "value": chosen, "url": base}])
+
+        async def shoot(name: str) -> None:
+            if name in LIVE:
+                await page.wait_for_event("response", lambda answer: answer.url.endswith("/w/state"))
+                await page.wait_for_timeout(100)
+            await visit(page, name)
+
+        await way(wizard, page, base, shoot)
+        await ends(wizard, page, base, shoot)
+        await page.close()
