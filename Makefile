@@ -5,11 +5,12 @@ ROLE ?= operator
 TESTS ?= tests
 WORKERS ?= 3
 RUN_DIR ?= .run
+FOLDER ?= test-results/screens
 PORT_ENTRA ?= 8443
 CHECKED := shared services dev tests $(wildcard bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test check format demo token bench lock clean
+.PHONY: help env run test check format demo screens token bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
@@ -45,6 +46,10 @@ format: env ## let ruff format and sort
 
 demo: env ## walk the sixteen steps against the running system, a screenshot of each
 	@$(PY) -m tokenswitch_dev.demo
+
+screens: env ## picture every screen and state into FOLDER, with a sheet; CHOSEN=1: those of the README
+	@$(PY) dev/browser.py
+	@$(PY) -m tests.screens $(if $(CHOSEN),docs/screens --chosen,$(FOLDER)) $(if $(ONLY),--only $(ONLY)) $(if $(LANGUAGES),--language $(LANGUAGES))
 
 token: env ## print a bearer token of the running system: make token ROLE=operator
 	@$(PY) -m tokenswitch_dev.token $(ROLE) --authority https://localhost:$(PORT_ENTRA) --ca-file $(RUN_DIR)/entra/ca.pem
