@@ -27,7 +27,7 @@ AGAIN = ("color-contrast", "target-size", "html-has-lang", "html-lang-valid", "v
 """Rules whose answer words and colours can change."""
 RUN_AXE = """async ([kind, values]) => {
   const found = await axe.run(document, {
-    runOnly: { type: kind, values: values }, resultTypes: ["violations"], preload: false,
+    runOnly: { type: kind, values: values }, resultTypes: ["violations"], preload: false, iframes: false,
     ...(kind === "tag" ? { rules: { "target-size": { enabled: true } } } : {}),
   });
   return found.violations.map((rule) => [rule.id, rule.tags, rule.nodes.map((node) => node.target.flat().join(" "))]);
@@ -149,8 +149,8 @@ def _listen(context: BrowserContext, part: str, seen: Seen) -> None:
 
 
 def _complain(seen: Seen, part: str, text: str) -> None:
-    # A page that answers 4xx is a screen of the table; the browser says so in its console.
-    if "Failed to load resource" not in text and part != "components":
+    # A page that answers 4xx is a screen of the table; a frame without rights must not even hold our own probe.
+    if not any(known in text for known in ("Failed to load resource", "sandboxed")) and part != "components":
         seen.add("complaint", part, "", [text])
 
 
@@ -161,12 +161,15 @@ def _complain(seen: Seen, part: str, text: str) -> None:
 class Scale:
     """Sums what came over the wire since the page's document was asked for, with an empty cache."""
 
+    frame: str
     kinds: dict[str, str] = field(default_factory=dict)
     bytes: int = 0
 
     @classmethod
     async def under(cls, page: Page) -> Scale:
-        scale, session = cls(), await page.context.new_cdp_session(page)
+        session = await page.context.new_cdp_session(page)
+        tree = await session.send("Page.getFrameTree")
+        scale = cls(tree["frameTree"]["frame"]["id"])
         await session.send("Network.enable")
         await session.send("Network.setCacheDisabled", {"cacheDisabled": True})
         scale._hear(session)
@@ -178,7 +181,7 @@ class Scale:
 
     def _asked(self, said: dict[str, Any]) -> None:
         kind = str(said.get("type"))
-        if kind == "Document" and "redirectResponse" not in said:
+        if kind == "Document" and said.get("frameId") == self.frame and "redirectResponse" not in said:
             self.bytes = 0
         self.kinds[said["requestId"]] = kind
 
@@ -192,4 +195,5 @@ async def weigh(page: Page, scales: dict[Page, Scale]) -> int:
     if page not in scales:
         scales[page] = await Scale.under(page)
         await page.reload()
+    await page.wait_for_load_state("load")
     return scales[page].bytes

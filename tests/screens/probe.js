@@ -71,7 +71,7 @@
 
   // Elements that our templates never write: they can only come from what somebody typed.
   function injected() {
-    const found = [...document.querySelectorAll("#pwned, [onerror], [onfocus], [onload], [onmouseover], iframe, object, embed, base, a[href^='javascript:'], img[src='x'], script:not([src])")];
+    const found = [...document.querySelectorAll("#pwned, [onerror], [onfocus], [onload], [onmouseover], iframe:not([sandbox]), object, embed, base, a[href^='javascript:'], img[src='x'], script:not([src])")];
     return found.map((one) => one.outerHTML.slice(0, 120)).concat(window.pwned === undefined ? [] : ["a script ran"]);
   }
 

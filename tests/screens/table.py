@@ -4,7 +4,7 @@ A part walks past its screens in one browser context, whose language the caller 
 its name. Its service is real, on a database of its own; states are put in by folding real events.
 
 To add a screen or a state: one line in PAGES of tests/config_svc/config_shots.py (portal), one `shoot` in the walk of
-tests/invite_svc/invite_shots.py (wizard), one line in MAILS of tests/screens/mails.py.
+tests/invite_svc/invite_shots.py (wizard), one line in MAILS of tests/screens/mail_screens.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.screens import components, mails, portal, wizard
+from tests.screens import components, mail_screens, portal, wizard
 from tests.screens.walking import Walk
 
 Scheme = Literal["light", "dark"]
@@ -42,8 +42,8 @@ DESKTOP, PHONE = 1280, 390
 LOOKS = (Look(DESKTOP, "light"), Look(PHONE, "light"), Look(DESKTOP, "dark"), Look(PHONE, "dark"))
 PARTS: Mapping[str, Part] = {
     "portal": Part(portal.walk, ("en", "de")),
-    "wizard": Part(wizard.walk, ("en", "de")),
-    "mails": Part(mails.walk, ("en", "de")),
+    "wizard": Part(wizard.walk, ("en", "fr")),
+    "mails": Part(mail_screens.walk, ("en", "ja")),
     "components": Part(components.walk, ("en",)),
 }
 LOCALES = {"en": "en-GB", "de": "de-DE", "fr": "fr-FR", "es": "es-ES", "ja": "ja-JP"}

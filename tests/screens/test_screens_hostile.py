@@ -16,7 +16,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.config_svc.config_shots import PAGES, everyone
-from tests.screens import mails, portal, wizard
+from tests.screens import mail_screens, portal, wizard
 from tests.screens.checks import PROBE, window
 from tests.screens.hostile import MARKUP, HostileConfig, HostileWizard, hostile_mails
 from tokenswitch_dev.walk.browser import launch
@@ -143,6 +143,6 @@ async def test_in_every_mail(chromium: Browser, mongo_url: str) -> None:
     watch = Watch()
     async with window(chromium, "en") as context:
         watch.listen(context)
-        await mails.walk(context, mongo_url, watch.look, hostile_mails())
+        await mail_screens.walk(context, mongo_url, watch.look, hostile_mails())
     assert watch.holes == []
     assert watch.shown == watch.screens

@@ -9,12 +9,16 @@ from typing import Any
 from playwright.async_api import BrowserContext
 
 from shared.events import SwitchRequested
-from tests.invite_svc.invite_kit import Wizard, requested
+from tests.invite_svc.invite_kit import APP_ID, Wizard, requested
 from tests.invite_svc.invite_shots import ends
 from tests.invite_svc.invite_shots import walk as way
 from tests.screens.walking import Visit, language_of, own_database, served
+from tokenswitch_dev.run import plan
 
-NAMES = {"entra_app_name": "Tokenswitch", "entra_device_app_name": "Tokenswitch (sign-in by code)"}
+NAMES: dict[str, Any] = {
+    "entra_app_name": "Tokenswitch", "entra_device_app_name": "Tokenswitch (sign-in by code)",
+    "entra_client_id": APP_ID, "provider_logo_file": plan.LOGO,
+}  # fmt: skip
 LIVE = ("preparing-stuck", "code", "failed", "done", "ready")
 """Screens that come to the open page by themselves: it asks every second."""
 
@@ -45,5 +49,5 @@ async def past(wizard: Wizard, context: BrowserContext, visit: Visit) -> None:
             await visit(page, name)
 
         await way(wizard, page, base, shoot)
-        await ends(wizard, page, base, shoot)
+        await ends(wizard, page, base, shoot, chosen)
         await page.close()
