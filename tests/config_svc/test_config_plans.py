@@ -49,8 +49,8 @@ async def many(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asyn
     config = Config(folder, mongo_url, f"test_plans_{folder.name}")
     await config.prepare()
     form = config.customers._form
-    for start in range(0, COUNT, 500):
-        plans = [Plan(f"c-{n:05}", 0, customer(n, config)) for n in range(start, start + 500)]
+    for start in range(0, COUNT, 100):
+        plans = [Plan(f"c-{n:05}", 0, customer(n, config)) for n in range(start, start + 100)]
         await config.customers.collection.write([form.write(plan, None, config.now) for plan in plans])
     yield config
     await config.close()
