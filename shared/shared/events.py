@@ -204,7 +204,7 @@ class InvitationResendRequested(Event):
 @event("config")
 @dataclass(frozen=True, slots=True)
 class SwitchCompleted(Event):
-    """`method` is what was proven; `grant` or `revision` is what comes into force."""
+    """`method` is what was proven; `grant` or `revision` is what comes into force; `requested_at` is when it began."""
 
     switch: int
     to: Target
@@ -214,6 +214,7 @@ class SwitchCompleted(Event):
     revision: int | None = None
     account: Account | None = None
     in_force: InForce = "none"
+    requested_at: datetime | None = None
 
 
 @event("config")

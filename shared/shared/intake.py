@@ -31,16 +31,25 @@ MAX_PER_DOCUMENT = 100
 
 @dataclass(frozen=True, slots=True)
 class On:
-    """An event of this type concerns the document `key(event)` of `store` (None: no document), by `rule`."""
+    """An event of this type concerns the document `key(event)` of `store` (None: no document), by `rule`.
+
+    `whole`: key and rule are given the record (when it was said, under which id), not the event alone.
+    """
 
     event: type[Event]
     store: str
     key: Callable[[Any], str | None]
     rule: FactRule
+    whole: bool = False
 
 
 def on(event: type[Event], store: str, *, key: Callable[[Any], str | None], rule: FactRule) -> On:
     return On(event, store, key, rule)
+
+
+def on_record(event: type[Event], store: str, *, key: Callable[[Record], str | None], rule: FactRule) -> On:
+    """For what depends on when something was said: the record's time is the same at every redelivery."""
+    return On(event, store, key, rule, whole=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,8 @@ class Intake:
                 return
             record = read(raw.key, raw.value, raw.headers)
             rows = self._table.get(type_name, ())
-            targets = [(row, id) for row in rows if (id := row.key(record.event)) is not None]
+            said = [(row, record if row.whole else record.event) for row in rows]
+            targets = [(row, fact, id) for row, fact in said if (id := row.key(fact)) is not None]
         except Unreadable as error:
             batch.dead.append((raw, f"unreadable: {error}", ""))
             return
@@ -144,8 +154,8 @@ class Intake:
             batch.dead.append((raw, _reason(error), ""))
             return
         batch.records.append((record, raw))
-        for row, id in targets:
-            rule = partial(_fact, row.rule, record.event)
+        for row, fact, id in targets:
+            rule = partial(_fact, row.rule, fact)
             batch.add(row.store, id, Step(rule, record.id, record.trace, raw))
 
     async def _bury(self, raw: Raw, reason: str, document: str) -> None:
@@ -164,8 +174,8 @@ class Intake:
         await self._sender.send(self._dead_topic, key, body, headers)
 
 
-def _fact(rule: FactRule, event: Event, state: Any, now: datetime) -> Change[Any] | None:
-    return rule(state, event, now)
+def _fact(rule: FactRule, fact: Event | Record, state: Any, now: datetime) -> Change[Any] | None:
+    return rule(state, fact, now)
 
 
 def _reason(error: Exception) -> str:

@@ -16,7 +16,7 @@ Moment = dt.datetime | str | None
 Clock = Callable[[], dt.datetime]
 NOTHING = "\u2013"
 FILTERS = (
-    "date", "time", "datetime", "relative", "duration", "number", "percent", "isotime", "seconds_left",
+    "date", "day", "time", "datetime", "relative", "duration", "number", "percent", "isotime", "seconds_left",
 )  # fmt: skip
 _JUST_NOW = N_("just now")
 
@@ -41,6 +41,10 @@ class Formats:
             return NOTHING
         day = dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
         return dates.format_date(day, style, locale=self.language)
+
+    def day(self, value: dt.date) -> str:
+        """Day and month, for the foot of a chart."""
+        return dates.format_skeleton("MMMd", value, locale=self.language)
 
     def time(self, value: Moment, style: str = "short") -> str:
         if value is None:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from config_svc.consumes import CONSUMES, CUSTOMERS
+from config_svc.consumes import CONSUMES, COUNTS, CUSTOMERS
 from config_svc.domain.model import Customer
 from config_svc.main import build
 from config_svc.settings import ConfigSettings
@@ -66,7 +66,7 @@ class Config:
         self.app = self.service.app()
         stores = self.service._stores
         self.customers = stores[CUSTOMERS]
-        self.intake = Intake(CONSUMES, stores, Nowhere(), "dead", logs=self.service._logs, clock=self.clock)
+        self.intake = Intake((*CONSUMES, *COUNTS), stores, Nowhere(), "dead", logs=self.service._logs, clock=self.clock)
         self.auth = Opener.from_file(self.keys.seal("auth"))
         self.ring = KeyRing.from_file(self.keys.link)
         self._offset = 0

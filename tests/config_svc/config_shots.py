@@ -56,7 +56,10 @@ PAGES = {
     "back-missing": "/customers/lamna/switch?to=app_registration", "resend": "/customers/adatum/resend",
     "cancel": "/customers/adatum/cancel", "refused": "/customers/adatum/switch?to=token",
     "invitations": "/invitations", "invitations-nothing": "/invitations?q=zzz", "status": "/status",
-    "status-failed": "/status?status=failed", "gone": "/customers/gone", "unknown": "/customers/nobody",
+    "status-failed": "/status?status=failed", "status-said": "/status?begun=3&left=1&why=too_many_requests",
+    "status-nothing": "/status?q=zzz", "live": "/live?window=7d", "live-day": "/live", "audit": "/audit",
+    "audit-filtered": "/audit?action=SwitchRequested&customer=trey", "audit-nothing": "/audit?actor=nobody",
+    "gone": "/customers/gone", "unknown": "/customers/nobody",
     "nothing-here": "/nothing", "settings": "/settings", "settings-own": "/settings?text=de",
 }  # fmt: skip
 SETTINGS = {
@@ -65,6 +68,8 @@ SETTINGS = {
         "Guten Tag {invitee},\n\nwir stellen den Zugriff auf {customer} um und brauchen dafür bis {until} Ihre "
         "Zustimmung.\nIhre Ansprechperson ist {inviter}.\n\nBei Fragen rufen Sie uns gern an.")}},
 }  # fmt: skip
+WALL = "/live?wall=1&window=30d"
+WALLS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1920), ("dark", 1920))
 Shoot = Callable[[Page, str], Awaitable[None]]
 
 
@@ -224,11 +229,11 @@ async def shoot_all(context: BrowserContext, base: str, folder: Path, look: str,
             print(f"{look} {name}: {over} px too wide")
         await page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
 
-    for name, path in PAGES.items():
+    for name, path in ({"live-wall": WALL} if "1920" in look else PAGES).items():
         if not names or name in names:
             await page.goto(base + path)
             await shoot(page, name)
-    if not names or "forms" in names:
+    if "1920" not in look and (not names or "forms" in names):
         await forms(page, base, shoot)
 
 
@@ -244,9 +249,11 @@ async def main(folder: Path, language: str, names: Sequence[str], mongo_url: str
         async with served(config, sock), async_playwright() as playwright:
             chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
             browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-            for scheme, width in LOOKS:
+            for scheme, width in (*LOOKS, *WALLS):
                 context = await browser.new_context(
-                    viewport={"width": width, "height": 844}, color_scheme=scheme, locale=language
+                    viewport={"width": width, "height": 844 if width < 1900 else 1080},
+                    color_scheme=scheme,
+                    locale=language,
                 )
                 await context.add_cookies([{"name": "ts-config", "value": signed_in["admin"], "url": base}])
                 await shoot_all(context, base, folder, f"{width}-{scheme}", names)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from config_svc import csvs
+from config_svc import csvs, history
 from config_svc.history import audit_entry, order, timeline_entry
 from config_svc.stories import KINDS, STORIES, tell
 from notify_svc.domain.model import TO
@@ -153,6 +153,45 @@ async def test_the_audit_is_filtered_and_needs_an_operator(config: Config) -> No
         assert [row["action"] for row in found] == actions, asked
     assert (await config.gateway("viewer").get("/audit")).status_code == 403
     assert (await gateway.get("/audit", params={"action": "$where"})).status_code == 422
+
+
+async def test_the_audit_is_asked_by_person_and_period(config: Config) -> None:
+    await config.invited()
+    config.later(days=2)
+    await config.gateway().post(f"/customers/{C}/switch/link", {"switch": 1})
+    await config.relays()
+    gateway = config.gateway()
+    first, day, later = "2126-03-01T12:00:00Z", "2126-03-02T00:00:00Z", "2126-03-03T14:00:00+02:00"
+    for asked, count in [
+        ({"actor": "OLGA@provider.example"}, 3), ({"actor": "gateway OPERATOR"}, 3), ({"actor": "olga"}, 0),
+        ({"from": day}, 1), ({"to": day}, 2), ({"from": first, "to": later}, 2), ({"from": later}, 1),
+        ({"from": first, "to": first}, 0), ({"from": day, "action": "LinkCopied", "customer": C, "actor":
+         "g-operator"}, 1), ({"to": first}, 0),
+    ]:  # fmt: skip
+        found = (await gateway.get("/audit", params=asked)).json()["items"]
+        assert len(found) == count, asked
+    page = (await gateway.get("/audit", params={"to": later, "limit": 1})).json()
+    more = (await gateway.get("/audit", params={"to": later, "limit": 1, "cursor": page["next"]})).json()
+    assert [page["items"][0]["action"], more["items"][0]["action"], more["next"]] == [
+        "SwitchRequested", "CustomerRegistered", None]  # fmt: skip
+    other = await gateway.get("/audit", params={"to": day, "limit": 1, "cursor": page["next"]})
+    assert other.json()["code"] == "cursor_invalid"
+    assert (await gateway.get("/audit", params={"from": "2126-03-01T12:00:00"})).status_code == 422
+
+
+async def test_the_audit_as_csv_is_whole_and_no_cell_is_a_formula(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "EXPORT_STEP", 2)
+    for n in range(5):
+        config.later(seconds=1)
+        await config.hears(LinkCopied("settings-x", n, 1, Actor("u", "=cmd|' /C calc'!A0", None, "192.0.2.1")))
+    answer = await config.gateway().get("/audit", headers={"Accept": "text/csv"})
+    assert "audit.csv" in answer.headers["content-disposition"]
+    head, *rows = csv.reader(io.StringIO(answer.text, newline=""))
+    assert tuple(head) == csvs.AUDIT and [row[head.index("switch")] for row in rows] == ["4", "3", "2", "1", "0"]
+    assert {row[head.index("person_name")] for row in rows} == {"'=cmd|' /C calc'!A0"}
+    assert (await config.gateway("viewer").get("/audit", headers={"Accept": "text/csv"})).status_code == 403
 
 
 async def test_invitations_by_state_search_and_order(config: Config) -> None:

@@ -18,8 +18,16 @@ from tests.config_svc.config_kit import ADMIN, GLOBAL_ADMIN, INVITE, SECRET, Bro
 
 HERE = f"/customers/{C}"
 MARKUP = "<img src=x onerror=alert(1)>\"'&amp;{{7*7}}"
-LISTS = ("/customers", "/m365", "/invitations", "/status")
-OPERATORS = (f"{HERE}/edit", f"{HERE}/switch?to=token", f"{HERE}/resend", f"{HERE}/cancel", "/add-customer")
+LISTS = ("/customers", "/m365", "/invitations", "/status", "/live")
+OPERATORS = (
+    f"{HERE}/edit",
+    f"{HERE}/switch?to=token",
+    f"{HERE}/resend",
+    f"{HERE}/cancel",
+    "/add-customer",
+    "/audit",
+    "/audit.csv",
+)
 
 
 def routes(config: Config, method: str) -> list[str]:
@@ -39,7 +47,7 @@ async def busy(config: Config) -> AsyncIterator[Config]:
 async def test_all_forms_are_known_to_these_tests(config: Config) -> None:
     posts = {path.removeprefix(HERE) for path in routes(config, "POST")}
     assert posts == {"/add-customer", "/edit", "/remove", "/validate", "/resend", "/cancel", "/link", "/switch",
-                     "/switch/confirm", "/switch/change", "/settings", "/settings/texts/{language}",
+                     "/switch/confirm", "/switch/change", "/status/validate", "/settings", "/settings/texts/{language}",
                      "/settings/texts/{language}/standard", "/settings/texts/{language}/preview"}  # fmt: skip
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from config_svc import index, lists
+from config_svc import census, index, lists
+from config_svc.consumes import TALLIES
 from config_svc.domain.model import Customer, Grant, Mail, Switch
-from config_svc.history import History
+from config_svc.history import FILTERS, between
 from shared.document import Plan
 from shared.events import Account, Person
 from tests.config_svc.config_kit import Config
@@ -46,8 +49,8 @@ async def many(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asyn
     config = Config(folder, mongo_url, f"test_plans_{folder.name}")
     await config.prepare()
     form = config.customers._form
-    for start in range(0, COUNT, 500):
-        plans = [Plan(f"c-{n:05}", 0, customer(n, config)) for n in range(start, start + 500)]
+    for start in range(0, COUNT, 100):
+        plans = [Plan(f"c-{n:05}", 0, customer(n, config)) for n in range(start, start + 100)]
         await config.customers.collection.write([form.write(plan, None, config.now) for plan in plans])
     yield config
     await config.close()
@@ -62,6 +65,7 @@ QUERIES = [
     lists.invitations(), lists.invitations("pending"), lists.invitations("completed"),
     lists.invitations("pending", sort="expires"), lists.invitations(sort="name"), lists.invitations(sort="-expires"),
     lists.invitations("opened", "t42", "-name"), lists.health(), lists.health("failed"), lists.health("expiring"),
+    lists.health("failed", "t42.example"), lists.health(q="x"),
 ]  # fmt: skip
 PAGES = pytest.mark.asyncio(loop_scope="module")
 
@@ -141,13 +145,52 @@ async def test_a_list_shows_what_its_filters_say(many: Config) -> None:
 
 
 @PAGES
-@pytest.mark.parametrize("filters", [{}, {"customer": "c"}, {"actor.id": "u"}, {"action": "LinkCopied"}])
-async def test_history_goes_by_an_index(many: Config, filters: dict[str, str]) -> None:
-    for name in ("timeline", "audit") if "customer" in filters else ("audit",):
-        collection = many.service.mongo.collection(name)
-        plan = await collection.explain(History.where(filters, index.TOP), sort=(("order", -1),), limit=51)
-        found = stages(plan["queryPlanner"])
-        assert "COLLSCAN" not in found and "IXSCAN" in found, plan
+@pytest.mark.parametrize("name", ["timeline", "audit"])
+@pytest.mark.parametrize("filters", [
+    dict(zip(fields, "cwa", strict=False)) for count in range(4) for fields in combinations(FILTERS.values(), count)
+])  # fmt: skip
+async def test_history_goes_by_an_index(many: Config, name: str, filters: dict[str, str]) -> None:
+    if name == "timeline" and filters.keys() - {"customer"}:
+        return
+    collection = many.service.mongo.collection(name)
+    plan = await collection.explain(between(filters, ("2126", index.TOP)), sort=(("order", -1),), limit=51)
+    found = stages(plan["queryPlanner"])
+    assert "COLLSCAN" not in found and "IXSCAN" in found, plan
+
+
+COUNTS = [
+    *(("status", name + index.SEP) for name in census.STATUSES), *(("method", name + index.SEP) for name in
+    census.METHODS), *(("switch", name + index.SEP) for name in census.STATES), ("lost", ""), ("attention", "1\t"),
+]  # fmt: skip
+
+
+@PAGES
+@pytest.mark.parametrize(("key", "prefix"), COUNTS)
+async def test_every_number_of_the_census_counts_a_range_of_an_index(many: Config, key: str, prefix: str) -> None:
+    plan = await many.customers.collection.explain(census.keys(key, prefix))
+    found = stages(plan["queryPlanner"])
+    assert "COLLSCAN" not in found and "IXSCAN" in found, plan
+
+
+@PAGES
+async def test_the_census_is_what_the_customers_are(many: Config) -> None:
+    states = [customer(n, many) for n in range(COUNT)]
+    counter = census.Counter(many.customers, many.clock)
+    for _ in range(60):  # nobody waits longer than a second for a count
+        if (found := await counter.census()).at:
+            break
+    assert found.status == Counter(state.status for state in states) and found.customers == COUNT
+    assert {name: n for name, n in found.method.items() if n} == Counter(state.method for state in states)
+    assert {name: n for name, n in found.switch.items() if n} == Counter(s.switch.state for s in states if s.switch)
+    assert (found.lost, found.expiring) == (0, 0)
+
+
+@PAGES
+async def test_a_window_reads_a_bounded_number_of_documents_by_an_index(many: Config) -> None:
+    tallies = many.service._stores[TALLIES].collection
+    plan = await tallies.explain({"index.day": "2126-03-01"}, limit=24)
+    found = stages(plan["queryPlanner"])
+    assert "COLLSCAN" not in found and "IXSCAN" in found, plan
 
 
 @PAGES

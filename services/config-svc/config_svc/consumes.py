@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from config_svc.domain import customers, switches, tenants
+from datetime import UTC, datetime
+
+from aiokafka.partitioner import murmur2
+
+from config_svc.domain import customers, switches, tallies, tenants
+from config_svc.domain.tallies import Tally
+from shared.change import Change
 from shared.events import (
     AccessLost,
     AccessRecovered,
@@ -29,9 +35,13 @@ from shared.events import (
     TenantUnknown,
     TokenClaimed,
 )
-from shared.intake import on
+from shared.intake import on, on_record
+from shared.wire import Record
 
-CUSTOMERS, TENANTS, SETTINGS = "customers", "tenants", "settings"
+CUSTOMERS, TENANTS, SETTINGS, TALLIES = "customers", "tenants", "settings", "tallies"
+SHARES = 24
+"""The customers' shares in the tallies of a day. A share stands in one partition where the partitions divide it: then
+only one consumer writes a tally. Each remembers its last 200 events, by which a repeat is recognised."""
 
 
 def _customer(event: Event) -> str:
@@ -67,3 +77,16 @@ CONSUMES = (
     on(AccessLost, CUSTOMERS, key=_customer, rule=customers.access_lost),
     on(AccessRecovered, CUSTOMERS, key=_customer, rule=customers.access_recovered),
 )
+
+
+def tally_id(record: Record) -> str:
+    """The day it was said, and the customer's share, by Kafka's own hash."""
+    day = record.time.astimezone(UTC).date().isoformat()
+    return f"{day}/{(murmur2(record.key.encode()) & 0x7FFFFFFF) % SHARES:02}"
+
+
+def _count(tally: Tally | None, record: Record, now: datetime) -> Change[Tally] | None:
+    return tallies.count(tally, tally_id(record), record.event, record.time)
+
+
+COUNTS = tuple(on_record(event, TALLIES, key=tally_id, rule=_count) for event in tallies.COUNTED)

@@ -1,16 +1,20 @@
-"""The invitations as CSV (RFC 4180), in which no cell can be a formula."""
+"""Lists as CSV (RFC 4180), in which no cell can be a formula: invitations, audit, authentication status."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from config_svc import views
+from starlette.responses import StreamingResponse
+
+from config_svc import health, views
 from config_svc.domain.model import Customer
+from config_svc.stories import Say, tell
 from shared.change import Clock
+from shared.mongo import Document
 from shared.store import Found
 
 COLUMNS = (
@@ -18,6 +22,7 @@ COLUMNS = (
     "email_sent_count", "created_at", "expires_at", "token_created_at", "token_expires_at", "device_authenticated",
     "reference", "age_seconds",
 )  # fmt: skip
+AUDIT = ("time", "action", "what", "customer", "switch", "person_id", "person_name", "person_email", "address")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
 
 
@@ -33,10 +38,23 @@ def cell(value: Any) -> str:
     return f"'{text}" if text.lstrip().startswith(FORMULA) and not isinstance(value, int) else text
 
 
-def line(cells: Mapping[str, Any]) -> str:
+def line(cells: Mapping[str, Any], columns: Sequence[str] = COLUMNS) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([cell(cells[name]) for name in COLUMNS])
+    csv.writer(out, lineterminator="\r\n").writerow([cell(cells[name]) for name in columns])
     return out.getvalue()
+
+
+async def table(rows: AsyncIterator[Mapping[str, Any]], columns: Sequence[str]) -> AsyncIterator[str]:
+    """Head and rows, line by line, so that any number of rows can be exported."""
+    yield line({name: name for name in columns}, columns)
+    async for row in rows:
+        yield line(row, columns)
+
+
+def answer(lines: AsyncIterator[str], name: str) -> StreamingResponse:
+    """A download. `name`: of the file, without its ending."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 async def export(rows: AsyncIterator[Found[Customer]], clock: Clock) -> AsyncIterator[str]:
@@ -45,3 +63,21 @@ async def export(rows: AsyncIterator[Found[Customer]], clock: Clock) -> AsyncIte
     async for row in rows:
         if row.state.switch and row.state.switch.invitee:
             yield line(views.invitation(row, clock()))
+
+
+def audit(rows: AsyncIterator[Document], say: Say) -> StreamingResponse:
+    return answer(table((_act(row, say) async for row in rows), AUDIT), "audit")
+
+
+def _act(row: Document, say: Say) -> Mapping[str, Any]:
+    actor = row["actor"]
+    return {
+        "time": row["at"], "action": row["action"], "what": tell(row["action"], row["data"], say).summary,
+        "customer": row["customer"], "switch": row["switch"], "person_id": actor["id"], "person_name": actor["name"],
+        "person_email": actor["email"], "address": row["address"],
+    }  # fmt: skip
+
+
+def status(rows: AsyncIterator[Found[Customer]], clock: Clock, say: Say) -> StreamingResponse:
+    lines = (health.line(row.state, clock(), say) async for row in rows)
+    return answer(table(lines, health.COLUMNS), "authentication-status")

@@ -1,24 +1,28 @@
-"""History folded from the topic: a timeline of all events, an audit of what operators did. No sealed part is kept."""
+"""History folded from the topic: a timeline of all events, an audit of what people did. No sealed part is kept."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
+from itertools import combinations
 from typing import Any
 
-from config_svc.index import SEP, TOP
+from config_svc.index import SEP, TOP, fold
 from shared.cursors import Cursors
 from shared.events import REGISTRY
 from shared.mongo import Collection, Document, Index
 from shared.wire import Record, encode
 
-TIMELINE_INDEXES = (Index((("customer", 1), ("order", 1))),)
-AUDIT_INDEXES = (
-    Index((("order", 1),)), Index((("customer", 1), ("order", 1))), Index((("actor.id", 1), ("order", 1))),
-    Index((("action", 1), ("order", 1))),
+TIMELINE_INDEXES = (Index((("customer", 1), ("order", 1))), Index((("order", 1),)))
+FILTERS: Mapping[str, str] = {"customer": "customer", "actor": "who", "action": "action"}
+"""What the audit is filtered by, and the field that it stands in: each choice of them has an index of its own."""
+AUDIT_INDEXES = tuple(
+    Index(tuple((field, 1) for field in (*chosen, "order")))
+    for count in range(len(FILTERS) + 1) for chosen in combinations(FILTERS.values(), count)
 )  # fmt: skip
+EXPORT_STEP = 500
 DOERS = ("by", "inviter")
 
 
@@ -50,6 +54,7 @@ def audit_entry(record: Record) -> Document | None:
         "at": record.time,
         "action": record.type,
         "actor": {name: doer.get(name) for name in ("id", "name", "email")},
+        "who": sorted({fold(str(text)) for name in ("id", "name", "email") if (text := doer.get(name))}),
         "address": doer.get("address"),
         "switch": data.get("switch"),
         "data": said,
@@ -66,7 +71,11 @@ def order(record: Record) -> str:
     """Unique, and sorted as things happened: time, then the document's version and place in it."""
     *_, version, place = ["0", "0", *record.id.split("/")]
     numbers = [part.zfill(10) if part.isdigit() else part for part in (version, place)]
-    return SEP.join([record.time.astimezone(UTC).isoformat(timespec="milliseconds"), *numbers, record.id])
+    return SEP.join([_moment(record.time), *numbers, record.id])
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -80,6 +89,27 @@ class Entries:
     next: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of the audit is wanted. `actor`: id, e-mail address or name. The period ends before `until`."""
+
+    customer: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def where(self) -> dict[str, str]:
+        given = {"customer": self.customer, "actor": fold(self.actor) if self.actor else None, "action": self.action}
+        return {FILTERS[name]: value for name, value in given.items() if value}
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """A key is a moment and more: whatever happened at a moment stands behind the moment alone."""
+        return _moment(self.since) if self.since else "", _moment(self.until) if self.until else TOP
+
+
 class History:
     """Reads timeline and audit: one range of one index each."""
 
@@ -87,24 +117,45 @@ class History:
         self._timeline, self._audit, self._cursors = timeline, audit, cursors
 
     async def timeline(self, customer: str, limit: int, cursor: str | None = None) -> Entries:
-        return await self._page(self._timeline, {"customer": customer}, limit, cursor)
+        return await self._page(self._timeline, {"customer": customer}, ("", TOP), limit, cursor)
 
-    async def audit(self, filters: Mapping[str, str], limit: int, cursor: str | None = None) -> Entries:
-        """`filters`: customer, actor (id), action."""
-        names = {"actor": "actor.id"}
-        where = {names.get(name, name): value for name, value in filters.items()}
-        return await self._page(self._audit, where, limit, cursor)
+    async def recent(self, limit: int) -> tuple[Document, ...]:
+        """The last events of all customers."""
+        return tuple(await _range(self._timeline, {}, ("", TOP), limit))
 
-    async def _page(self, collection: Collection, where: Mapping[str, str], limit: int, cursor: str | None) -> Entries:
-        scope = repr((collection.name, sorted(where.items())))
+    async def audit(self, asked: Asked, limit: int, cursor: str | None = None) -> Entries:
+        return await self._page(self._audit, asked.where, asked.bounds, limit, cursor)
+
+    async def every(self, asked: Asked) -> AsyncIterator[Document]:
+        """All rows of the audit that are wanted, for an export: page by page."""
+        low, high = asked.bounds
+        while True:
+            found = await _range(self._audit, asked.where, (low, high), EXPORT_STEP)
+            for row in found:
+                yield row
+            if len(found) < EXPORT_STEP:
+                return
+            high = found[-1]["order"]
+
+    async def _page(
+        self, collection: Collection, where: Mapping[str, str], bounds: tuple[str, str], limit: int, cursor: str | None
+    ) -> Entries:
+        scope = repr((collection.name, sorted(where.items()), bounds))
         place = self._cursors.read(scope, cursor)
-        found = await collection.find(
-            self.where(where, str(place[0]) if place else TOP), sort=(("order", -1),), limit=limit + 1
-        )
+        low, high = bounds
+        found = await _range(collection, where, (low, str(place[0]) if place else high), limit + 1)
         more = len(found) > limit
         rows = tuple(found[:limit])
         return Entries(rows, self._cursors.write(scope, (rows[-1]["order"],)) if more else None)
 
-    @staticmethod
-    def where(filters: Mapping[str, str], below: str) -> dict[str, Any]:
-        return {**filters, "order": {"$lt": below}}
+
+async def _range(
+    collection: Collection, where: Mapping[str, str], bounds: tuple[str, str], limit: int
+) -> list[Document]:
+    return await collection.find(between(where, bounds), sort=(("order", -1),), limit=limit)
+
+
+def between(where: Mapping[str, str], bounds: tuple[str, str]) -> dict[str, Any]:
+    """The rows of a range, newest first by the index of these filters."""
+    low, high = bounds
+    return {**where, "order": {"$lt": high} | ({"$gte": low} if low else {})}

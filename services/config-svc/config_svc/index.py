@@ -27,7 +27,7 @@ EXPIRES_SOON = "1"
 
 INDEXES = (
     *(Index(((f"index.{key}", 1),)) for key in ("name", "status", "method", "switch", "attention")),
-    *(Index(((f"index.{key}", 1),), sparse=True) for key in ("running", "created", "pending", "expires")),
+    *(Index(((f"index.{key}", 1),), sparse=True) for key in ("running", "created", "pending", "expires", "lost")),
     Index((("index.heads", 1), ("index.name", 1))),
 )
 
@@ -48,6 +48,8 @@ def derived(customer: Customer) -> Mapping[str, Any]:
     }
     if customer.running:
         keys["running"] = name
+    if customer.grant and customer.grant.lost:
+        keys["lost"] = name
     return keys | (_invitation(customer.id, switch) if switch and switch.invited else {})
 
 
@@ -60,7 +62,7 @@ def _invitation(id: str, switch: Switch) -> dict[str, Any]:
 def _attention(customer: Customer) -> str:
     """Problems first, the oldest of them first; a secret that expires is one, ahead of time."""
     rank = ATTENTION[customer.status]
-    since = stamp(customer.checked_at or customer.registered_at)
+    since = stamp(customer.since or customer.checked_at or customer.registered_at)
     if customer.status != "failed" and customer.secret_warned is not None and customer.method == "app_registration":
         rank, since = EXPIRES_SOON, customer.secret_expires_on or since
     return f"{rank}{SEP}{since}{SEP}{customer.id}"

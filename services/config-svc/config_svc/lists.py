@@ -173,11 +173,14 @@ def invitations(state: str = "all", q: str | None = None, sort: str = "-created"
     return Query(key, prefix, descending, first, rest)
 
 
-def health(status: str | None = None) -> Query:
+def health(status: str | None = None, q: str | None = None) -> Query:
     """Every customer's authentication status, problems first."""
-    if status == "expiring":
-        return Query("attention", EXPIRES_SOON + SEP)
-    return Query("attention", ATTENTION[status] + SEP if status else "")
+    rank = EXPIRES_SOON if status == "expiring" else ATTENTION[status] if status else None
+    prefix = rank + SEP if rank else ""
+    if found := sought(q or ""):
+        return Query("attention", prefix, first=found)
+    letter = fold((q or "").strip())
+    return Query("attention", prefix, rest={"index.name": {"$gte": letter, "$lt": letter + TOP}} if letter else {})
 
 
 def _merged(parts: Any) -> dict[str, Any]:

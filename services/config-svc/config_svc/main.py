@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from config_svc import index, jobs
+from config_svc import index, jobs, pulse
 from config_svc.api import routes
 from config_svc.api.common import Parts
-from config_svc.consumes import CONSUMES, CUSTOMERS, SETTINGS, TENANTS
+from config_svc.census import Counter
+from config_svc.consumes import CONSUMES, COUNTS, CUSTOMERS, SETTINGS, TALLIES, TENANTS
 from config_svc.desk import Desk
 from config_svc.domain.model import Customer, Tenant
 from config_svc.domain.settings import Settings, Terms
+from config_svc.domain.tallies import Tally
 from config_svc.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
 from config_svc.lists import Lists
 from config_svc.pages.portal import Portal
@@ -51,7 +53,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
         client_id=settings.portal_client_id, client_secret=read_secret(settings.portal_client_secret_file),
         portal_url=settings.portal_url, proxies=settings.proxies, clock=clock,
     )  # fmt: skip
-    service.consume(CONSUMES)
+    service.consume((*CONSUMES, *COUNTS))
     service.due(parts.desk.customers, jobs.LANE, jobs.on_deadline)
     service.serve(routes.router(parts))
     service.serve(Portal(parts, pages, operators).router())
@@ -66,6 +68,7 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
     clock = service.clock
     customers = service.store(CUSTOMERS, Customer, lanes=jobs.LANES, derived=index.derived, indexes=index.INDEXES)
     service.store(TENANTS, Tenant)
+    tallies = service.store(TALLIES, Tally, derived=pulse.derived, indexes=pulse.INDEXES)
     cursors = Cursors(ring)
     desk = Desk(
         customers, Sealer.from_file(settings.seal_public_keys_file), Links(ring, settings.invite_url),
@@ -78,7 +81,10 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
     )  # fmt: skip
     streams = Streams(service.cluster, service.stopping, settings.event_streams, **fakes.get("streams", {}))
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
-    return Parts(desk, Lists(customers, cursors), history, streams, bearer, clock)
+    return Parts(
+        desk, Lists(customers, cursors), history, streams, bearer, clock, Counter(customers, clock),
+        pulse.Pulse(tallies, clock),
+    )  # fmt: skip
 
 
 def _settings_desk(service: Service, settings: ConfigSettings) -> SettingsDesk:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 
@@ -31,10 +30,7 @@ class EventStream(Response):
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (sending, leaving):
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(sending, leaving, return_exceptions=True)
+            await _end(sending, leaving)
             if sending.done() and not sending.cancelled() and (error := sending.exception()):
                 log.error("an event stream failed", exc_info=error)
             if aclose := getattr(self._chunks, "aclose", None):
@@ -51,6 +47,15 @@ class EventStream(Response):
             log.info("an event stream is cut off: its reader does not read")
             return
         await asyncio.wait_for(send({"type": "http.response.body", "body": b"", "more_body": False}), self._patience)
+
+
+async def _end(*tasks: asyncio.Future[None]) -> None:
+    """Cancels until it is heard: a wait that comes to its end in the same moment swallows a cancellation."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=1)
 
 
 async def _left(receive: Receive) -> None:

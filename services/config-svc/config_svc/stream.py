@@ -12,7 +12,7 @@ import heapq
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,9 @@ WAITS = (0.5, 1.0, 2.0, 5.0)
 FETCH = 256 * 1024
 
 AWAY = b": Kafka is away; the stream goes on by itself\n\n"
+Shown = Mapping[str, Any]
+Dress = Callable[[Sequence[Shown]], Awaitable[Sequence[Shown]]]
+"""Turns events into what a page shows of each. It must not raise: the stream's place has moved by then."""
 
 
 class Reset(Exception):
@@ -61,14 +64,17 @@ class Streams:
         """What one caller may have open, so that nobody takes the streams of all others."""
         return max(1, self.most // 4)
 
-    def events(self, last_event_id: str | None, customer: str | None, caller: str = "") -> AsyncIterator[bytes]:
-        """The stream, as it goes onto the wire. Raises: Refused, before anything is sent, for a bad id or too many."""
+    def events(
+        self, last_event_id: str | None, customer: str | None, caller: str = "", dress: Dress | None = None
+    ) -> AsyncIterator[bytes]:
+        """The stream, as it goes onto the wire; with `dress` it also says `delayed` and `back`, since a browser does
+        not see comments. Raises: Refused, before anything is sent, for a bad id or too many."""
         start = positions.read(last_event_id)
         if self._open >= self.most:
             raise TooMany(f"Here are {self.most} event streams open already; try again soon.", retry_after=5)
         if caller and self._by[caller] >= self.most_each:
             raise TooMany(f"You have {self.most_each} event streams open here; close some.", retry_after=5)
-        return self._counted(_Reader(self, start, customer), caller)
+        return self._counted(_Reader(self, start, customer, dress), caller)
 
     async def _counted(self, reader: _Reader, caller: str) -> AsyncIterator[bytes]:
         self._open += 1
@@ -88,8 +94,10 @@ class Streams:
 class _Reader:
     """One stream: from a place in the log, through outages of Kafka, to its end."""
 
-    def __init__(self, streams: Streams, start: dict[int, int] | None, customer: str | None) -> None:
-        self._streams, self._at, self._customer = streams, start, customer
+    def __init__(
+        self, streams: Streams, start: dict[int, int] | None, customer: str | None, dress: Dress | None
+    ) -> None:
+        self._streams, self._at, self._customer, self._dress = streams, start, customer, dress
         self._consumer: AIOKafkaConsumer | None = None
         self._tries = 0
         self._said = 0.0
@@ -114,9 +122,12 @@ class _Reader:
     async def _some(self) -> AsyncIterator[bytes]:
         try:
             consumer = self._consumer or await self._connect()
-            for chunk in await self._poll(consumer):
-                yield chunk
+            chunks = await self._poll(consumer)
+            if self._tries and self._dress:
+                yield _event("back", {}, None)
             self._tries = 0
+            for chunk in chunks:
+                yield chunk
         except Reset:
             await self.close()
             self._at = None
@@ -125,6 +136,8 @@ class _Reader:
             log.debug("an event stream waits: %s", type(error).__name__)
             await self.close()
             yield AWAY
+            if self._dress and not self._tries:
+                yield _event("delayed", {"part": "Kafka"}, None)
             await self._pause()
 
     # --- the place in the log ----------------------------------------------------------------------------------
@@ -185,16 +198,20 @@ class _Reader:
             raise Reset from None
         # Merged, not sorted: within a partition the order is the log's, whatever the clocks of its writers say.
         records = heapq.merge(*polled.values(), key=lambda record: record.timestamp)
-        chunks = [chunk for record in records if (chunk := self._shown(record))]
-        return chunks or await self._quiet(consumer)
+        found = [shown for record in records if (shown := self._shown(record))]
+        if not found:
+            return await self._quiet(consumer)
+        events: Sequence[Shown] = [event for event, _ in found]
+        dressed = await self._dress(events) if self._dress else events
+        return [_event(None, event, id) for event, (_, id) in zip(dressed, found, strict=True)]
 
-    def _shown(self, record: Any) -> bytes | None:
-        """The record as an event; one that does not concern this stream only moves its place."""
+    def _shown(self, record: Any) -> tuple[Shown, str] | None:
+        """The record as an event with its id; one that does not concern this stream only moves its place."""
         at = self._at = {**(self._at or {}), record.partition: record.offset + 1}
         if self._customer is not None and record.key != self._customer.encode():
             return None
         shown = cloud_event(record.key, record.value, record.headers)
-        return _event(None, shown, positions.write(at)) if shown else None
+        return (shown, positions.write(at)) if shown else None
 
     async def _quiet(self, consumer: AIOKafkaConsumer) -> list[bytes]:
         """Now and then a comment with the id as it is by now, once the broker has answered."""

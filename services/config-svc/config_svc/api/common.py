@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import Path
 
+from config_svc.census import Counter
 from config_svc.desk import Desk
 from config_svc.history import History
 from config_svc.lists import Lists
+from config_svc.pulse import Pulse
 from config_svc.stream import Streams
 from shared.auth import Bearer
 from shared.change import Clock
@@ -29,6 +31,8 @@ class Parts:
     streams: Streams
     bearer: Bearer
     clock: Clock
+    counter: Counter
+    pulse: Pulse
 
 
 def problems(*statuses: int) -> Responses:

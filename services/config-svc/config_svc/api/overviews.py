@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.encoders import jsonable_encoder
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from pydantic import AwareDatetime
+from starlette.responses import JSONResponse, Response
 
 from config_svc import csvs, lists, views
 from config_svc.api.common import ID, CustomerId, Parts, problems
 from config_svc.api.customers import Search
+from config_svc.history import Asked
 from config_svc.inputs import InvitationState, Sort
 from config_svc.sse import EventStream
 from config_svc.stories import doer, tell
@@ -54,17 +56,26 @@ def router(parts: Parts) -> APIRouter:
             await parts.desk.customer(id)
         return {"items": [timeline_item(row) for row in page.rows], "next": page.next}
 
-    @routes.get("/audit", tags=["History"], summary="Who did what, newest first", responses=problems(400, 422))
+    @routes.get(
+        "/audit", tags=["History"], summary="Who did what, newest first", response_model=None,
+        responses={200: {"description": "A page; with `Accept: text/csv` all rows.", "content": {"text/csv": {}}},
+                   **problems(400, 422)},
+    )  # fmt: skip
     async def get_audit(
-        by: Annotated[Actor, operator], customer: CustomerQuery = None,
-        actor: Annotated[str | None, Query(max_length=200, description="The id of who did it.")] = None,
+        request: Request, by: Annotated[Actor, operator], customer: CustomerQuery = None,
+        actor: Annotated[str | None, Query(max_length=200, description="Id, e-mail or name of who did it.")] = None,
         action: Annotated[str | None, Query(pattern=r"^[A-Za-z]{1,60}$", examples=["SwitchRequested"])] = None,
+        since: Annotated[AwareDatetime | None, Query(alias="from", description="From this moment on.")] = None,
+        until: Annotated[AwareDatetime | None, Query(alias="to", description="Before this moment.")] = None,
         limit: Limit = 50, cursor: CursorParam = None,
-    ) -> dict[str, Any]:  # fmt: skip
+    ) -> Response:  # fmt: skip
         """Role: operator."""
-        given = {"customer": customer, "actor": actor, "action": action}
-        page = await parts.history.audit({name: value for name, value in given.items() if value}, limit, cursor)
-        return {"items": [audit_item(row) for row in page.rows], "next": page.next}
+        asked = Asked(customer, actor, action, since, until)
+        if "text/csv" in request.headers.get("accept", ""):
+            return csvs.audit(parts.history.every(asked), str)
+        page = await parts.history.audit(asked, limit, cursor)
+        items = [audit_item(row) for row in page.rows]
+        return JSONResponse(jsonable_encoder({"items": items, "next": page.next}))
 
     @routes.get(
         "/events", tags=["History"], summary="Every event as it happens (server-sent events)", response_model=None,
@@ -84,9 +95,7 @@ def router(parts: Parts) -> APIRouter:
 
 
 def csv_answer(parts: Parts, query: lists.Query) -> Response:
-    headers = {"Content-Disposition": 'attachment; filename="invitations.csv"'}
-    rows = csvs.export(parts.lists.every(query), parts.clock)
-    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers=headers)
+    return csvs.answer(csvs.export(parts.lists.every(query), parts.clock), "invitations")
 
 
 def timeline_item(row: Document) -> dict[str, Any]:

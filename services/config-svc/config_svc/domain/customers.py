@@ -129,7 +129,8 @@ def _with_registration(customer: Customer, put: RegistrationInput | None) -> Cus
         method = "app_registration" if secret else "none"
     if method == "token":
         return replace(changed, revision=customer.revision + 1)
-    return replace(changed, revision=customer.revision + 1, method=method, status="unknown", failure=None, request=None)
+    return replace(changed, revision=customer.revision + 1, method=method, status="unknown", since=None, failure=None,
+                   request=None)  # fmt: skip
 
 
 def _registration(customer: Customer, put: RegistrationInput | None) -> Registration | None:
@@ -242,7 +243,7 @@ def validated(customer: Customer | None, event: AuthenticationValidated, now: da
     if event.outcome == "successful":
         return Change(_healthy(replace(customer, request=None), event.checked_at))
     failure = Failure(event.reason or "refused", event.checked_at, event.aadsts, event.correlation_id)
-    return Change(replace(customer, request=None, status="failed", checked_at=event.checked_at, failure=failure))
+    return Change(_broken(replace(customer, request=None), failure))
 
 
 def access_lost(customer: Customer | None, event: AccessLost, now: datetime) -> Change[Customer] | None:
@@ -251,7 +252,7 @@ def access_lost(customer: Customer | None, event: AccessLost, now: datetime) -> 
         return None
     failure = Failure(event.reason, now, event.aadsts, event.correlation_id)
     grant = replace(customer.grant, lost=True) if customer.grant and event.grant else customer.grant
-    return Change(replace(customer, status="failed", checked_at=now, failure=failure, grant=grant, request=None))
+    return Change(_broken(replace(customer, grant=grant, request=None), failure))
 
 
 def access_recovered(customer: Customer | None, event: AccessRecovered, now: datetime) -> Change[Customer] | None:
@@ -271,7 +272,13 @@ def _in_force(customer: Customer, event: AccessLost | AccessRecovered) -> bool:
 
 def _healthy(customer: Customer, at: datetime) -> Customer:
     grant = replace(customer.grant, lost=False) if customer.grant else None
-    return replace(customer, status="successful", checked_at=at, failure=None, grant=grant)
+    since = customer.since if customer.failure is None else None
+    return replace(customer, status="successful", checked_at=at, since=since or at, failure=None, grant=grant)
+
+
+def _broken(customer: Customer, failure: Failure) -> Customer:
+    since = customer.since if customer.failure else None
+    return replace(customer, status="failed", checked_at=failure.at, since=since or failure.at, failure=failure)
 
 
 def refreshed(customer: Customer | None, event: GrantRefreshed, now: datetime) -> Change[Customer] | None:

@@ -95,7 +95,10 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """`edition` counts changes of the master data (the ETag); `revision` those of the app registration."""
+    """`edition` counts changes of the master data (the ETag); `revision` those of the app registration.
+
+    `since`: from when on every look has had the outcome of the last one (`checked_at`).
+    """
 
     id: str
     name: str
@@ -113,6 +116,7 @@ class Customer:
     method: InForce = "none"
     status: Status = "unknown"
     checked_at: datetime | None = None
+    since: datetime | None = None
     failure: Failure | None = None
     request: str | None = None
     request_revision: int = 0

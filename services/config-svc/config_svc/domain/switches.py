@@ -287,7 +287,7 @@ def claimed(customer: Customer | None, event: TokenClaimed, now: datetime) -> Ch
     )
     verdict = SwitchCompleted(
         customer.id, switch.number, switch.to, event.method, switch.invited, grant=event.grant,
-        account=event.account, in_force="token",
+        account=event.account, in_force="token", requested_at=switch.requested_at,
     )  # fmt: skip
     done = _completed(customer, switch, event.method, event.account, now)
     return Change(replace(done, method="token", grant=grant), (verdict,))
@@ -302,7 +302,7 @@ def proven(customer: Customer | None, event: AppRegistrationProven, now: datetim
     revision = customer.revision + 1 if entered else customer.revision
     verdict = SwitchCompleted(
         customer.id, switch.number, switch.to, "app_registration", switch.invited, revision=revision,
-        in_force="app_registration",
+        in_force="app_registration", requested_at=switch.requested_at,
     )  # fmt: skip
     done = _completed(customer, switch, "app_registration", None, now)
     done = replace(done, method="app_registration", grant=None, client_id=event.client_id, secret=True,
@@ -314,7 +314,7 @@ def proven(customer: Customer | None, event: AppRegistrationProven, now: datetim
 
 def _completed(customer: Customer, switch: Switch, method: Method, account: Account | None, now: datetime) -> Customer:
     ended = _ended(customer, replace(switch, method=method, account=account, failure=None), "completed", None, now)
-    return replace(ended, status="successful", checked_at=now, failure=None, request=None)
+    return replace(ended, status="successful", checked_at=now, since=now, failure=None, request=None)
 
 
 def expired(customer: Customer | None, event: InvitationExpired, now: datetime) -> Change[Customer] | None:

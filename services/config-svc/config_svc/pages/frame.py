@@ -36,7 +36,14 @@ NAVIGATION = (
         ),
         N_("Multitenant"),
     ),
-    NavGroup((NavItem(N_("Settings"), "/settings", "settings", "settings"),), N_("Operations")),
+    NavGroup(
+        (
+            NavItem(N_("Live"), "/live", "live", "live"),
+            NavItem(N_("Audit"), "/audit", "audit", "audit"),
+            NavItem(N_("Settings"), "/settings", "settings", "settings"),
+        ),
+        N_("Operations"),
+    ),
 )
 ROLES = ((ADMIN, N_("Administrator")), (OPERATOR, N_("Operator")), (VIEWER, N_("Viewer")))
 

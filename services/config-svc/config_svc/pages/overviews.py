@@ -1,4 +1,4 @@
-"""Across customers: Pending Invitations, Authentication Status, and the event stream for the pages."""
+"""Across customers: Pending Invitations, and the event stream for the pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from shared.sessions import Session
 PAGE = 50
 STATES = get_args(InvitationState)
 SORTS = get_args(Sort)
-HEALTH = ("failed", "expiring", "checking", "unknown", "successful")
 
 
 class OverviewPages:
@@ -31,7 +30,6 @@ class OverviewPages:
         add = self._frame.add
         add(router, "/invitations", self.invitations, VIEWER)
         add(router, "/invitations.csv", self.csv, VIEWER)
-        add(router, "/status", self.status, VIEWER)
         add(router, "/events", self.events, VIEWER)
 
     async def invitations(self, request: Request, session: Session) -> Response:
@@ -50,22 +48,6 @@ class OverviewPages:
     async def csv(self, request: Request, session: Session) -> Response:
         wanted = _wanted(request)
         return csv_answer(self._parts, lists.invitations(wanted["state"], wanted["q"], wanted["sort"]))
-
-    async def status(self, request: Request, session: Session) -> Response:
-        asked, say, now = request.query_params, self._frame.say(request), self._parts.clock()
-        chosen = asked.get("status", "")
-        chosen = chosen if chosen in HEALTH else ""
-        page = await self._parts.lists.page(lists.health(chosen or None), PAGE, asked.get("cursor"))
-        rows = [
-            (row.state, words.problem(row.state.failure.reason if row.state.failure else None, say),
-             words.secret_note(row.state, now)) for row in page.rows
-        ]  # fmt: skip
-        wanted = {"status": chosen} if chosen else {}
-        return self._frame.show(
-            request, session, "status.html", active="status", rows=rows, chosen=chosen, choices=HEALTH,
-            next=_address(wanted, path="/status", cursor=page.next),
-            previous=_address(wanted, path="/status", cursor=page.previous),
-        )  # fmt: skip
 
     async def events(self, request: Request, session: Session) -> Response:
         last, customer = request.headers.get("last-event-id"), request.query_params.get("customer")

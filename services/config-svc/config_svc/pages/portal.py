@@ -5,11 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from config_svc.api.common import Parts
+from config_svc.pages.audit import AuditPages
 from config_svc.pages.customers import CustomerPages
 from config_svc.pages.frame import Frame
+from config_svc.pages.live import LivePages
 from config_svc.pages.m365 import M365Pages
 from config_svc.pages.overviews import OverviewPages
 from config_svc.pages.settings import SettingsPages
+from config_svc.pages.status import StatusPages
 from config_svc.pages.switching import SwitchPages
 from shared.operators import Operators
 from shared.web import Pages
@@ -27,4 +30,6 @@ class Portal:
             SettingsPages(self._frame),
         ):  # fmt: skip
             part.add_to(router)
+        for room in (StatusPages(self._frame), LivePages(self._frame), AuditPages(self._frame)):
+            room.add_to(router)
         return router

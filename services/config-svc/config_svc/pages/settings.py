@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from config_svc.domain import settings as rules
 from config_svc.domain.settings import Settings, Values, Wording
+from config_svc.history import Asked
 from config_svc.pages.drafts import Draft, packed, unpacked
 from config_svc.pages.forms import Filled, check, filled
 from config_svc.pages.frame import Frame
@@ -188,7 +189,7 @@ class SettingsPages:
         """Who changed what, lately; for those who may read the audit."""
         if not session.has(OPERATOR):
             return []
-        page = await self._frame.parts.history.audit({"customer": rules.ID}, CHANGES)
+        page = await self._frame.parts.history.audit(Asked(customer=rules.ID), CHANGES)
         return changes(page.rows, self._frame.say(request))
 
 

@@ -1,0 +1,132 @@
+"""Live: what happens now, what stands how, what came of the switches. For a desk, a phone, and the wall of a room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from config_svc.census import Census
+from config_svc.pages import charts
+from config_svc.pages.frame import Frame
+from config_svc.pages.words import STEP_NAMES
+from config_svc.pulse import WINDOWS, Window
+from config_svc.sse import EventStream
+from config_svc.stories import Say, tell
+from shared.auth import VIEWER
+from shared.change import Unavailable
+from shared.i18n import N_
+from shared.reasons import explain
+from shared.sessions import Session
+
+HERE = "/live"
+LINES = 40
+REASONS = 8
+FUNNEL = (
+    ("asked", STEP_NAMES["requested"]), ("invited", STEP_NAMES["invited"]), ("opened", STEP_NAMES["opened"]),
+    ("started", STEP_NAMES["authenticating"]), ("claimed", STEP_NAMES["completed"]),
+)  # fmt: skip
+SERIES = (
+    (("requested",), N_("Requested")), (("completed",), N_("Completed")),
+    (("cancelled", "expired", "failed"), N_("Cancelled, expired or failed")),
+)  # fmt: skip
+RUNNING, ENDED = ("requested", "invited", "opened", "authenticating"), ("completed", "cancelled", "expired", "failed")
+Line = Mapping[str, Any]
+
+
+class LivePages:
+    def __init__(self, frame: Frame) -> None:
+        self._frame, self._parts = frame, frame.parts
+
+    def add_to(self, router: APIRouter) -> None:
+        add = self._frame.add
+        add(router, HERE, self.page, VIEWER)
+        add(router, f"{HERE}/numbers", self.numbers, VIEWER)
+        add(router, f"{HERE}/lines", self.lines, VIEWER)
+        add(router, f"{HERE}/events", self.events, VIEWER)
+
+    async def page(self, request: Request, session: Session) -> Response:
+        return self._frame.show(
+            request, session, "live.html", active="live", most=LINES, lines=await self._recent(request),
+            **await self._numbers(request),
+        )  # fmt: skip
+
+    async def numbers(self, request: Request, session: Session) -> Response:
+        """The part that moves by itself."""
+        return self._frame.show(request, session, "live_numbers.html", active="live", **await self._numbers(request))
+
+    async def lines(self, request: Request, session: Session) -> Response:
+        """The last events: for the moment between the page and its stream, and after a reset of it."""
+        return self._frame.show(
+            request, session, "live_lines.html", active="live", lines=await self._recent(request)
+        )  # fmt: skip
+
+    async def events(self, request: Request, session: Session) -> Response:
+        """The stream in sentences of the reader's language. A script that begins anew names its place as `last`."""
+        last = request.headers.get("last-event-id") or request.query_params.get("last")
+        say = self._frame.say(request)
+
+        async def dress(events: Sequence[Mapping[str, Any]]) -> Sequence[Line]:
+            return await self._lines([(e["id"], e["time"], e["type"], e["data"]) for e in events], say)
+
+        return EventStream(self._parts.streams.events(last, None, session.actor.id, dress))
+
+    # --- what is shown -------------------------------------------------------------------------------------------
+
+    async def _recent(self, request: Request) -> Sequence[Line]:
+        rows = await self._parts.history.recent(LINES)
+        told = [(row["_id"], row["at"], row["type"], row["data"]) for row in rows]
+        return await self._lines(told, self._frame.say(request))
+
+    async def _lines(self, events: Sequence[tuple[str, Any, str, Mapping[str, Any]]], say: Say) -> list[Line]:
+        names = await self._names({str(data.get("customer", "")) for _, _, _, data in events})
+        return [_line(id, at, str(data.get("customer", "")), names, tell(type_name, data, say))
+                for id, at, type_name, data in events]  # fmt: skip
+
+    async def _names(self, ids: set[str]) -> Mapping[str, str]:
+        """Without the database the ids must do: a line is better than none."""
+        try:
+            found = await self._parts.desk.customers.collection.find_ids(sorted(ids), fields=("state.name",))
+        except Unavailable:
+            return {}
+        return {document["_id"]: document["state"]["name"] for document in found}
+
+    async def _numbers(self, request: Request) -> dict[str, Any]:
+        asked = request.query_params
+        name = asked.get("window", "")
+        name = name if name in WINDOWS else next(iter(WINDOWS))
+        wall = asked.get("wall") == "1"
+        window = await self._parts.pulse.window(name)
+        census = await self._parts.counter.census()
+        say = self._frame.say(request)
+        return {
+            "window": name, "wall": wall, "windows": [(key, _address(key, wall)) for key in WINDOWS],
+            "numbers_url": _address(name, wall, f"{HERE}/numbers"), "wall_url": _address(name, not wall),
+            "census": census, "running": _states(census, RUNNING), "ended": _states(census, ENDED),
+            "funnel": charts.bars([(say(label), window.count(key)) for key, label in FUNNEL]),
+            "median": window.took(0.5), "p90": window.took(0.9),
+            "reasons": charts.bars([(say(explain(code).sentence), n) for code, n in window.reasons()[:REASONS]]),
+            "chart": lambda label: _chart(window, say, label), "span": window,
+        }  # fmt: skip
+
+
+def _line(id: str, at: Any, customer: str, names: Mapping[str, str], told: Any) -> Line:
+    return {
+        "id": id, "at": at, "customer": customer if customer in names else "", "name": names.get(customer, customer),
+        "title": told.title, "text": told.text, "tone": told.tone, "by": told.by,
+    }  # fmt: skip
+
+
+def _states(census: Census, states: Sequence[str]) -> list[tuple[str, int | None]]:
+    return [(state, census.switch[state]) for state in states]
+
+
+def _chart(window: Window, say: Say, label: Callable[[Any], str]) -> charts.Columns:
+    values = [[sum(column.counts.get(name, 0) for name in names) for names, _ in SERIES] for column in window.columns]
+    return charts.columns([label(column.at) for column in window.columns], [say(title) for _, title in SERIES], values)
+
+
+def _address(window: str, wall: bool, path: str = HERE) -> str:
+    return f"{path}?window={window}{'&wall=1' if wall else ''}"
