@@ -13,7 +13,9 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from config_svc.batches import BATCHES, Batches
 from config_svc.consumes import CONSUMES, CUSTOMERS
+from config_svc.desk import Desk, Terms
 from config_svc.domain.model import Customer
 from config_svc.main import build
 from config_svc.settings import ConfigSettings
@@ -23,8 +25,10 @@ from shared.change import Change
 from shared.cursors import Cursors
 from shared.events import Account, Event, TenantResolved, TokenClaimed
 from shared.intake import Intake, Raw
+from shared.limits import Limits
+from shared.links import Links
 from shared.oidc import Issuer
-from shared.seal import Opener
+from shared.seal import Opener, Sealer
 from shared.sessions import Sessions
 from shared.vault import KeyRing
 from tests.shared.frame_issuer import AUDIENCE, URL, FakeIssuer, claims, sign
@@ -154,6 +158,15 @@ class Config:
         for name in ("customers", "tenants", "timeline", "audit", "sessions", "limits"):
             found += await self.service.mongo.collection(name).find({}, limit=1000)
         return repr(found)
+
+    @property
+    def batches(self) -> Batches:
+        """The batches as another replica works on them."""
+        limits, settings = Limits(self.service.mongo.collection("limits")), self.settings
+        terms = Terms(settings.invitation_life, settings.remind_after, settings.roles)
+        sealer, links = Sealer.from_file(self.keys.seal_public), Links(self.ring, INVITE)
+        desk = Desk(self.customers, sealer, links, limits, terms, settings.requests_per_hour, self.clock)
+        return Batches(self.service._stores[BATCHES], desk)
 
     def service_cursors(self) -> Cursors:
         return Cursors(self.ring)

@@ -86,8 +86,11 @@ class History:
     def __init__(self, timeline: Collection, audit: Collection, cursors: Cursors) -> None:
         self._timeline, self._audit, self._cursors = timeline, audit, cursors
 
-    async def timeline(self, customer: str, limit: int, cursor: str | None = None) -> Entries:
-        return await self._page(self._timeline, {"customer": customer}, limit, cursor)
+    async def timeline(
+        self, customer: str, limit: int, cursor: str | None = None, *, until: str | None = None
+    ) -> Entries:
+        """`until`: the cursor of an earlier page; only what has happened since its last row, and that row."""
+        return await self._page(self._timeline, {"customer": customer}, limit, cursor, until)
 
     async def audit(self, filters: Mapping[str, str], limit: int, cursor: str | None = None) -> Entries:
         """`filters`: customer, actor (id), action."""
@@ -95,16 +98,17 @@ class History:
         where = {names.get(name, name): value for name, value in filters.items()}
         return await self._page(self._audit, where, limit, cursor)
 
-    async def _page(self, collection: Collection, where: Mapping[str, str], limit: int, cursor: str | None) -> Entries:
+    async def _page(
+        self, collection: Collection, where: Mapping[str, str], limit: int, cursor: str | None, until: str | None = None
+    ) -> Entries:
         scope = repr((collection.name, sorted(where.items())))
-        place = self._cursors.read(scope, cursor)
-        found = await collection.find(
-            self.where(where, str(place[0]) if place else TOP), sort=(("order", -1),), limit=limit + 1
-        )
+        place, last = self._cursors.read(scope, cursor), self._cursors.read(scope, until)
+        asked = self.where(where, str(place[0]) if place else TOP, str(last[0]) if last else None)
+        found = await collection.find(asked, sort=(("order", -1),), limit=limit + 1)
         more = len(found) > limit
         rows = tuple(found[:limit])
         return Entries(rows, self._cursors.write(scope, (rows[-1]["order"],)) if more else None)
 
     @staticmethod
-    def where(filters: Mapping[str, str], below: str) -> dict[str, Any]:
-        return {**filters, "order": {"$lt": below}}
+    def where(filters: Mapping[str, str], below: str, from_: str | None = None) -> dict[str, Any]:
+        return {**filters, "order": {"$lt": below} | ({"$gte": from_} if from_ else {})}

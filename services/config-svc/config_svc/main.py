@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from config_svc import index, jobs
+from config_svc import batches, index, jobs
 from config_svc.api import routes
 from config_svc.api.common import Parts
+from config_svc.batches import Batches
 from config_svc.consumes import CONSUMES, CUSTOMERS, TENANTS
 from config_svc.desk import Desk, Terms
+from config_svc.domain.batches import Batch
 from config_svc.domain.model import Customer, Tenant
 from config_svc.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
 from config_svc.lists import Lists
@@ -47,6 +49,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     )  # fmt: skip
     service.consume(CONSUMES)
     service.due(parts.desk.customers, jobs.LANE, jobs.on_deadline)
+    service.due(parts.batches.store, batches.LANE, parts.batches.work)
     service.serve(routes.router(parts))
     service.serve(Portal(parts, pages, operators).router())
     service.pages(pages)
@@ -72,4 +75,5 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
     )  # fmt: skip
     streams = Streams(service.cluster, service.stopping, settings.event_streams, **fakes.get("streams", {}))
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
-    return Parts(desk, Lists(customers, cursors), history, streams, bearer, clock)
+    queued = service.store(batches.BATCHES, Batch, lanes=batches.LANES, indexes=batches.INDEXES)
+    return Parts(desk, Lists(customers, cursors), history, streams, bearer, clock, Batches(queued, desk))

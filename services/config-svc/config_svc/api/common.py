@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Path
 
+from config_svc.batches import Batches
 from config_svc.desk import Desk
 from config_svc.history import History
 from config_svc.lists import Lists
@@ -29,6 +30,7 @@ class Parts:
     streams: Streams
     bearer: Bearer
     clock: Clock
+    batches: Batches
 
 
 def problems(*statuses: int) -> Responses:

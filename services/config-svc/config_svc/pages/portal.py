@@ -5,11 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from config_svc.api.common import Parts
+from config_svc.pages.batches import BatchPages
 from config_svc.pages.customers import CustomerPages
 from config_svc.pages.frame import Frame
+from config_svc.pages.invitations import InvitationPages
 from config_svc.pages.m365 import M365Pages
 from config_svc.pages.overviews import OverviewPages
+from config_svc.pages.references import ReferencePages
+from config_svc.pages.searching import SearchPages
 from config_svc.pages.switching import SwitchPages
+from config_svc.pages.timelines import TimelinePages
 from shared.operators import Operators
 from shared.web import Pages
 
@@ -23,4 +28,6 @@ class Portal:
         m365 = M365Pages(self._frame)
         for part in (CustomerPages(self._frame), m365, SwitchPages(self._frame, m365), OverviewPages(self._frame)):
             part.add_to(router)
+        for pages in (InvitationPages, BatchPages, ReferencePages, SearchPages, TimelinePages):
+            pages(self._frame).add_to(router)
         return router
