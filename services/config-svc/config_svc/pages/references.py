@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -36,7 +37,7 @@ class ReferencePages:
         customer = (await self._desk.customer(request.path_params["id"])).state
         if customer.switch is None:
             raise Refused("no_switch", "There is no switch.")
-        back = _back(request.query_params.get("back"), customer)
+        back = _back(request.query_params.get("back") or _shown_by(request), customer)
         if _in_place(request) and "show" in request.query_params:
             return self._show(request, session, "reference_cell.html", customer, back)
         return self._form(request, session, customer, customer.switch.reference or "", back)
@@ -82,6 +83,12 @@ class ReferencePages:
 
 def _in_place(request: Request) -> bool:
     return request.headers.get("hx-request") == "true"
+
+
+def _shown_by(request: Request) -> str:
+    """The address of the page that asks for a part of itself."""
+    parts = urlsplit(request.headers.get("hx-current-url", ""))
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def _back(text: str | None, customer: Customer) -> str:
