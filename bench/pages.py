@@ -7,6 +7,7 @@ import os
 import random
 import tempfile
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -76,12 +77,16 @@ def customer(number: int, chance: random.Random) -> Customer:
     grant = Grant(f"g-{number}", account, "sign_in", ("role",), ("User.Read",), asked, asked + timedelta(days=90))
     return Customer(
         id, f"{chance.choice(WORDS)} {chance.choice(KINDS)} {number}", f"t{number}.example", f"CRM-{number}",
-        tenant_id=f"{number:08x}-0000-4000-8000-{number:012x}", tenant_state="pinned", client_id=f"app-{number}",
+        tenant_id=guid(number), tenant_state="pinned", client_id=f"app-{number}",
         secret=True, secret_expires_on=(NOW + timedelta(days=number % 700)).date().isoformat(), revision=1,
         secret_warned=30 if number % 700 < 30 else None, method="token" if state == "completed" else "app_registration",
         status=status, checked_at=asked, failure=Failure("revoked", asked, 50173) if status == "failed" else None,
         grant=grant if state == "completed" else None, switches=1, switch=switch, registered_at=asked,
     )  # fmt: skip
+
+
+def guid(number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
 
 
 async def fill(service: Service, url: str) -> float:
@@ -114,7 +119,6 @@ def entry(number: int) -> Document:
 def addresses() -> tuple[tuple[str, str], ...]:
     """Names and addresses of what is asked for."""
     n = CUSTOMERS_IN_ALL // 2 + 1
-    guid = f"{n:08x}-0000-4000-8000-{n:012x}"
     return (
         ("customers", "/customers"),
         ("customers: failed", "/customers?status=failed"),
@@ -124,7 +128,7 @@ def addresses() -> tuple[tuple[str, str], ...]:
         ("search: an id", f"/search?q=c-{n:06}"),
         ("search: a domain", f"/search?q=t{n}.example"),
         ("search: a mail", f"/search?q=anna.{n}%40t"),
-        ("search: a tenant id", f"/search?q={guid}"),
+        ("search: a tenant id", f"/search?q={guid(n)}"),
         ("search: a reference", f"/search?q=TICKET-{n}"),
         ("search: two letters", "/search?q=co"),
         ("search: one letter", "/search?q=c"),

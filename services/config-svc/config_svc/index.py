@@ -138,14 +138,17 @@ def sought(query: str) -> tuple[str, tuple[str, ...]]:
 
     Nothing for a search without a word of two letters.
     """
-    tokens = sorted(dict.fromkeys(fold(query).split()[:8]), key=_telling, reverse=True)
-    if not tokens or len(tokens[0]) < HEADS[0]:
-        return "", ()
-    length = max(length for length in HEADS if length <= len(tokens[0]))
-    exact = len(tokens) == 1 and len(tokens[0]) == length
-    return tokens[0][:length], () if exact else tuple(tokens)
+    tokens = tuple(dict.fromkeys(fold(query).split()[:8]))
+    head = max((_head(part) for token in tokens for part in (token, *_APART.split(token))), key=_telling, default="")
+    exact = len(tokens) == 1 and tokens[0] == head
+    return (head, () if exact else tokens) if head else ("", ())
 
 
-def _telling(token: str) -> tuple[bool, int]:
+def _head(part: str) -> str:
+    """The longest beginning of it that is indexed."""
+    return part[: max((length for length in HEADS if length <= len(part)), default=0)]
+
+
+def _telling(head: str) -> tuple[int, int]:
     """Numbers tell more than words that many customers share."""
-    return len(token) >= HEADS[0] and any(letter.isdigit() for letter in token), len(token)
+    return sum(letter.isdigit() for letter in head), len(head)

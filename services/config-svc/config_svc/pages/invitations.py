@@ -23,7 +23,7 @@ from shared.i18n import N_
 from shared.operators import own_path
 from shared.sessions import Session
 
-PAGE = 40
+PAGE = 30
 HOME = "/invitations"
 STATES = get_args(InvitationState)
 SORTS = get_args(Sort)
