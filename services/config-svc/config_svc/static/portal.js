@@ -83,9 +83,13 @@
       !(name === "checked" && element instanceof HTMLInputElement);
   }
 
+  const typedInto = (region) => region.matches(".live") && region.querySelector("form.in-place");
+
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const region = event.detail.elt;
-    if (region.matches(".live") && region.querySelector("form.in-place")) event.preventDefault();
+    if (typedInto(event.detail.elt)) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (typedInto(event.detail.target)) event.detail.shouldSwap = false; // asked for before the typing began
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
