@@ -19,7 +19,7 @@ from shared.document import Plan
 from shared.events import Account, Person
 from tests.config_svc.config_kit import Config
 
-COUNT = 2500
+COUNT = 1500
 STATES = ("invited", "opened", "completed", "cancelled")
 STATUSES = ("failed", "successful", "unknown", "checking")
 
@@ -51,7 +51,7 @@ async def many(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asyn
         plans = [Plan(f"c-{n:05}", 0, customer(n, config)) for n in range(start, start + 100)]
         await config.customers.collection.write([form.write(plan, None, config.now) for plan in plans])
     yield config
-    await config.close()
+    config.service.mongo.close()  # the server goes away with its data; dropping so many index entries takes long
 
 
 QUERIES = [
@@ -183,12 +183,12 @@ async def test_a_search_for_what_is_rare_goes_on_with_the_next_page(
     monkeypatch.setattr(lists, "LOOKED_AT", 300)
     monkeypatch.setattr(lists, "BATCH", 100)
     reader = lists.Lists(many.customers, many.service_cursors())
-    query = lists.customers(q="customer 02400")
+    query = lists.customers(q="customer 01400")
     pages = [await reader.page(dataclasses.replace(query, only={"heads": "cust"}), 50)]
     while pages[-1].next and len(pages) < 20:
         pages.append(await reader.page(dataclasses.replace(query, only={"heads": "cust"}), 50, pages[-1].next))
-    assert len(pages) > 5 and not pages[0].rows and pages[0].next
-    assert [row.id for page in pages for row in page.rows] == ["c-02400"]
+    assert len(pages) >= 3 and not pages[0].rows and pages[0].next
+    assert [row.id for page in pages for row in page.rows] == ["c-01400"]
 
 
 def test_removed_customers_are_in_no_list(config: Config) -> None:

@@ -24,6 +24,7 @@ HEADS = (2, 4, 8)
 """Lengths of the beginnings that are indexed: few, since each is an index entry that every write may touch."""
 MAX_WORDS = 24
 _APART = re.compile(r"[^\w]+")
+_GUID = re.compile(r"[0-9a-f]{8}-")
 ATTENTION = {"failed": "0", "checking": "2", "unknown": "3", "successful": "4"}
 EXPIRES_SOON = "1"
 
@@ -139,9 +140,14 @@ def sought(query: str) -> tuple[str, tuple[str, ...]]:
     Nothing for a search without a word of two letters.
     """
     tokens = tuple(dict.fromkeys(fold(query).split()[:8]))
-    head = max((_head(part) for token in tokens for part in (token, *_APART.split(token))), key=_telling, default="")
+    head = max((_head(part) for token in tokens for part in _parts(token)), key=_telling, default="")
     exact = len(tokens) == 1 and tokens[0] == head
     return (head, () if exact else tokens) if head else ("", ())
+
+
+def _parts(token: str) -> list[str]:
+    """A word and what it is made of; a tenant id is one word."""
+    return [token] if _GUID.match(token) else [token, *_APART.split(token)]
 
 
 def _head(part: str) -> str:
