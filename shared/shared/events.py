@@ -521,7 +521,10 @@ class ReferenceChanged(Event):
 @event("config")
 @dataclass(frozen=True, slots=True)
 class SettingsChanged(Event):
-    """`customer` is always `settings`. `subjects` and `bodies` by language, with named placeholders only."""
+    """`customer` is always `settings`. `subjects` and `bodies` by language, with named placeholders only; a language
+    that is missing has the standard text, an empty `sender` (an address) or `sender_name` is as notify-svc is told.
+    Days are rounded up; 0: no reminder. `changed` names what is new: `texts.de`, `sender`, `life`, `reminder`,
+    `accepted_roles`."""
 
     version: int
     subjects: dict[str, str]
@@ -531,3 +534,5 @@ class SettingsChanged(Event):
     remind_after_days: int
     accepted_roles: tuple[str, ...]
     by: Actor | None = None
+    sender_name: str = ""
+    changed: tuple[str, ...] = ()

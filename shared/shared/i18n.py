@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +16,11 @@ from babel.messages.pofile import read_po, write_po
 from babel.support import Translations
 
 SOURCE_LANGUAGE = "en"
-LANGUAGES = ("en", "de")
+LANGUAGES = ("en", "de", "fr", "es", "ja")
+"""For invitees: the wizard, the mails, and all that is shared."""
+PORTAL_LANGUAGES = ("en", "de")
+OWN_LANGUAGES: Mapping[str, Sequence[str]] = {"config_svc": PORTAL_LANGUAGES}
+"""The packages that do not speak all languages."""
 DOMAIN = "messages"
 SHARED = Path(__file__).parent
 
@@ -138,20 +142,21 @@ def _key(message_id: object) -> str:
 
 
 def packages(root: Path) -> list[Path]:
-    """Shared and every service package below the project's root."""
+    """Shared, the mails and every service package below the project's root."""
     services = sorted(path.parent for path in (root / "services").glob("*/*/__init__.py"))
-    return [SHARED, *services]
+    return [SHARED, SHARED.parent / "mails", *services]
 
 
 def languages_of(package: Path) -> set[str]:
-    return {path.parent.name for path in (package / "locale").glob(f"*/{DOMAIN}.po")}
+    """Those a package must have, and those it has besides; all but the one that texts are written in."""
+    there = {path.parent.name for path in (package / "locale").glob(f"*/{DOMAIN}.po")}
+    return {*OWN_LANGUAGES.get(package.name, LANGUAGES), *there} - {SOURCE_LANGUAGE}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """`extract [new languages]` updates all catalogs; `check` prints what is missing and then fails."""
-    verb, *added = arguments or ["help"]
-    wanted = {*LANGUAGES, *languages_of(SHARED), *added} - {SOURCE_LANGUAGE}
-    pairs = [(package, language) for package in packages(Path.cwd()) for language in sorted(wanted)]
+    """`extract` updates all catalogs; `check` prints what is missing and then fails."""
+    verb = arguments[0] if arguments else "help"
+    pairs = [(package, language) for package in packages(Path.cwd()) for language in sorted(languages_of(package))]
     if verb == "extract":
         for package, language in pairs:
             update(package, language)
@@ -160,7 +165,7 @@ def main(arguments: Sequence[str]) -> int:
         missing = [gap for package, language in pairs for gap in gaps(package, language)]
         print("\n".join(missing) or "All catalogs are complete.")
         return 1 if missing else 0
-    print("Use: python -m shared.i18n extract [language ...] | check", file=sys.stderr)
+    print("Use: python -m shared.i18n extract | check", file=sys.stderr)
     return 2
 
 

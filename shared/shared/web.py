@@ -11,16 +11,19 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from shared.i18n import LANGUAGES, SHARED, choose_language, language_name, translations
+from shared.logo import media_type, monogram
 from shared.web_address import client_address, trusted_networks
 from shared.web_errors import error_texts
 from shared.web_formats import Clock, Formats
 from shared.web_forms import (
+    CSRF_AGAIN,
     CSRF_DETAIL,
     CSRF_FIELD,
     CSRF_TITLE,
@@ -102,7 +105,7 @@ def environment(package: Path, language: str, clock: Clock = utc_now) -> Environ
     )
     catalog = translations(language, package)
     found.install_gettext_translations(catalog, newstyle=True)  # type: ignore[attr-defined]
-    found.filters.update(Formats(language, clock).filters())
+    found.filters.update(Formats(language, clock).filters(), monogram=monogram)
     found.globals.update(lang=language, csrf_field=CSRF_FIELD)
     return found
 
@@ -119,17 +122,25 @@ class Pages:
         languages: Sequence[str] = LANGUAGES,
         clock: Clock = utc_now,
         defaults: Mapping[str, Any] | None = None,
+        logo: Path | None = None,
+        place: Callable[[Request], str | None] = lambda request: None,
     ) -> None:
+        """`place`: the path of the page that a form was sent from, where it has one."""
         folder = self._folder = package_folder(package)
         self.languages = tuple(languages)
+        self._place = place
         self.secure = is_https(public_url)
         self.cookie = cookie_name(service, self.secure)
         self.language_cookie = f"{self.cookie}-lang"
         self.static = Static([folder / "static", SHARED / "static"])
-        self._defaults = {**DEFAULTS, **(defaults or {})}
+        self._defaults = {**DEFAULTS, "logo": self._logo(logo), **(defaults or {})}
         self._environments = {language: environment(folder, language, clock) for language in languages}
         for found in self._environments.values():
             found.globals["static"] = self.static.url
+
+    def _logo(self, path: Path | None) -> str | None:
+        body = path.read_bytes() if path else b""
+        return self.static.add("provider-logo", body, media_type(body)) if body else None
 
     def install(self, app: Starlette) -> None:
         """Serve /static and answer refused forms; other errors are handled as the service says."""
@@ -173,16 +184,18 @@ class Pages:
         return response
 
     def _switch_to(self, request: Request, lang: str) -> list[dict[str, Any]]:
-        """The language switch: this page in each language. The answer to a form has no address.
+        """The language switch: this page in each language; for the answer to a form, the page it has its place at.
 
         Relative, without the path: one like `//evil.example/` would lead there.
         """
-        if request.method != "GET" or len(self.languages) < 2:
+        form = request.method not in ("GET", "HEAD")
+        place = self._place(request) if form else ""
+        if place is None or len(self.languages) < 2:
             return []
-        address = request.url.include_query_params
+        address = (URL("/") if form else request.url).include_query_params
         return [
             {"code": code, "name": language_name(code), "current": code == lang,
-             "url": f"?{address(lang=code).query}"}
+             "url": f"{place}?{address(lang=code).query}"}
             for code in self.languages
         ]  # fmt: skip
 
@@ -212,7 +225,11 @@ class Pages:
         if not wants_page(request):
             return problem(403, "csrf", CSRF_TITLE, f"{CSRF_DETAIL} {CSRF_TODO}")
         say = self.gettext(self.language(request))
-        return self.error(request, 403, say(CSRF_TITLE), say(CSRF_DETAIL), say(CSRF_TODO))
+        place = self._place(request)
+        return self.error(
+            request, 403, say(CSRF_TITLE), say(CSRF_DETAIL), say(CSRF_TODO), action_url=place,
+            action_label=say(CSRF_AGAIN),
+        )  # fmt: skip
 
 
 def wants_page(request: Request) -> bool:

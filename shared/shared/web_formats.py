@@ -6,11 +6,13 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from babel import dates, numbers
 
 from shared.i18n import N_, translations
 
+Style = Literal["full", "long", "medium", "short"]
 Moment = dt.datetime | str | None
 Clock = Callable[[], dt.datetime]
 NOTHING = "\u2013"
@@ -29,13 +31,13 @@ def moment(value: dt.datetime | str) -> dt.datetime:
 
 
 @lru_cache(maxsize=4096)
-def _date(day: dt.date, style: str, language: str) -> str:
+def _date(day: dt.date, style: Style, language: str) -> str:
     """Remembered, as is the time: a list shows the same days and minutes again and again."""
     return dates.format_date(day, style, locale=language)
 
 
 @lru_cache(maxsize=4096)
-def _time(time: dt.time, style: str, language: str) -> str:
+def _time(time: dt.time, style: Style, language: str) -> str:
     return dates.format_time(time, style, locale=language)
 
 
@@ -58,11 +60,12 @@ class Formats:
         at = moment(value).time()
         return _time(at.replace(second=0, microsecond=0) if style == "short" else at, style, self.language) + " UTC"
 
-    def datetime(self, value: Moment, style: str = "medium") -> str:
+    def datetime(self, value: Moment, style: Style = "medium") -> str:
         if value is None:
             return NOTHING
         found = moment(value)
-        return f"{self.date(found.date(), style)}, {self.time(found)}"
+        order = str(dates.get_datetime_format(style, locale=self.language)).replace("'", "")
+        return order.format(self.time(found), self.date(found.date(), style))
 
     def relative(self, value: Moment) -> str:
         """ "5 minutes ago", "in 6 days"."""

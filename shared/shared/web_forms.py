@@ -21,6 +21,7 @@ _PURPOSE = b"tokenswitch/csrf/1"
 CSRF_TITLE = N_("This form is no longer valid")
 CSRF_DETAIL = N_("The page was open for too long, or cookies are blocked. Nothing was changed.")
 CSRF_TODO = N_("Go back, reload the page and send the form again. Cookies must be allowed for this site.")
+CSRF_AGAIN = N_("Open the page again")
 
 
 class CsrfRefused(HTTPException):

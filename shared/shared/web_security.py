@@ -18,6 +18,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
     "form-action 'self'; base-uri 'none'; object-src 'none'"
 )
+PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+"""For an SVG opened by its own address: it is a document then, and may do nothing."""
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
@@ -28,6 +30,12 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+FRAMED = {
+    "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'",
+    "X-Frame-Options": "SAMEORIGIN",
+}
+"""For a document that one of our own pages shows in a frame, such as a mail: it may look as it likes and do nothing."""
 HSTS = "max-age=31536000"
 MAX_BYTES = 65536
 BODY_SECONDS = 20.0
@@ -65,8 +73,11 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
     def _set(self, headers: MutableHeaders, path: str) -> None:
-        for name, value in self._headers.items():
+        framed = headers.get("Content-Security-Policy") == FRAMED["Content-Security-Policy"]
+        for name, value in {**self._headers, **(FRAMED if framed else {})}.items():
             headers[name] = value
+        if path.startswith(PREFIX) and headers.get("Content-Type", "").startswith("image/"):
+            headers["Content-Security-Policy"] = PICTURE_POLICY
         if not (path.startswith(PREFIX) and headers.get("Cache-Control") == IMMUTABLE):
             headers["Cache-Control"] = "no-store"
 

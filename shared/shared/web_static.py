@@ -27,8 +27,11 @@ class Asset:
 
 
 def read_asset(path: Path) -> Asset:
-    body = path.read_bytes()
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return asset(path.read_bytes(), media_type)
+
+
+def asset(body: bytes, media_type: str) -> Asset:
     zipped = gzip.compress(body, mtime=0) if media_type.startswith(_TEXT) else None
     return Asset(body, zipped, media_type, hashlib.sha256(body).hexdigest()[:16])
 
@@ -42,6 +45,11 @@ class Static:
             for path in sorted(found for found in folder.rglob("*") if found.is_file() and found.suffix != ".md"):
                 self._assets.setdefault(path.relative_to(folder).as_posix(), read_asset(path))
 
+    def add(self, path: str, body: bytes, media_type: str) -> str:
+        """One more file, known only at start; its address."""
+        self._assets[path] = asset(body, media_type)
+        return self.url(path)
+
     def url(self, path: str) -> str:
         """The file's address with its version; a name that does not exist is a mistake in a template."""
         if path not in self._assets:
@@ -49,12 +57,12 @@ class Static:
         return f"{PREFIX}{path}?v={self._assets[path].version}"
 
     async def serve(self, request: Request) -> Response:
-        asset = self._assets.get(request.path_params["path"])
-        if asset is None:
+        found = self._assets.get(request.path_params["path"])
+        if found is None:
             return Response("There is no such file.", status_code=404, media_type="text/plain")
         # A replica of another version must not be remembered under this version's address.
-        current = request.query_params.get("v") == asset.version
+        current = request.query_params.get("v") == found.version
         headers = {"Cache-Control": IMMUTABLE if current else "no-store", "Vary": "Accept-Encoding"}
-        if asset.zipped and "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(asset.zipped, headers={**headers, "Content-Encoding": "gzip"}, media_type=asset.media_type)
-        return Response(asset.body, headers=headers, media_type=asset.media_type)
+        if found.zipped and "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(found.zipped, headers={**headers, "Content-Encoding": "gzip"}, media_type=found.media_type)
+        return Response(found.body, headers=headers, media_type=found.media_type)

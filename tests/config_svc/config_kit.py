@@ -15,10 +15,14 @@ from pydantic import SecretStr
 
 from config_svc.batches import BATCHES, Batches
 from config_svc.consumes import CONSUMES, CUSTOMERS
-from config_svc.desk import Desk, Terms
+from config_svc.desk import Desk
 from config_svc.domain.model import Customer
+from config_svc.domain.settings import Terms
 from config_svc.main import build
 from config_svc.settings import ConfigSettings
+from config_svc.settings_desk import SettingsDesk
+from mails.render import renderer
+from mails.sample import Sample
 from shared import wire
 from shared.auth import identity_of
 from shared.change import Change
@@ -61,6 +65,7 @@ class Config:
             "kafka_bootstrap": "127.0.0.1:1", "mongo_url": SecretStr(mongo_url), "mongo_database": database, "port": 0,
             "portal_url": PORTAL, "invite_url": INVITE, "operator_issuer": URL, "portal_client_id": "portal-client",
             "portal_client_secret_file": write_secret(folder / "portal-secret", "portal-secret"),
+            "provider_name": "Northstar", "mail_from": "Northstar <no-reply@provider.example>",
             "api_audience": AUDIENCE, "link_keys_file": self.keys.link, "seal_public_keys_file": self.keys.seal_public,
         }  # fmt: skip
         self.settings = ConfigSettings(**(given | changed))
@@ -155,7 +160,7 @@ class Config:
     async def everything(self) -> str:
         """All that is in the database, as text."""
         found: list[Any] = []
-        for name in ("customers", "tenants", "timeline", "audit", "sessions", "limits"):
+        for name in ("customers", "tenants", "settings", "timeline", "audit", "sessions", "limits"):
             found += await self.service.mongo.collection(name).find({}, limit=1000)
         return repr(found)
 
@@ -163,7 +168,9 @@ class Config:
     def batches(self) -> Batches:
         """The batches as another replica works on them."""
         limits, settings = Limits(self.service.mongo.collection("limits")), self.settings
-        terms = Terms(settings.invitation_life, settings.remind_after, settings.roles)
+        usual = Terms(settings.invitation_life, settings.remind_after, settings.roles)
+        sample = Sample("Tokenswitch", INVITE)
+        terms = SettingsDesk(self.service._stores["settings"], usual, settings.mail_from, renderer(), sample)
         sealer, links = Sealer.from_file(self.keys.seal_public), Links(self.ring, INVITE)
         desk = Desk(self.customers, sealer, links, limits, terms, settings.requests_per_hour, self.clock)
         return Batches(self.service._stores[BATCHES], desk)

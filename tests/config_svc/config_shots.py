@@ -60,7 +60,13 @@ PAGES = {
     "invitations-unselected": "/invitations/selected?do=cancel", "reference": "/customers/adatum/reference",
     "timeline": "/customers/fabrikam/timeline", "search": "/customers?q=on", "status": "/status",
     "status-failed": "/status?status=failed", "gone": "/customers/gone", "unknown": "/customers/nobody",
-    "nothing-here": "/nothing",
+    "nothing-here": "/nothing", "settings": "/settings", "settings-own": "/settings?text=de",
+}  # fmt: skip
+SETTINGS = {
+    "sender_name": "Northstar Communications", "invitation_life_days": 14,
+    "texts": {"de": {"subject": "{provider} bittet um Ihre Zustimmung für {customer}", "body": (
+        "Guten Tag {invitee},\n\nwir stellen den Zugriff auf {customer} um und brauchen dafür bis {until} Ihre "
+        "Zustimmung.\nIhre Ansprechperson ist {inviter}.\n\nBei Fragen rufen Sie uns gern an.")}},
 }  # fmt: skip
 Shoot = Callable[[Page, str], Awaitable[None]]
 
@@ -165,6 +171,8 @@ async def everyone(config: Config) -> None:
     await ended(config)
     await running(config)
     await validated(config)
+    await config.gateway("admin").put("/settings", SETTINGS, **{"If-Match": '"0"'})
+    await config.relays()
     mail = Mail("sent", 2, config.now)
     await config.set("adatum", lambda found: replace(found, switch=replace(found.switch, mail=mail)))
 
@@ -189,6 +197,13 @@ async def forms(page: Page, base: str, shoot: Shoot) -> None:
     await page.goto(f"{base}/customers/fabrikam/switch?to=app_registration")
     await page.click("main form button[type=submit]")
     await shoot(page, "confirm-back")
+    await page.goto(f"{base}/settings?text=fr")
+    await page.fill("#f-body", "Bonjour {invité},\n\nmerci de répondre avant le {until}.")
+    await page.fill("#f-subject", "Accès pour {customer}")
+    await page.wait_for_selector("#mail-preview .alert")
+    await shoot(page, "settings-typing")
+    await page.click("#text-form button:not([formaction])")
+    await shoot(page, "settings-wrong")
     await page.goto(f"{base}/customers/adatum")
     await page.evaluate("document.querySelector('form[data-link]').submit()")
     await page.wait_for_selector("#f-link")
@@ -220,6 +235,10 @@ async def shoot_all(context: BrowserContext, base: str, folder: Path, look: str,
     page.on("pageerror", lambda error: print(look, error))
 
     async def shoot(page: Page, name: str) -> None:
+        if name.startswith("settings"):  # a frame is painted only where it is in the window
+            height = await page.evaluate("document.documentElement.scrollHeight")
+            await page.set_viewport_size({"width": (page.viewport_size or {"width": 1280})["width"], "height": height})
+            await page.wait_for_timeout(500)
         await page.wait_for_timeout(150)
         over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         if over > 0:

@@ -69,6 +69,14 @@ async def test_two_operators_editing_at_once_lose_nothing(config: Config) -> Non
     assert (await config.customer()).name == "First"
 
 
+async def test_an_invitation_may_be_in_five_languages_while_the_portal_has_two(config: Config) -> None:
+    await config.registered()
+    browser = await config.browser()
+    page = await browser.open(f"{HERE}/switch?to=token")
+    assert set(re.findall(r'<option value="(\w\w)"', page.text)) == {"en", "de", "fr", "es", "ja"}
+    assert set(re.findall(r'hreflang="(\w+)"', page.text)) == {"de"} and "日本語" in page.text
+
+
 async def test_the_switch_dialog_asks_confirms_and_sends_once(config: Config) -> None:
     await config.registered()
     browser = await config.browser()

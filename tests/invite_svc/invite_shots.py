@@ -1,4 +1,4 @@
-"""Pictures of every screen of the wizard: python -m tests.invite_svc.invite_shots FOLDER MONGO_URL."""
+"""Pictures of every screen of the wizard: python -m tests.invite_svc.invite_shots FOLDER [fr-FR] [390-light ...]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
@@ -18,9 +18,13 @@ from playwright.async_api import BrowserContext, Page, async_playwright
 
 from shared.events import AuthenticationFailed, InvitationResendRequested, SwitchCancelled, SwitchCompleted
 from tests.invite_svc.invite_kit import ADMIN, APP_ID, CUSTOMER, NOW, STATE, Wizard, claimed, requested
+from tokenswitch_dev.run import plan
+from tokenswitch_dev.stack.mongo import EmbeddedMongo
+from tokenswitch_dev.stack.process import free_port
 
 ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
+Scheme = Literal["light", "dark"]
+LOOKS: tuple[tuple[Scheme, int], ...] = (
     ("light", 1280),
     ("light", 390),
     ("dark", 390),
@@ -48,14 +52,17 @@ async def walk(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await page.goto(base + wizard.link())
     await shoot("invitation")
     await page.click("form[action$='/start'] button")
+    await page.wait_for_url("**/w")
     await shoot("choose")
     await page.goto(f"{base}/w/device")
     await shoot("device")
     await page.fill("#f-user_name", "nobody")
     await page.locator("#f-user_name").press("Enter")
+    await page.wait_for_selector(".field-error")
     await shoot("device-wrong")
     await page.fill("#f-user_name", "admin@contoso.example")
     await page.locator("#f-user_name").press("Enter")
+    await page.wait_for_selector("#screen-preparing")
     await shoot("preparing")
     wizard.later(seconds=70)
     await shoot("preparing-stuck")
@@ -63,6 +70,9 @@ async def walk(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await shoot("code")
     await page.click("a[href='/w/trouble']")
     await shoot("trouble")
+    await page.click("form[action='/w/trouble'] button")
+    await page.wait_for_selector(".alert-danger")
+    await shoot("trouble-wrong")
     await page.goto(f"{base}/w/ways")
     await shoot("ways")
     wizard.later(minutes=16)
@@ -70,6 +80,7 @@ async def walk(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await shoot("code-over")
     await page.goto(f"{base}/w/ways")
     await page.click("form[action='/w/sign-in'] button")
+    await page.wait_for_selector("#screen-preparing")
     await wizard.sign_in_ready(2)
     await shoot("ready")
     await page.goto(f"{base}/signin/return?code=c&state={STATE}")
@@ -82,6 +93,7 @@ async def walk(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await page.fill("#f-client_id", "x")
     await page.fill("#f-client_secret", APP_ID)
     await page.click("form[action='/w/app'] button")
+    await page.wait_for_selector(".field-error")
     await shoot("app-wrong")
     await wizard.hears(claimed(2))
     await page.goto(f"{base}/w")
@@ -90,9 +102,9 @@ async def walk(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await shoot("done")
 
 
-async def ends(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
+async def ends(wizard: Wizard, page: Page, base: str, shoot: Shoot, language: str) -> None:
     """The pages where a link leads no further."""
-    await wizard.hears(requested(switch=2))
+    await wizard.hears(requested(switch=2, locale=language[:2]))
     other = wizard.browser()
     await other.open(wizard.link(id="contoso/2"))
     await other.send("/start")
@@ -102,17 +114,20 @@ async def ends(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await page.goto(base + wizard.link(id="contoso/2"))
     await shoot("replaced")
     await page.click("form[action$='/ask'] button")
+    await page.wait_for_url("**/ask")
     await shoot("asked")
     await wizard.hears(SwitchCancelled(CUSTOMER, 2, "cancelled", True))
     await page.goto(base + wizard.link(id="contoso/2"))
     await shoot("revoked")
+    await page.goto(f"{base}/guidance")
+    await shoot("guidance")
     await page.goto(f"{base}/i/wrong")
     await shoot("wrong")
     await page.goto(f"{base}/signin/return?code=c&state={STATE}")
     await shoot("return-alone")
 
 
-async def shoot_all(context: BrowserContext, wizard: Wizard, base: str, folder: Path, look: str) -> None:
+async def shoot_all(context: BrowserContext, wizard: Wizard, base: str, folder: Path, look: str, language: str) -> None:
     page = await context.new_page()
     page.on("console", lambda message: print(look, message.type, message.text))
 
@@ -123,33 +138,36 @@ async def shoot_all(context: BrowserContext, wizard: Wizard, base: str, folder: 
             print(f"{look} {name}: {over} px too wide")
         await page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
 
-    await wizard.hears(requested())
+    await wizard.hears(requested(locale=language[:2]))
     await walk(wizard, page, base, shoot)
-    await ends(wizard, page, base, shoot)
+    await ends(wizard, page, base, shoot, language)
 
 
-async def main(folder: Path, mongo_url: str, language: str) -> None:
+async def main(folder: Path, mongo_url: str, language: str, looks: Sequence[tuple[Scheme, int]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
         browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        for scheme, width in LOOKS:
+        for scheme, width in looks:
             sock = socket.create_server(("127.0.0.1", 0))
             base = f"http://127.0.0.1:{sock.getsockname()[1]}"
             with tempfile.TemporaryDirectory() as keys:
                 wizard = Wizard(Path(keys), mongo_url, f"shots_{scheme}_{width}", entra_app_name="Tokenswitch",
-                                entra_device_app_name="Tokenswitch (sign-in by code)")  # fmt: skip
+                                entra_device_app_name="Tokenswitch (sign-in by code)", entra_client_id=APP_ID,
+                                provider_logo_file=plan.LOGO if scheme == "light" else None)  # fmt: skip
                 async with served(wizard, sock):
                     context = await browser.new_context(
-                        viewport={"width": width, "height": 844},
-                        color_scheme=scheme,
-                        locale=language,
+                        viewport={"width": width, "height": 844}, color_scheme=scheme, locale=language
                     )
-                    await shoot_all(context, wizard, base, folder, f"{width}-{scheme}")
+                    await shoot_all(context, wizard, base, folder, f"{width}-{scheme}", language)
                     await context.close()
                 await wizard.close()
         await browser.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], (sys.argv[3:] or ["en-GB"])[0]))
+    given = sys.argv[2:]
+    locale = next((word for word in given if word[2:3] == "-"), "en-GB")
+    wanted = [look for look in LOOKS if not given or given == [locale] or f"{look[1]}-{look[0]}" in given]
+    with tempfile.TemporaryDirectory() as data, EmbeddedMongo(Path(data), free_port()) as server:
+        asyncio.run(main(Path(sys.argv[1]), server.url, locale, wanted))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import AsyncIterator
@@ -10,13 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from shared.events import SwitchCompleted
+from shared.i18n import LANGUAGES
 from tests.invite_svc.invite_kit import ADMIN, CODE, CUSTOMER, Wizard, claimed
 from tests.invite_svc.invite_shots import ARGUMENTS, served
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+
+
+def wrong(said: ConsoleMessage) -> bool:
+    """A refusal's own status is not a fault of the page."""
+    return said.type == "error" and "the server responded with a status of 4" not in said.text
 
 
 @dataclass
@@ -31,7 +38,7 @@ class Scene:
         context = await self.browser.new_context(locale="en-GB", **more)
         await context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = await context.new_page()
-        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda said: self.complaints.append(said.text) if wrong(said) else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         await page.goto(self.base + self.wizard.link())
         await page.get_by_role("button", name="Start").click()
@@ -79,6 +86,67 @@ async def test_the_keyboard_alone_starts_a_sign_in(scene: Scene) -> None:
     await expect(way).to_be_visible()
     await way.focus()
     assert (await way.get_attribute("href") or "").startswith("https://login.microsoftonline.com/")
+
+
+async def reach(page: Page, name: str) -> None:
+    """Tab, as somebody without a mouse would, until what is named has the focus."""
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        if name in await page.evaluate("document.activeElement.innerText || document.activeElement.name || ''"):
+            return
+    raise AssertionError(f"the keyboard does not reach {name!r}")
+
+
+async def enter(page: Page) -> None:
+    """The Enter key where it leads to another page: the live part of the one that is left does not count."""
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+
+
+async def test_the_keyboard_alone_goes_from_the_link_to_done(scene: Scene) -> None:
+    page, wizard = await scene.page(), scene.wizard
+    await reach(page, "Use Device Token")
+    await enter(page)
+    await expect(page.get_by_label("User name")).to_be_visible()
+    await reach(page, "user_name")
+    await page.keyboard.press("Control+A")
+    await page.keyboard.type("nobody")
+    await enter(page)
+    await expect(page.locator("[data-focus=errors]")).to_be_focused()
+    await reach(page, "user_name")
+    await page.keyboard.press("Control+A")
+    await page.keyboard.type("admin@contoso.example")
+    await enter(page)
+    await expect(page.get_by_role("heading", name="Preparing")).to_be_visible()
+    await wizard.code_comes()
+    await expect(page.get_by_role("heading", name="Enter this code at Microsoft")).to_be_focused()
+    await reach(page, "Copy code")
+    await reach(page, "Microsoft shows something else?")
+    await enter(page)
+    await expect(page.get_by_role("heading", name="What did Microsoft show you?")).to_be_visible()
+    await reach(page, "seen")
+    await page.keyboard.press("Space")
+    await enter(page)
+    await expect(page.locator("#way-sign_in")).to_have_class(re.compile("way-best"))
+    await reach(page, "Sign in with Microsoft")
+    await enter(page)
+    await expect(page.get_by_role("heading", name="Preparing")).to_be_visible()
+    await wizard.sign_in_ready(2)
+    await expect(page.get_by_role("heading", name="Everything is ready")).to_be_focused()
+    await reach(page, "Continue to Microsoft")
+    await wizard.hears(claimed(2))
+    await wizard.hears(SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "g", None, ADMIN, "token"))
+    await expect(page.get_by_role("heading", name="Done")).to_be_focused()
+
+
+async def test_no_language_is_too_wide_for_a_phone_or_too_heavy(scene: Scene) -> None:
+    page = await scene.page(viewport={"width": 360, "height": 780})
+    for language in LANGUAGES:
+        for path in (scene.wizard.link(), "/w", "/w/device", "/w/app", "/guidance", "/i/wrong"):
+            answer = await page.goto(f"{scene.base}{path}?lang={language}")
+            assert answer and await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+            assert len(await answer.body()) < 25_000
+    assert await page.locator("html").get_attribute("lang") == LANGUAGES[-1]
 
 
 async def test_without_script_the_page_asks_again_by_itself(scene: Scene) -> None:

@@ -116,6 +116,30 @@ async def test_no_field_becomes_markup(wizard: Wizard) -> None:
         assert "<script>alert" not in page.text and ESCAPED in page.text
 
 
+async def test_not_even_the_providers_own_names_become_markup(
+    tmp_path: Path, mongo_url: str, mongo_database: str
+) -> None:
+    wizard = Wizard(tmp_path, mongo_url, mongo_database, provider_name=XSS, entra_publisher=XSS, entra_app_name=XSS,
+                    entra_device_app_name=XSS)  # fmt: skip
+    await wizard.hears(requested(accepted_roles=(XSS,), tenant_name=XSS))
+    browser = wizard.browser()
+    pages = [await browser.open(f"{wizard.link()}?lang={lang}") for lang in ("ja", "es", "fr", "de", "en")]
+    await browser.send("/start")
+    pages.append(browser.page)
+    pages += [await browser.open(path) for path in ("/guidance", "/w/app", "/w/ways", "/i/x", "/w/device")]
+    await browser.send("/w/device", user_name="admin@contoso.example")
+    await wizard.code_comes()
+    pages += [await browser.open("/w"), await browser.open("/w/trouble")]
+    pages.append(await browser.send("/w/trouble", seen=XSS, number=XSS))
+    await browser.send("/w/trouble", number="90002")
+    pages += [browser.page, await browser.open(f"/w/device?lang={XSS}")]
+    await wizard.hears(SwitchCompleted(CUSTOMER, 1, "token", "device_code", True, "g", None, ADMIN, "token"))
+    pages += [await browser.open("/w"), await wizard.browser().open(wizard.link())]
+    for page in pages:
+        assert "<script>alert" not in page.text and ESCAPED in page.text
+    await wizard.close()
+
+
 async def test_links_and_redirects_never_follow_the_host_header(wizard: Wizard) -> None:
     page = await wizard.browser().open(
         wizard.link(), headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"}

@@ -106,12 +106,13 @@ async def test_the_lists_of_a_document_stay_bounded(wizard: Wizard) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("PROVIDER_NAME", "a\x07b"), ("LINK_KEYS_FILE", "/nowhere"), ("SEAL_KEYS_FILE", "/nowhere"),
+     ("PROVIDER_LOGO_FILE", "/nowhere"), ("PROVIDER_LOGO_FILE", __file__), ("ENTRA_CLIENT_ID", "x"),
      ("STARTS_PER_ADDRESS", "0"), ("INVITE_URL", "http://invite.example.com")],
 )  # fmt: skip
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str) -> None:
     right = Wizard(tmp_path, "mongodb://127.0.0.1:1", "x").settings
     for field, given in right.model_dump().items():
-        if field != "mongo_url":
+        if field != "mongo_url" and given is not None:
             monkeypatch.setenv(field.upper(), str(given))
     monkeypatch.setenv("MONGO_URL", "mongodb://127.0.0.1:1")
     assert load(InviteSettings).provider_name == right.provider_name

@@ -198,7 +198,8 @@ async def test_a_failure_says_what_happened_who_must_act_and_how_to_go_on(wizard
     part = (await browser.open("/w")).text
     for said in (
         "A security policy of your organisation blocks",
-        "An administrator of your organisation has to",
+        "go on another way below, without starting again",
+        "What an administrator can do about it",
         "corr-17",
         "AADSTS53003",
         "admin@contoso.example",

@@ -9,23 +9,24 @@ from email.header import decode_header, make_header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import default
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
+from mails.render import renderer
 from notify_svc import domain
-from notify_svc.consumes import CONSUMES, NOTICES
-from notify_svc.domain import TO, Facts, Kind, Notice, Notices
+from notify_svc.consumes import CONSUMES, NOTICES, TEXTS
+from notify_svc.domain import TO, Facts, Kind, Notice, Notices, Texts
 from notify_svc.jobs import MAIL, MailJobs
 from notify_svc.letters import Letter, Letters, Provider
 from notify_svc.main import write_letters
-from notify_svc.render import Renderer
 from notify_svc.settings import NotifySettings
 from notify_svc.smtp import Mailer, SmtpMailer
 from shared.change import Change
 from shared.due import Due
-from shared.events import Account, Actor, Event, InvitationCreated, Person, SwitchRequested
+from shared.events import Account, Actor, Event, InvitationCreated, Person, SettingsChanged, SwitchRequested
 from shared.links import Links
 from shared.mongo import Mongo
 from shared.secret import Secret
@@ -46,7 +47,7 @@ EVERY_FACT = Facts(
 )  # fmt: skip
 RING = KeyRing("k1", {"k1": Secret(b"k" * 32)})
 LINKS = Links(RING, "https://invite.provider.example")
-RENDERER = Renderer()
+RENDERER = renderer()
 
 
 def requested(**changed: Any) -> SwitchRequested:
@@ -61,6 +62,15 @@ def requested(**changed: Any) -> SwitchRequested:
 
 def created(generation: int = 1) -> InvitationCreated:
     return InvitationCreated("contoso", 1, generation, NOW, NOW + WEEK)
+
+
+def settings_changed(version: int = 1, **changed: Any) -> SettingsChanged:
+    given: dict[str, Any] = {
+        "customer": "settings", "version": version, "subjects": {"en": f"Own subject {version}"},
+        "bodies": {"en": f"Own words {version}"}, "sender": "own@provider.example", "life_days": 7,
+        "remind_after_days": 3, "accepted_roles": (), "sender_name": "Own Name",
+    }  # fmt: skip
+    return SettingsChanged(**(given | changed))
 
 
 def hears(state: Notices | None, event: Event, now: datetime = NOW) -> Change[Notices] | None:
@@ -115,9 +125,12 @@ def letters(ops_email: str = "ops@provider.example", language: str = "en", name:
     return Letters(provider, LINKS, RENDERER)
 
 
-def letter(kind: Kind, notices: Notices | None = None, facts: Facts = EVERY_FACT, language: str = "en") -> Letter:
+def letter(
+    kind: Kind, notices: Notices | None = None, facts: Facts = EVERY_FACT, language: str = "en",
+    texts: Texts | None = None,
+) -> Letter:  # fmt: skip
     found = notices or document(locale=language)
-    return letters(language=language).write(found, queued(kind, facts))
+    return letters(language=language).write(found, queued(kind, facts), texts)
 
 
 def read(letter: Letter) -> EmailMessage:
@@ -158,7 +171,8 @@ class Post:
         self.mongo = Mongo(mongo_url, database)
         self.letters = write_letters(given)
         self.smtp = SmtpMailer(given.smtp, given.sender.domain, ca_file=given.smtp_ca_file, seconds=given.smtp_seconds)
-        self.jobs = MailJobs(self.letters, mailer or self.smtp, self.clock)
+        self.texts = Store(self.mongo.collection(TEXTS), Texts, "notify/texts", clock=self.clock)
+        self.jobs = MailJobs(self.letters, mailer or self.smtp, self.texts, self.clock)
         self.links = Links(KeyRing.from_file(given.link_keys_file), given.invite_url)
         self.store = self.new_store()
         self.due = Due(self.store, MAIL, self.jobs.execute)
@@ -171,9 +185,11 @@ class Post:
         return self.now
 
     async def hears(self, *events: Event) -> None:
+        stores: dict[str, Store[Any]] = {NOTICES: self.store, TEXTS: self.texts}
         for event in events:
-            row = next(row for row in CONSUMES if row.event is type(event))
-            await self.store.apply(str(row.key(event)), lambda state, now: row.rule(state, event, now))  # noqa: B023
+            for row in (row for row in CONSUMES if row.event is type(event)):
+                rule = partial(lambda fact, event, state, now: fact(state, event, now), row.rule, event)
+                await stores[row.store].apply(str(row.key(event)), rule)
 
     async def works(self, due: Due[Notices] | None = None) -> None:
         """Sends all that is due now."""

@@ -8,13 +8,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mails.lines import WIDTH, width
+from mails.render import PACKAGE
 from notify_svc.domain import INVITING, TO, Facts, Kind
 from notify_svc.letters import NO_INVITEE, NO_OPERATIONS, NO_OPERATOR, Undeliverable
-from notify_svc.render import PACKAGE
 from shared.events import Actor, Person
 from shared.i18n import LANGUAGES, SOURCE_LANGUAGE, gaps, translations
 from shared.reasons import TABLE
@@ -76,6 +78,11 @@ class Words(HTMLParser):
             self.words += data.split()
 
 
+def squeezed(text: str) -> str:
+    """Without any blank: Japanese is broken between letters, French has blanks that never break."""
+    return "".join(text.split())
+
+
 def wire(kind: Kind, **changed: Any) -> Any:
     """The mail as the receiver reads it."""
     return read(letter(kind, document(**changed)))
@@ -113,9 +120,8 @@ def test_the_text_says_all_that_the_html_says(kind: Kind, language: str) -> None
     message = read(letter(kind, language=language))
     page = Words(text_of(message, "html"))
     text = text_of(message)
-    say = translations(language, PACKAGE).gettext
-    only_html = say("Or copy this address into your browser:").split()
-    assert [word for word in page.words if word not in text and word not in only_html] == []
+    only_html = translations(language, PACKAGE).gettext("Or copy this address into your browser:").split()
+    assert [word for word in page.words if word not in squeezed(text) and word not in only_html] == []
     assert all(link in text.split() for link in page.links)
 
 
@@ -129,7 +135,7 @@ def test_the_html_loads_nothing_and_runs_nothing(kind: Kind, language: str) -> N
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lines_of_text_are_narrow_but_for_addresses(language: str) -> None:
     long = [line for kind in KINDS for line in text_of(read(letter(kind, language=language))).splitlines()
-            if len(line) > 76]  # fmt: skip
+            if width(line) > WIDTH]  # fmt: skip
     assert all(line.startswith("https://") and " " not in line for line in long)
 
 
@@ -185,9 +191,9 @@ def test_mails_to_operators_lead_to_the_customers_page(kind: Kind) -> None:
 def test_a_failure_is_told_with_its_sentence_who_must_act_and_the_correlation_id(kind: Kind, reason: Any) -> None:
     facts = replace(EVERY_FACT, reason=reason.code)
     for language in LANGUAGES:
-        text = " ".join(text_of(read(letter(kind, facts=facts, language=language))).split())
+        text = squeezed(text_of(read(letter(kind, facts=facts, language=language))))
         say = translations(language, PACKAGE).gettext
-        assert say(reason.sentence) in text and say("Who has to act") in text
+        assert squeezed(say(reason.sentence)) in text and squeezed(say("Who has to act")) in text
         assert EVERY_FACT.correlation_id and EVERY_FACT.correlation_id in text and "AADSTS53003" in text
 
 
@@ -308,6 +314,7 @@ def test_no_name_adds_a_header_or_a_recipient(kind: Kind, name: str) -> None:
     assert safe(kind, given)
 
 
+@hypothesis.settings(deadline=None)
 @given(st.text(max_size=120))
 def test_no_text_at_all_adds_a_header_or_a_recipient(name: str) -> None:
     given = {

@@ -9,8 +9,9 @@ from typing import Any
 from auth_svc.domain import attempts, health
 from auth_svc.domain import customers as access_rules
 from auth_svc.domain.model import Attempt
-from config_svc.domain import customers, switches
+from config_svc.domain import customers, settings, switches
 from config_svc.domain.customers import CustomerInput, RegistrationInput
+from config_svc.domain.settings import Settings, Terms, Values
 from config_svc.domain.switches import SwitchInput
 from invite_svc import domain as invitations
 from notify_svc import domain as mails
@@ -25,8 +26,28 @@ LIFE = timedelta(days=7)
 Move = Callable[[World], Any]
 
 
-def _asked(to: Any, invitee: Person | None, renew: bool = False) -> SwitchInput:
-    return SwitchInput(to, OPERATOR, LIFE, ("role",), invitee, renew=renew, remind_after=timedelta(days=3))
+USUAL = Terms(LIFE, timedelta(days=3), ("role",))
+
+
+def _ask(to: Any, invitee: Person | None, renew: bool = False) -> Move:
+    """With the settings that stand in the store at this moment."""
+
+    def move(world: World) -> Any:
+        terms = settings.in_force(world.state("config/settings", settings.ID) or Settings(), USUAL)
+        asked = SwitchInput(to, OPERATOR, terms.life, terms.accepted_roles, invitee, renew=renew,
+                            remind_after=terms.remind_after, texts_version=terms.texts_version)  # fmt: skip
+        return world.apply("config/customers", CUSTOMER, lambda state, now: switches.request(state, asked, now))
+
+    return move
+
+
+def save_settings(world: World) -> Any:
+    def rule(state: Settings | None, now: Any) -> Any:
+        edition = state.edition if state else 0
+        values = Values(life_days=edition % 5 + 4, sender=f"sender-{edition}@provider.example")
+        return settings.put(state, values, edition, USUAL, OPERATOR, now)
+
+    return world.apply("config/settings", settings.ID, rule)
 
 
 def _config(rule: Any) -> Move:
@@ -46,10 +67,11 @@ def put(secret: str | None = "sealed", tenant: str = "contoso.example") -> Move:
 OPERATOR_MOVES: dict[str, Move] = {
     "put": put(),
     "change tenant": put(None, "fabrikam.example"),
-    "to token": _config(lambda s, now: switches.request(s, _asked("token", ANNA), now)),
-    "renew": _config(lambda s, now: switches.request(s, _asked("token", ANNA, True), now)),
-    "back": _config(lambda s, now: switches.request(s, _asked("app_registration", None), now)),
-    "back by invitation": _config(lambda s, now: switches.request(s, _asked("app_registration", ANNA), now)),
+    "settings": save_settings,
+    "to token": _ask("token", ANNA),
+    "renew": _ask("token", ANNA, True),
+    "back": _ask("app_registration", None),
+    "back by invitation": _ask("app_registration", ANNA),
     "resend": _config(lambda s, now: switches.resend(s, _number(s), None, OPERATOR, now)),
     "readdress": _config(lambda s, now: switches.resend(s, _number(s), BERT, OPERATOR, now)),
     "cancel": _config(lambda s, now: switches.cancel(s, _number(s), OPERATOR, now)),
@@ -170,12 +192,18 @@ def _mail(good: bool) -> Move:
             for notice in kept.state.notices
             if notice.state == "queued" and notice.next and notice.next <= world.now
         ]
-        return world.apply("notify/notices", owed[0][0], _mailed(good, *owed[0][1:])) if owed else False
+        return world.apply("notify/notices", owed[0][0], _mailed(world, good, *owed[0])) if owed else False
 
     return move
 
 
-def _mailed(good: bool, kind: Any, serial: int) -> Any:
+def _mailed(world: World, good: bool, id: str, kind: Any, serial: int) -> Any:
+    notices = world.state("notify/notices", id)
+    wanted, notice = notices.texts_version, notices.notice(kind)
+    texts, patient = world.state("notify/texts", str(wanted)), mails.may_await_texts(notice, world.now)
+    if wanted and texts is None and patient:
+        return lambda s, now: mails.await_texts(s, kind, serial, now)
+    world.written.append((wanted, texts.version if texts else None, not patient))
     if good:
         return lambda s, now: mails.sent(s, kind, serial, now)
     return lambda s, now: mails.try_later(s, kind, serial, "busy", now)

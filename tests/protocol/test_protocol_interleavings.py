@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ STORY = ["to token", "open", "settle", "device code", "sign in", "microsoft: go 
          "return", "microsoft: go on", "renew", "back", "keep: fine"]  # fmt: skip
 LIVELY = ["time", "time", *MOVES, *MACHINERY * 6, *STORY * 3]
 """Most moves go on with a switch; each disturbance stands once among them."""
+pytestmark = pytest.mark.timeout(600)  # it computes: on a busy machine two minutes are short
 common = settings(
     max_examples=300, deadline=None, suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
@@ -78,6 +80,8 @@ def check_always(world: World) -> None:
         assert not access.removed
     if access.in_force == "token":
         assert access.grant is not None, "the method changed without what was proven"
+    for wanted, used, waited in world.written:
+        assert not wanted or used == wanted or (used is None and waited), "a mail went out with other texts"
     for switch, found in _verdicts(world).items():
         assert len(found) == 1, f"switch {switch} has {len(found)} verdicts: {found}"
 
@@ -85,7 +89,7 @@ def check_always(world: World) -> None:
 def _said(world: World, *types: str) -> list[Any]:
     """Published or still in an outbox: said is said."""
     waiting = [entry for document in world.documents.values() for entry in document.outbox]
-    known = World(topic=[*world.topic, *waiting])
+    known = World(topic=[*world.topic, *world.beside, *waiting])
     return known.events(*types)
 
 
@@ -119,9 +123,12 @@ def check_end(world: World) -> None:
         assert access.settled == customer.switch.number
     for event in requested:
         place = f"{CUSTOMER}/{event.switch}"
-        assert world.state("notify/notices", place).over
+        notices = world.state("notify/notices", place)
+        assert notices.over and notices.texts_version == event.texts_version
         if event.invitee:
             assert world.state("invite/invitations", place).state == ENDED[verdicts[event.switch][0]]
+    for event in _said(world, "SettingsChanged"):
+        assert world.state("notify/texts", str(event.version)).sender == event.sender
     assert access.proposed is None and access.proposed_registration is None
     assert access.attempt is None
     if customer.removed:
@@ -182,3 +189,32 @@ def test_the_happy_path_reaches_the_token() -> None:
     customer = world.state("config/customers", CUSTOMER)
     assert (customer.method, customer.status, customer.switch.state) == ("token", "successful", "completed")
     check_end(world)
+
+
+def test_a_switch_keeps_the_texts_and_the_life_it_began_with_also_at_another_address() -> None:
+    world = ready()
+    MOVES["settings"](world)
+    MOVES["to token"](world)
+    MOVES["settings"](world)
+    MOVES["readdress"](world)
+    world.settle()
+    first, second = world.events("SwitchRequested")
+    assert (first.texts_version, second.texts_version) == (1, 1)
+    assert second.expires_at == world.now + timedelta(days=4)
+    MOVES["cancel"](world)
+    MOVES["to token"](world)
+    world.settle()
+    assert world.events("SwitchRequested")[2].texts_version == 2
+
+
+def test_a_mail_waits_for_its_texts_whatever_order_they_come_in() -> None:
+    world = ready()
+    MOVES["settings"](world)
+    MOVES["to token"](world)
+    world.settle(settings_late=True)
+    MOVES["mail: taken"](world)
+    assert world.written == [] and world.state("notify/notices", f"{CUSTOMER}/1").notice("invitation").state == "queued"
+    world.settle()
+    world.advance(timedelta(seconds=5))
+    MOVES["mail: taken"](world)
+    assert world.written == [(1, 1, False)]

@@ -15,7 +15,7 @@ from typing import Any
 from auth_svc.consumes import CONSUMES as AUTH
 from auth_svc.domain import attempts, health
 from config_svc.consumes import CONSUMES as CONFIG
-from config_svc.domain import switches
+from config_svc.domain import settings, switches
 from invite_svc import domain as invitations
 from invite_svc.consumes import CONSUMES as INVITE
 from notify_svc import domain as mails
@@ -27,6 +27,7 @@ from shared.wire import decode
 
 TABLES: dict[str, tuple[On, ...]] = {"config": CONFIG, "invite": INVITE, "auth": AUTH, "notify": NOTIFY}
 SEEN = 200
+BESIDE = " beside"
 DEADLINES: dict[str, Callable[[Any], datetime | None]] = {
     "config/customers": switches.deadline, "invite/invitations": invitations.deadline,
     "auth/access/attempt": attempts.deadline, "auth/access/keep": health.deadline, "notify/notices": mails.deadline,
@@ -43,13 +44,17 @@ class Document:
 
 @dataclass
 class World:
-    """`topic`: one partition, as all events of one customer share one. `taken`: each service's committed offset."""
+    """`topic`: one partition, as all events of one customer share one; `beside`: that of the settings, in no order with
+    it. `taken`: the committed offset of each service in each."""
 
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
     topic: list[Entry] = field(default_factory=list)
-    taken: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 0))
+    beside: list[Entry] = field(default_factory=list)
+    taken: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*TABLES, f"notify{BESIDE}"), 0))
     runs: int = 0
+    written: list[tuple[int, int | None, bool]] = field(default_factory=list)
+    """Of each mail sent: the version of the texts it was to have, the one it had, and whether it had waited."""
 
     # --- the machinery ---------------------------------------------------------------------------------------
 
@@ -72,13 +77,18 @@ class World:
     def relay(self, place: str, id: str, *, settle: bool = True) -> None:
         """Publishes the head of an outbox; without `settle` the relay dies before it marks the event as sent."""
         document = self.documents[place, id]
-        self.topic.append(document.outbox[0])
+        entry = document.outbox[0]
+        (self.beside if entry.key == settings.ID else self.topic).append(entry)
         if settle:
             document.outbox.pop(0)
 
-    def consume(self, service: str, count: int, *, commit: bool = True) -> None:
+    def partition(self, reader: str) -> list[Entry]:
+        return self.beside if reader.endswith(BESIDE) else self.topic
+
+    def consume(self, reader: str, count: int, *, commit: bool = True) -> None:
         """Takes `count` records in as one fold; without `commit` the service dies before its offsets are kept."""
-        records = self.topic[self.taken[service] : self.taken[service] + count]
+        service = reader.removesuffix(BESIDE)
+        records = self.partition(reader)[self.taken[reader] : self.taken[reader] + count]
         work: dict[tuple[str, str], list[Step[Any]]] = {}
         for entry in records:
             for target, step in self._steps(service, entry):
@@ -89,7 +99,7 @@ class World:
             assert not planned.failed, planned.failed
             self._write(document, planned.plan)
         if commit:
-            self.taken[service] += len(records)
+            self.taken[reader] += len(records)
 
     def _steps(self, service: str, entry: Entry) -> Iterable[tuple[tuple[str, str], Step[Any]]]:
         event = decode(entry.type, entry.body)
@@ -115,12 +125,13 @@ class World:
         return [place for place, document in self.documents.items() if document.outbox]
 
     def behind(self) -> list[str]:
-        return [service for service, taken in self.taken.items() if taken < len(self.topic)]
+        return [reader for reader, taken in self.taken.items() if taken < len(self.partition(reader))]
 
-    def settle(self) -> None:
+    def settle(self, *, settings_late: bool = False) -> None:
         """Everything that was written is published and taken in, in one of the allowed orders."""
         for _ in range(2000):
-            if unsent := self.unsent():
+            unsent = [place for place in self.unsent() if not (settings_late and place[1] == settings.ID)]
+            if unsent:
                 self.relay(*unsent[0])
             elif behind := self.behind():
                 self.consume(behind[0], 50)
@@ -146,6 +157,7 @@ class World:
 
     def events(self, *types: str) -> list[Any]:
         """The distinct events of these types, in the order of their first publication."""
-        first = {entry.id: entry for entry in reversed(self.topic)}
-        ordered = sorted(first.values(), key=lambda entry: self.topic.index(entry))
+        every = [*self.topic, *self.beside]
+        first = {entry.id: entry for entry in reversed(every)}
+        ordered = sorted(first.values(), key=lambda entry: every.index(entry))
         return [decode(entry.type, entry.body) for entry in ordered if entry.type in types]

@@ -20,6 +20,15 @@ def test_the_shared_catalog_is_complete(language: str) -> None:
     assert list(gaps(SHARED, language)) == []
 
 
+def test_the_portal_is_in_its_languages_and_everything_else_in_all(tmp_path: Path) -> None:
+    portal, wizard = tmp_path / "config_svc", tmp_path / "invite_svc"
+    assert i18n.languages_of(portal) == {"de"}
+    assert i18n.languages_of(wizard) == i18n.languages_of(SHARED) == {"de", "fr", "es", "ja"}
+    (portal / "locale" / "pl").mkdir(parents=True)
+    i18n.catalog_path(portal, "pl").touch()
+    assert i18n.languages_of(portal) == {"de", "pl"}
+
+
 def test_german_says_sie_and_has_plurals() -> None:
     german = translations("de")
     assert german.ngettext("Please correct %(num)s field", "Please correct %(num)s fields", 2).endswith("Felder")
@@ -98,6 +107,8 @@ def test_dates_and_numbers_are_written_as_the_language_does() -> None:
     assert DE.date(moment.date()) == "27.02.2026"
     assert DE.datetime(moment) == "27.02.2026, 12:00 UTC"
     assert EN.datetime("2026-02-27T12:00:00Z").startswith("Feb 27, 2026, 12:00")
+    assert Formats("ja", lambda: NOW).datetime(moment) == "2026/02/27 12:00 UTC"
+    assert Formats("fr", lambda: NOW).datetime(moment) == "27 févr. 2026, 12:00 UTC"
     assert (DE.number(1234567), EN.number(1234567)) == ("1.234.567", "1,234,567")
     assert (DE.percent(0.5), EN.percent(0.5)) == ("50\xa0%", "50%")
 

@@ -21,6 +21,7 @@ from tokenswitch_dev.stack.server import EmbeddedServer
 
 API_AUDIENCE = "api://tokenswitch"
 PROVIDER_NAME = "Northstar Communications"
+LOGO = Path(__file__).with_name("northstar.svg")
 SERVICES = {"config": "portal", "invite": "invite", "auth": "auth", "notify": "notify"}
 
 
@@ -151,6 +152,8 @@ def settings(system: System) -> dict[str, str]:
         "API_AUDIENCE": API_AUDIENCE,
         "OPS_EMAIL": "ops@provider.example",
         "PROVIDER_NAME": PROVIDER_NAME,
+        "PROVIDER_LOGO_FILE": str(LOGO),
+        "ENTRA_PUBLISHER": PROVIDER_NAME,
         "LINK_KEYS_FILE": str(keys.link),
         "VAULT_KEYS_FILE": str(keys.vault),
         "SEAL_PUBLIC_KEYS_FILE": str(keys.seal_public),

@@ -31,7 +31,7 @@ from shared.events import (
 )
 from shared.intake import on
 
-CUSTOMERS, TENANTS = "customers", "tenants"
+CUSTOMERS, TENANTS, SETTINGS = "customers", "tenants", "settings"
 
 
 def _customer(event: Event) -> str:

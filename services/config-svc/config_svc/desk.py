@@ -12,8 +12,10 @@ from typing import Any
 from config_svc.domain import customers, references, switches
 from config_svc.domain.customers import CustomerInput, RegistrationInput
 from config_svc.domain.model import Customer
+from config_svc.domain.settings import Terms
 from config_svc.domain.switches import SwitchInput
 from config_svc.inputs import CustomerBody, RegistrationBody, ResendBody, SwitchBody
+from config_svc.settings_desk import SettingsDesk
 from shared.change import Change, Clock, Refused, Unavailable
 from shared.document import MAX_UNSENT, Command
 from shared.events import Actor
@@ -29,21 +31,12 @@ _TAG = re.compile(r'"(\d{1,10})"')
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a new switch takes from the settings."""
-
-    life: timedelta
-    remind_after: timedelta | None
-    accepted_roles: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Desk:
     customers: Store[Customer]
     sealer: Sealer
     links: Links
     limits: Limits
-    terms: Terms
+    settings: SettingsDesk
     requests_per_hour: int
     clock: Clock
 
@@ -107,15 +100,14 @@ class Desk:
         return await self._apply(id, lambda found, now: customers.request_validation(found, request, by, now), command)
 
     async def switch(self, id: str, body: SwitchBody, by: Actor, command: Command) -> Mapping[str, Any]:
-        asked = self.asked(body, by)
+        asked = self.asked(body, by, await self.settings.terms())
         await self._count("switches", id)
         return await self._apply(id, lambda found, now: switches.request(found, asked, now), command)
 
-    def asked(self, body: SwitchBody, by: Actor) -> SwitchInput:
-        terms = self.terms
+    def asked(self, body: SwitchBody, by: Actor, terms: Terms) -> SwitchInput:
         return SwitchInput(
             body.to, by, terms.life, terms.accepted_roles, body.invitee, body.locale, body.reference, body.methods,
-            body.renew, terms.remind_after,
+            body.renew, terms.remind_after, terms.texts_version,
         )  # fmt: skip
 
     async def resend(self, id: str, body: ResendBody, by: Actor, command: Command) -> Mapping[str, Any]:

@@ -52,9 +52,14 @@ def plain(text: str) -> str:
         raise ValueError(NAME_LONG)
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for letter in text):
         raise ValueError(NAME_CONTROL)
-    if _LINKS.search(text):
+    if has_address(text):
         raise ValueError(NAME_LINK)
     return text
+
+
+def has_address(text: str) -> bool:
+    """Mail programs would make a link of it."""
+    return _LINKS.search(text) is not None
 
 
 def name(text: str) -> str:

@@ -8,19 +8,24 @@ from config_svc import batches, index, jobs
 from config_svc.api import routes
 from config_svc.api.common import Parts
 from config_svc.batches import Batches
-from config_svc.consumes import CONSUMES, CUSTOMERS, TENANTS
-from config_svc.desk import Desk, Terms
+from config_svc.consumes import CONSUMES, CUSTOMERS, SETTINGS, TENANTS
+from config_svc.desk import Desk
 from config_svc.domain.batches import Batch
 from config_svc.domain.model import Customer, Tenant
+from config_svc.domain.settings import Settings, Terms
 from config_svc.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
 from config_svc.lists import Lists
 from config_svc.pages.portal import Portal
 from config_svc.settings import ConfigSettings
+from config_svc.settings_desk import SettingsDesk
 from config_svc.stream import Streams
+from mails.render import renderer
+from mails.sample import Sample
 from shared import limits, sessions
 from shared.auth import Bearer
 from shared.change import Clock, utc_now
 from shared.cursors import Cursors
+from shared.i18n import PORTAL_LANGUAGES
 from shared.limits import Limits
 from shared.links import Links
 from shared.oidc import Issuer
@@ -41,7 +46,8 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     found = issuer or Issuer(settings.operator_issuer, settings.operator_ca_file)
     ring = KeyRing.from_file(settings.link_keys_file)
     parts = _parts(service, settings, found, ring, fakes)
-    pages = Pages("config_svc", NAME, settings.portal_url, clock=clock)
+    pages = Pages("config_svc", NAME, settings.portal_url, languages=PORTAL_LANGUAGES, clock=clock,
+                  logo=settings.provider_logo_file)  # fmt: skip
     operators = Operators(
         found, Sessions(service.collection("sessions", sessions.INDEXES)), pages,
         client_id=settings.portal_client_id, client_secret=read_secret(settings.portal_client_secret_file),
@@ -67,7 +73,7 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
     desk = Desk(
         customers, Sealer.from_file(settings.seal_public_keys_file), Links(ring, settings.invite_url),
         Limits(service.collection("limits", limits.INDEXES)),
-        Terms(settings.invitation_life, settings.remind_after, settings.roles), settings.requests_per_hour, clock,
+        _settings_desk(service, settings), settings.requests_per_hour, clock,
     )  # fmt: skip
     history = History(
         service.log("timeline", timeline_entry, TIMELINE_INDEXES), service.log("audit", audit_entry, AUDIT_INDEXES),
@@ -77,3 +83,9 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
     queued = service.store(batches.BATCHES, Batch, lanes=batches.LANES, indexes=batches.INDEXES)
     return Parts(desk, Lists(customers, cursors), history, streams, bearer, clock, Batches(queued, desk))
+
+
+def _settings_desk(service: Service, settings: ConfigSettings) -> SettingsDesk:
+    usual = Terms(settings.invitation_life, settings.remind_after, settings.roles)
+    sample = Sample(settings.provider_name or "Tokenswitch", settings.invite_url)
+    return SettingsDesk(service.store(SETTINGS, Settings), usual, settings.mail_from, renderer(), sample)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from shared.logo import LogoFile
 from shared.roles import NAMES
 from shared.seal import SealPublicKeysFile
 from shared.settings import CaFile, CommonSettings, IssuerUrl, SecretFile
@@ -52,7 +53,8 @@ Life = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_life)]
 
 
 class ConfigSettings(CommonSettings):
-    """`invitation_life`, `remind_after`, `accepted_roles`: what a new switch takes; a running one keeps its own."""
+    """`invitation_life`, `remind_after`, `accepted_roles`: what a new switch takes until an administrator saves other
+    settings; a running one keeps its own. `provider_name`, `mail_from`: those of notify-svc, for the settings page."""
 
     operator_issuer: IssuerUrl
     operator_ca_file: CaFile | None = None
@@ -60,12 +62,15 @@ class ConfigSettings(CommonSettings):
     portal_client_secret_file: SecretFile
     api_audience: Annotated[str, Field(min_length=1)]
     ops_email: str = ""
+    provider_name: Annotated[str, Field(max_length=100)] = ""
+    mail_from: str = ""
     link_keys_file: KeyRingFile
     seal_public_keys_file: SealPublicKeysFile
     invitation_life: Life = timedelta(days=7)
     remind_after: Annotated[timedelta | None, BeforeValidator(duration_or_none)] = timedelta(days=3)
     accepted_roles: Annotated[str, AfterValidator(_roles)] = DEFAULT_ROLES
     requests_per_hour: Annotated[int, Field(ge=1)] = 60
+    provider_logo_file: LogoFile | None = None
     event_streams: Annotated[int, Field(ge=1, le=1000)] = 40
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from shared.i18n import N_
+from shared.i18n import N_, language_name
 from shared.reasons import explain
 from shared.roles import role_names
 
@@ -50,6 +50,10 @@ KINDS: Mapping[str, str] = {
 CANCELLED: Mapping[str, str] = {
     "cancelled": N_("An operator cancelled it."), "readdressed": N_("The invitation went to another address instead."),
     "removed": N_("The customer was removed."),
+}  # fmt: skip
+SETTINGS: Mapping[str, str] = {
+    "texts": N_("texts of the invitation"), "sender": N_("sender"), "life": N_("life of an invitation"),
+    "reminder": N_("reminder"), "accepted_roles": N_("accepted roles"),
 }  # fmt: skip
 
 # fmt: off
@@ -94,7 +98,7 @@ STORIES: Mapping[str, Story] = {
     "EmailFailed": Story(N_("E-mail not sent"), N_("%(kind)s: %(why)s"), "danger"),
     "LinkCopied": Story(N_("Invitation link copied")),
     "ReferenceChanged": Story(N_("Reference changed"), "%(reference)s"),
-    "SettingsChanged": Story(N_("Settings changed")),
+    "SettingsChanged": Story(N_("Settings changed"), "%(changed)s"),
 }
 OUTCOMES: Mapping[str, str] = {"successful": N_("Successful."), "failed": N_("Failed.")}
 # fmt: on
@@ -129,7 +133,15 @@ def _words(data: Mapping[str, Any], say: Say) -> dict[str, str]:
     found["account"] = _person(data.get("account"), "upn")
     found["invitee"] = _person(data.get("invitee"), "email") or say(N_("nobody"))
     found["roles"] = ", ".join(role_names(data.get("roles") or ()))
+    found["changed"] = ", ".join(_setting(name, say) for name in data.get("changed") or ())
     return found
+
+
+def _setting(name: str, say: Say) -> str:
+    """`life`, or `texts.de`."""
+    name, _, language = name.partition(".")
+    label = say(SETTINGS.get(name, name))
+    return f"{label} ({language_name(language)})" if language else label
 
 
 _TABLES: Mapping[str, Mapping[str, str]] = {

@@ -28,7 +28,8 @@ from shared.web_address import client_address, counted_as
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-WIZARD = "/w"
+WIZARD, GUIDANCE = "/w", "/guidance"
+FORM_PAGES = frozenset({f"{WIZARD}/device", f"{WIZARD}/app", f"{WIZARD}/trouble"})
 WINDOW, DAY = timedelta(minutes=10), timedelta(days=1)
 AGAIN = N_("Back to the sign-in")
 
@@ -99,14 +100,15 @@ class Desk:
         known = views.about(invitation, self.settings.scopes, say) if invitation else {}
         return self.pages.render(
             request, template, status=status, language=invitation.locale if invitation else None,
-            **(known | self._names() | context),
+            **(known | self.names() | context),
         )  # fmt: skip
 
-    def _names(self) -> dict[str, Any]:
+    def names(self) -> dict[str, Any]:
         provider = self.settings.provider_name
         app = self.settings.entra_app_name or provider
         return {
             "provider": provider,
+            "publisher": self.settings.entra_publisher,
             "app_name": app,
             "device_app_name": self.settings.entra_device_app_name or app,
         }
@@ -131,15 +133,24 @@ class Desk:
         async def answer(request: Request) -> Response:
             try:
                 return await handler(request)
-            except TooMany as error:
-                return self.refusal(request, "too_many_requests", 429, headers=error.headers)
             except Refused as error:
-                if error.code in REFUSALS:
-                    headers = error.headers if isinstance(error, RefusedWith) else {}
-                    return self.refusal(request, error.code, error.status, headers=headers)
+                refused = error
+            if refused.code not in REFUSALS:
                 return RedirectResponse(WIZARD, 303)
+            headers = refused.headers if isinstance(refused, RefusedWith) else {}
+            session = self.session(request)
+            invitation = await self.invitation(session.invitation_id) if session else None
+            return self.refusal(request, refused.code, refused.status, invitation, headers=headers)
 
         return answer
+
+
+def place(request: Request) -> str | None:
+    """The page that a form was sent from: its own address, the link's page, or the wizard."""
+    path = request.url.path
+    if path.startswith("/i/"):
+        return path.rpartition("/")[0] if path.count("/") > 2 else path
+    return path if path in FORM_PAGES else WIZARD
 
 
 async def field(request: Request, name: str) -> str:

@@ -10,7 +10,9 @@ from shared.secret import Secret
 
 MAX_USER_NAME = 100
 MAX_SECRET = 256
+MAX_ERROR = 1000
 GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ERROR_NUMBER = re.compile(r"(?:AADSTS|Error code:?)?\s*(\d{4,8})\b.*", re.I | re.S)
 _USER_NAME = re.compile(r"[^\s@<>\"(),;:\\]+@[^\s@<>\"(),;:\\]+\.[^\s@<>\"(),;:\\]+")
 
 
@@ -68,6 +70,16 @@ def _secret_error(secret: str) -> str | None:
     if 1 <= len(secret) <= MAX_SECRET and secret.isprintable() and " " not in secret:
         return None
     return N_("Enter the client secret's value as Microsoft showed it.")
+
+
+def error_number(text: str) -> int | None:
+    """Microsoft's error number as people copy it: `AADSTS530035: ...` or `530035`. Raises: ValueError."""
+    if not text.strip():
+        return None
+    found = _ERROR_NUMBER.fullmatch(text.strip()[:MAX_ERROR])
+    if found is None:
+        raise ValueError(N_("Enter the number alone, like 53003, or leave it empty."))
+    return int(found[1])
 
 
 def number(text: str) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from invite_svc import domain, jobs
 from invite_svc.consumes import CONSUMES, INVITATIONS
-from invite_svc.desk import Desk
+from invite_svc.desk import Desk, place
 from invite_svc.domain import Invitation
+from invite_svc.guidance import GuidancePage
 from invite_svc.pages import LinkPages
 from invite_svc.returns import ReturnPage
 from invite_svc.sessions import Sessions
@@ -27,13 +28,16 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
     service.consume(CONSUMES)
     service.due(store, jobs.DEADLINES, jobs.on_deadline)
     ring = KeyRing.from_file(settings.link_keys_file)
-    pages = Pages("invite_svc", "invite", settings.invite_url, clock=clock, defaults={"brand": settings.provider_name})
+    pages = Pages(
+        "invite_svc", "invite", settings.invite_url, clock=clock, defaults={"brand": settings.provider_name},
+        logo=settings.provider_logo_file, place=place,
+    )  # fmt: skip
     desk = Desk(
         settings, store, pages, Sessions(ring), Links(ring, settings.invite_url),
         Sealer.from_file(settings.seal_public_keys_file), Opener.from_file(settings.seal_keys_file),
         Limits(service.collection("limits", INDEXES)), clock,
     )  # fmt: skip
     service.pages(pages)
-    for part in (LinkPages(desk), WizardPages(desk), StartPages(desk), ReturnPage(desk)):
+    for part in (LinkPages(desk), WizardPages(desk), StartPages(desk), ReturnPage(desk), GuidancePage(desk)):
         service.serve(part.router())
     return service

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from invite_svc import domain, views
-from invite_svc.desk import WIZARD, Desk, field
+from invite_svc.desk import AGAIN, WIZARD, Desk, field
 from invite_svc.domain import Invitation
 from invite_svc.sessions import hashed
 from shared.change import Refused
@@ -120,5 +120,7 @@ class LinkPages:
         return self._desk.pages.error(
             request, 404, say(N_("This link is not valid")),
             say(N_("The address is not complete, or it is not one of ours.")),
-            say(N_("Open the newest invitation mail and use the button in it, or copy the whole address.")),
+            say(N_("Open the newest invitation mail and use the button in it, or copy the whole address. You cannot "
+                   "find it? Ask who invited you.")),
+            **({"action_url": WIZARD, "action_label": say(AGAIN)} if self._desk.session(request) else {}),
         )  # fmt: skip

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from invite_svc.forms import GUID
+from shared.logo import LogoFile
 from shared.seal import SealKeysFile, SealPublicKeysFile
 from shared.settings import CommonSettings
 from shared.vault import KeyRingFile
@@ -17,17 +19,29 @@ def _name(text: str) -> str:
     return text.strip()
 
 
+def _client_id(text: str) -> str:
+    if text and not GUID.fullmatch(text):
+        raise ValueError("is not an application (client) ID; give one like 00000000-0000-0000-0000-000000000000")
+    return text.lower()
+
+
+ClientId = Annotated[str, AfterValidator(_client_id)]
 Name = Annotated[str, AfterValidator(_name), Field(max_length=100)]
 
 
 class InviteSettings(CommonSettings):
-    """`entra_app_name` and `entra_device_app_name`: the names that Microsoft shows for our two app registrations.
+    """`entra_app_name` and `entra_device_app_name`: the names that Microsoft shows for our two app registrations,
+    `entra_client_id` and `entra_device_client_id` their ids, `entra_publisher` their publisher; people compare them.
     `starts_per_address`, `wrong_links_per_address`: in ten minutes. `starts_per_tenant`: in a day."""
 
     link_keys_file: KeyRingFile
     seal_keys_file: SealKeysFile
     seal_public_keys_file: SealPublicKeysFile
     provider_name: Annotated[Name, Field(min_length=1)]
+    provider_logo_file: LogoFile | None = None
+    entra_publisher: Name = ""
+    entra_client_id: ClientId = ""
+    entra_device_client_id: ClientId = ""
     entra_app_name: Name = ""
     entra_device_app_name: Name = ""
     graph_scopes: str = "User.Read"

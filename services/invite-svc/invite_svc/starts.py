@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -13,8 +15,11 @@ from invite_svc.domain import Invitation, Start
 from invite_svc.sessions import Session
 from invite_svc.words import TROUBLE, TROUBLE_OF
 from shared.change import Refused
+from shared.i18n import N_
 from shared.web_forms import require_csrf
 
+CHOOSE = N_("Choose what comes closest.")
+NOTHING_WRONG: Mapping[str, str] = MappingProxyType({})
 SIGN_IN, DEVICE, APP, WAYS, TROUBLES = "sign-in", "device", "app", "ways", "trouble"
 
 
@@ -117,23 +122,33 @@ class StartPages:
         seen, attempt = await field(request, "seen"), invitation.attempt
         if attempt is None or not views.can_report(attempt):
             return RedirectResponse(WIZARD, 303)
-        if seen not in TROUBLE_OF[attempt.method]:
-            return self._trouble(request, invitation, status=422)
-        why = "blocked_by_policy" if (seen, attempt.method) == ("code_blocked", "sign_in") else seen
+        entered, wrong = await field(request, "number"), {}
+        try:
+            number = forms.error_number(entered)
+        except ValueError as error:
+            number, wrong = None, {"number": str(error)}
+        if seen not in TROUBLE_OF[attempt.method] and not number:
+            wrong = {"seen-1": CHOOSE, **wrong}
+        if wrong:
+            return self._trouble(request, invitation, status=422, seen=seen, number=entered, wrong=wrong)
+        why = views.reported(seen, attempt.method, number)
         await self._desk.change(
             session.invitation_id, lambda found, now: domain.give_up(found, session.hashed, why, now)
         )
         return RedirectResponse(WIZARD, 303)
 
-    def _trouble(self, request: Request, invitation: Invitation, *, status: int = 200) -> Response:
+    def _trouble(
+        self, request: Request, invitation: Invitation, *, status: int = 200, seen: str = "", number: str = "",
+        wrong: Mapping[str, str] = NOTHING_WRONG,
+    ) -> Response:  # fmt: skip
         say, attempt = self._desk.say(request, invitation), invitation.attempt
         shown = TROUBLE_OF[attempt.method] if attempt else frozenset()
         options = [
             {"value": code, "label": say(seen), "hint": say(hint)} for code, seen, hint in TROUBLE if code in shown
         ]
         return self._desk.show(
-            request, "trouble.html", invitation, status=status, options=options, wrong=status != 200,
-            steps=views.steps("code", say),
+            request, "trouble.html", invitation, status=status, options=options, seen=seen, number=number[:100],
+            errors={name: say(text) for name, text in wrong.items()}, steps=views.steps("code", say),
         )  # fmt: skip
 
     # --- shared -------------------------------------------------------------------------------------------------

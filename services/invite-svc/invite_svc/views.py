@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from invite_svc import domain
 from invite_svc.domain import Attempt, Invitation
-from invite_svc.words import PERMISSIONS, TROUBLE_OF, WHO
+from invite_svc.words import HELP_IN, OTHER_ACCOUNT, PERMISSIONS, TROUBLE_OF, WHO
 from shared.events import Method
 from shared.i18n import N_
-from shared.reasons import explain
+from shared.reasons import Reason, classify, explain
 from shared.roles import role_names
 
 SLOW, STUCK = timedelta(seconds=10), timedelta(seconds=60)
@@ -83,14 +83,20 @@ def about(invitation: Invitation, scopes: tuple[str, ...], say: Say) -> dict[str
     granted = invitation.scopes or scopes
     return {
         "inv": invitation,
-        "permissions": [{"name": scope, "words": say(PERMISSIONS.get(scope, ""))} for scope in _told(granted)],
-        "accepted": role_names(invitation.accepted_roles),
-        "roles": role_names(invitation.roles),
+        "permissions": permissions(granted, say),
+        "accepted": [say(role) for role in role_names(invitation.accepted_roles)],
+        "roles": [say(role) for role in role_names(invitation.roles)],
         "tenant": invitation.tenant_name or invitation.tenant_id,
         "codes_left": domain.MAX_CODES - invitation.codes,
         "asked": invitation.asked_at is not None,
         "proven_app": invitation.proven_method == "app_registration",
     }
+
+
+def permissions(scopes: tuple[str, ...], say: Say) -> list[dict[str, str]]:
+    """Each permission by Microsoft's name, and in words where we have them."""
+    words = ((scope, PERMISSIONS.get(scope)) for scope in _told(scopes))
+    return [{"name": scope, "words": say(text) if text else ""} for scope, text in words]
 
 
 def _told(scopes: tuple[str, ...]) -> list[str]:
@@ -106,7 +112,8 @@ def ways(invitation: Invitation) -> list[dict[str, Any]]:
     ]  # fmt: skip
     best = _best(invitation.attempt, open_ways)
     ordered = sorted(open_ways, key=lambda method: method != best)
-    return [{"method": method, "best": method == best} for method in ordered]
+    instead = best is not None and best != (open_ways[0] if open_ways else None)
+    return [{"method": method, "best": method == best, "instead": instead} for method in ordered]
 
 
 def _best(attempt: Attempt | None, offered: list[Method]) -> Method | None:
@@ -124,12 +131,31 @@ def notice(invitation: Invitation, provider: str, say: Say) -> dict[str, Any] | 
     reason = explain(attempt.reason)
     return {
         "text": say(reason.sentence),
-        "who": say(WHO[reason.who]) % {"provider": provider},
+        "who": say(WHO[_who(invitation, attempt, reason)]) % {"provider": provider},
         "tone": "warning" if reason.who == "invitee" else "danger",
+        "guidance": HELP_IN.get(reason.code),
+        "wanted": reason.code in OTHER_ACCOUNT,
         "correlation_id": attempt.correlation_id,
         "aadsts": attempt.aadsts,
         "account": attempt.account.upn if attempt.account else None,
     }
+
+
+def _who(invitation: Invitation, attempt: Attempt, reason: Reason) -> str:
+    """Who has to go on: the invitee where another way is offered. The provider does not know what is reported here."""
+    if reason.offer and any(way["best"] and way["method"] != attempt.method for way in ways(invitation)):
+        return "another"
+    return "tell" if reason.who == "operator" and attempt.stage == "stopped" else reason.who
+
+
+def reported(seen: str, method: Method, number: int | None) -> str:
+    """The reason for what Microsoft showed the invitee: its number says more than the closest sentence."""
+    known = classify("invalid_grant", None, (number,)) if number else None
+    if known and number in known.aadsts and known.who != "nobody":
+        return known.code
+    if seen == "code_blocked" and method == "sign_in":
+        return "blocked_by_policy"
+    return seen or "refused"
 
 
 def can_report(attempt: Attempt | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from notify_svc import domain
-from notify_svc.domain import access_id, switch_id
+from notify_svc.domain import access_id, newest_id, switch_id, version_id
 from shared.events import (
     AccessLost,
     AccessRecovered,
@@ -15,6 +15,7 @@ from shared.events import (
     InvitationRevoked,
     NewInvitationAsked,
     SecretExpiring,
+    SettingsChanged,
     SwitchCancelled,
     SwitchCompleted,
     SwitchExpired,
@@ -23,7 +24,7 @@ from shared.events import (
 )
 from shared.intake import on
 
-NOTICES = "notices"
+NOTICES, TEXTS = "notices", "texts"
 
 CONSUMES = (
     on(SwitchRequested, NOTICES, key=switch_id, rule=domain.begin),
@@ -41,4 +42,6 @@ CONSUMES = (
     on(AccessRecovered, NOTICES, key=access_id, rule=domain.access_changed),
     on(SecretExpiring, NOTICES, key=access_id, rule=domain.access_changed),
     on(CustomerRemoved, NOTICES, key=access_id, rule=domain.forget),
+    on(SettingsChanged, TEXTS, key=version_id, rule=domain.keep),
+    on(SettingsChanged, TEXTS, key=newest_id, rule=domain.keep),
 )

@@ -11,10 +11,12 @@ from email.headerregistry import Address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from notify_svc.domain import INVITING, TO, Notice, Notices
-from notify_svc.mail import BadAddress, Envelope, address, build, one_line
-from notify_svc.render import Renderer
-from notify_svc.words import METHODS, WHO_AFTER_LOSS, WHO_AFTER_REFUSAL
+from mails.content import one_line
+from mails.render import STANDARD, Renderer
+from mails.texts import Text
+from mails.words import METHODS, WHO_AFTER_LOSS, WHO_AFTER_REFUSAL
+from notify_svc.domain import INVITING, TO, Notice, Notices, Texts
+from notify_svc.mail import BadAddress, Envelope, address, build
 from shared.events import Account
 from shared.links import Links
 from shared.reasons import explain
@@ -50,22 +52,34 @@ class Provider:
 
 
 class Letters:
-    """Writes the mail of a notice. The same notice gives the same bytes each time."""
+    """Writes the mail of a notice. The same notice and the same texts give the same bytes each time."""
 
     def __init__(self, provider: Provider, links: Links, renderer: Renderer) -> None:
         self._provider, self._links, self._renderer = provider, links, renderer
 
-    def write(self, notices: Notices, notice: Notice) -> Letter:
-        """Raises: Undeliverable."""
+    def write(self, notices: Notices, notice: Notice, texts: Texts | None = None) -> Letter:
+        """`texts`: the provider's settings that this mail is to be written with. Raises: Undeliverable."""
         recipient = self._recipient(notices, notice)
         identity = f"{notices.id}\n{notice.kind}\n{notice.serial}\n{notice.queued_at.isoformat()}"
         envelope = Envelope(recipient, identity, notice.queued_at, self._answers(notices, recipient))
         wanted = notices.locale if TO[notice.kind] == "invitee" else self._provider.operator_language
         language = self._renderer.language(wanted)
-        content = self._renderer.render(notice.kind, language, self._facts(notices, notice))
-        return Letter(build(self._provider.sender, envelope, content), self._provider.sender, recipient)
+        own = _own(texts, language) if notice.kind in INVITING else STANDARD
+        content = self._renderer.render(notice.kind, language, self._facts(notices, notice), own)
+        sender = self._sender(texts)
+        return Letter(build(sender, envelope, content), sender, recipient)
 
     # --- who ----------------------------------------------------------------------------------------
+
+    def _sender(self, texts: Texts | None) -> Address:
+        """What the settings leave open is as MAIL_FROM says; so is all of it where they cannot be read."""
+        usual = self._provider.sender
+        if texts is None:
+            return usual
+        try:
+            return address(texts.sender or usual.addr_spec, texts.sender_name or usual.display_name)
+        except BadAddress:
+            return usual
 
     def _recipient(self, notices: Notices, notice: Notice) -> Address:
         to = TO[notice.kind]
@@ -138,6 +152,12 @@ class Letters:
             "days_left": said.days_left,
             "expires_on": said.expires_on,
         }
+
+
+def _own(texts: Texts | None, language: str) -> Text:
+    if texts is None:
+        return STANDARD
+    return Text(texts.subjects.get(language, ""), texts.bodies.get(language, ""))
 
 
 def _plain(account: Account | None) -> Account | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from email.header import Header
 from email.headerregistry import Address
@@ -15,7 +14,8 @@ from email.utils import format_datetime
 
 import idna
 
-LONGEST_SUBJECT = 200
+from mails.content import Content, one_line
+
 LONGEST_NAME = 100
 _SPECIAL = re.compile(r'[<>@,;:"()\[\]\\]')
 """Marks that part addresses or end a quoted name: a name is as well read without them."""
@@ -27,16 +27,6 @@ class BadAddress(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """What a mail says, in one language."""
-
-    language: str
-    subject: str
-    text: str = field(repr=False)
-    html: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Envelope:
     """Who gets a mail, who answers are for, and what makes it this mail and no other (for the Message-ID)."""
 
@@ -44,14 +34,6 @@ class Envelope:
     identity: str
     date: datetime
     reply_to: Address | None = None
-
-
-def one_line(text: str, longest: int = LONGEST_SUBJECT) -> str:
-    """Without line breaks, control characters and marks that turn the direction of writing."""
-    plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text)
-    joined = " ".join(plain.split())
-    harmless = joined.replace("=?", "= ?")  # what begins like this would be decoded, line breaks and all
-    return harmless if len(harmless) <= longest else harmless[: longest - 1] + "…"
 
 
 def address(email: str, name: str = "") -> Address:

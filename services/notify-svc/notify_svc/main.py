@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from mails.render import renderer
 from notify_svc import domain
-from notify_svc.consumes import CONSUMES, NOTICES
-from notify_svc.domain import Notices
+from notify_svc.consumes import CONSUMES, NOTICES, TEXTS
+from notify_svc.domain import Notices, Texts
 from notify_svc.jobs import MAIL, MailJobs
 from notify_svc.letters import Letters, Provider
-from notify_svc.render import Renderer
 from notify_svc.settings import NotifySettings
 from notify_svc.smtp import PART, Mailer, SmtpMailer
 from shared.change import Clock, utc_now
@@ -20,11 +20,12 @@ def build(settings: NotifySettings, *, mailer: Mailer | None = None, clock: Cloc
     """The service; `mailer` is a fake in tests."""
     service = Service("notify", settings, clock=clock)
     store = service.store(NOTICES, Notices, lanes={MAIL: domain.deadline})
+    texts = service.store(TEXTS, Texts)
     service.consume(CONSUMES)
     mailer = mailer or SmtpMailer(
         settings.smtp, settings.sender.domain, ca_file=settings.smtp_ca_file, seconds=settings.smtp_seconds
     )
-    jobs = MailJobs(write_letters(settings), mailer, clock)
+    jobs = MailJobs(write_letters(settings), mailer, texts, clock)
     service.due(store, MAIL, jobs.execute, concurrency=settings.smtp_connections, lease=settings.mail_lease_seconds)
     service.probe(PART, mailer.probe)  # without a mail server there is nothing that this service can do
     return service
@@ -36,4 +37,4 @@ def write_letters(settings: NotifySettings) -> Letters:
         settings.ops_email, settings.operator_language,
     )  # fmt: skip
     links = Links(KeyRing.from_file(settings.link_keys_file), settings.invite_url)
-    return Letters(provider, links, Renderer())
+    return Letters(provider, links, renderer())

@@ -53,6 +53,7 @@ _WHY = {
     412: "Somebody changed it since it was read.",
     415: "The body must be JSON.",
     422: "Something sent is not valid; `field` names it.",
+    428: "If-Match is missing.",
     429: "Too many requests; `Retry-After` says when to try again.",
     503: "A part is away, or too many events wait for Kafka; `Retry-After` says when to try again.",
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from config_svc.api import customers, overviews, switches
+from config_svc.api import customers, overviews, settings, switches
 from config_svc.api.common import Parts
 from config_svc.views import API
 
 
 def router(parts: Parts) -> APIRouter:
     routes = APIRouter(prefix=API)
-    for part in (customers, switches, overviews):
+    for part in (customers, switches, overviews, settings):
         routes.include_router(part.router(parts))
     return routes

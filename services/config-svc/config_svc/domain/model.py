@@ -40,7 +40,8 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """The customer's current or last switch. `life_seconds`: the invitation's life, used again by a resend."""
+    """The customer's current or last switch. `life_seconds`: the invitation's life, used again by a
+    resend; so are the texts of the version that it began with."""
 
     number: int
     to: Target
@@ -67,6 +68,7 @@ class Switch:
     account: Account | None = None
     ended_at: datetime | None = None
     reason: str | None = None
+    texts_version: int = 0
 
     @property
     def live(self) -> bool:

@@ -36,6 +36,7 @@ NAVIGATION = (
         ),
         N_("Multitenant"),
     ),
+    NavGroup((NavItem(N_("Settings"), "/settings", "settings", "settings"),), N_("Operations")),
 )
 ROLES = ((ADMIN, N_("Administrator")), (OPERATOR, N_("Operator")), (VIEWER, N_("Viewer")))
 
@@ -128,6 +129,7 @@ def _navigation(customer: Customer | None) -> Sequence[NavGroup]:
     """With a customer chosen, M365 Configuration is that customer's."""
     if customer is None:
         return NAVIGATION
-    first, (item,), rest = NAVIGATION[0], NAVIGATION[1].items, NAVIGATION[2]
+    first, configuration, *rest = NAVIGATION
+    (item,) = configuration.items
     chosen = replace(item, url=f"{HOME}/{customer.id}")
-    return first, replace(NAVIGATION[1], items=(chosen,)), rest
+    return first, replace(configuration, items=(chosen,)), *rest

@@ -13,6 +13,7 @@ from config_svc.pages.m365 import M365Pages
 from config_svc.pages.overviews import OverviewPages
 from config_svc.pages.references import ReferencePages
 from config_svc.pages.searching import SearchPages
+from config_svc.pages.settings import SettingsPages
 from config_svc.pages.switching import SwitchPages
 from config_svc.pages.timelines import TimelinePages
 from shared.operators import Operators
@@ -26,7 +27,10 @@ class Portal:
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
         m365 = M365Pages(self._frame)
-        for part in (CustomerPages(self._frame), m365, SwitchPages(self._frame, m365), OverviewPages(self._frame)):
+        for part in (
+            CustomerPages(self._frame), m365, SwitchPages(self._frame, m365), OverviewPages(self._frame),
+            SettingsPages(self._frame),
+        ):  # fmt: skip
             part.add_to(router)
         for pages in (InvitationPages, BatchPages, ReferencePages, SearchPages, TimelinePages):
             pages(self._frame).add_to(router)

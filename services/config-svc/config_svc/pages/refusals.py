@@ -35,6 +35,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
                        N_("Switch to App Registration first.")),
     "edition_changed": (N_("Somebody changed this customer meanwhile. Nothing was saved."),
                         N_("Your values stand below, the present ones beside them. Save again to replace them.")),
+    "settings_changed": (N_("Somebody changed the settings meanwhile. Nothing was saved."),
+                         N_("Your values stand below, the present ones beside them. Save again to replace them.")),
+    "remind_late": (N_("The reminder would come when the invitation has ended."), N_("Choose fewer days for it.")),
     "removed": (N_("This customer was removed."), N_("Its id cannot be used again; register a new one.")),
     "customer_unknown": (N_("There is no such customer."), N_("Check the address, or look for it in the list.")),
     "idempotency_key_reused": (N_("This form was sent before with other values."),
@@ -60,6 +63,7 @@ DONE: Mapping[str, str] = {
     "switched": N_("The switch has begun."),
     "resent": N_("The invitation is on its way again."),
     "readdressed": N_("The old invitation is withdrawn; a new one is on its way to the other address."),
+    "settings": N_("The settings are saved. They hold for every switch that begins from now on."),
     "cancelled": N_("The switch is cancelled. Nothing was changed."),
     "referred": N_("The reference is saved."),
 }

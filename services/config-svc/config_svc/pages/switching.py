@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from config_svc.domain import switches
 from config_svc.domain.model import Customer
+from config_svc.domain.settings import Terms
 from config_svc.inputs import METHODS_TEXT, SwitchBody
 from config_svc.pages import words
 from config_svc.pages.forms import KEY, REQUIRED, Filled, check, filled, form_command
@@ -45,7 +46,7 @@ class SwitchPages:
         stored = to == "app_registration" and words.secret_usable(found.state, self._clock())
         probe = {"to": to, "renew": bool(values["renew"])} | ({} if stored else {"admin_email": "a@example.com"})
         try:
-            self._try(found, SwitchBody.model_validate(probe), session)
+            await self._try(found, SwitchBody.model_validate(probe), session)
         except Refused as error:
             return await self._m365.show(request, session, error)
         return self._dialog(request, session, found, values, {}, stored=stored)
@@ -57,10 +58,9 @@ class SwitchPages:
         if body is None:
             return self._dialog(request, session, found, _shown(form), errors, 422)
         try:
-            self._try(found, body, session)
+            terms = await self._try(found, body, session)
         except Refused as error:
             return await self._m365.show(request, session, error)
-        terms = self._desk.terms
         return self._frame.show(
             request, session, "switch_confirm.html", active="m365", customer=found.state, body=body,
             fields=[(name, value) for name in FIELDS for value in form.many(name)],
@@ -106,9 +106,11 @@ class SwitchPages:
             missing["methods"] = say(METHODS_TEXT)
         return (None, missing | errors) if missing else (body, errors)
 
-    def _try(self, found: Found[Customer], body: SwitchBody, session: Session) -> None:
-        """Asks the rule without doing anything. Raises: Refused."""
-        switches.request(found.state, self._desk.asked(body, session.actor), self._clock())
+    async def _try(self, found: Found[Customer], body: SwitchBody, session: Session) -> Terms:
+        """Asks the rule without doing anything; gives what the switch would take. Raises: Refused."""
+        terms = await self._desk.settings.terms()
+        switches.request(found.state, self._desk.asked(body, session.actor, terms), self._clock())
+        return terms
 
     def _dialog(
         self, request: Request, session: Session, found: Found[Customer], values: dict[str, Any],

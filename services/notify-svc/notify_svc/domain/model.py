@@ -25,6 +25,8 @@ REFUSED_AGAIN_AFTER = timedelta(hours=1)
 WAITS = (5, 15, 30, 60, 60, 60, 120, 300)
 """Seconds before the next try; the last one repeats."""
 MAX_TRIES = 300
+TEXTS_PATIENCE, TEXTS_LOOK = timedelta(minutes=5), timedelta(seconds=2)
+"""How long a mail waits for the texts that its switch began with, and how often it looks for them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from notify_svc.domain.model import (
     INVITING,
     MAX_TRIES,
+    TEXTS_LOOK,
+    TEXTS_PATIENCE,
     WAITS,
     Facts,
     Kind,
@@ -66,6 +68,19 @@ def give_up(notices: Notices | None, kind: Kind, serial: int, why: str, now: dat
     failed = replace(notice, state="failed", tries=notice.tries + 1, next=None)
     event = EmailFailed(notices.customer, notices.switch, kind, notice.generation, failed.tries, why, True)
     return Change(with_notice(notices, failed), (event,))
+
+
+def may_await_texts(notice: Notice, now: datetime) -> bool:
+    """The texts come by another way than the switch, so they may be late; a mail does not wait for ever."""
+    return now - notice.queued_at < TEXTS_PATIENCE
+
+
+def await_texts(notices: Notices | None, kind: Kind, serial: int, now: datetime) -> Change[Notices] | None:
+    """Not a try: the mail server was not asked."""
+    notice = _queued(notices, kind, serial)
+    if notices is None or notice is None:
+        return None
+    return Change(with_notice(notices, replace(notice, next=now + TEXTS_LOOK)))
 
 
 def deadline(notices: Notices) -> datetime | None:

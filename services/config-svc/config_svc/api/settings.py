@@ -1,0 +1,82 @@
+"""The settings: read, replaced as a whole, and a look at the invitation before it is sent."""
+
+# No postponed annotations here: FastAPI reads them, and the dependencies in them are local names.
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header
+from fastapi.encoders import jsonable_encoder
+from starlette.responses import JSONResponse, Response
+
+from config_svc.api.common import Parts, problems
+from config_svc.domain import settings as rules
+from config_svc.domain.settings import Settings
+from config_svc.settings_desk import SettingsDesk, expected, values_of
+from config_svc.settings_inputs import MEANINGS, SettingsBody
+from shared.auth import ADMIN, VIEWER
+from shared.commands import etag
+from shared.events import Actor
+from shared.roles import role_name
+
+IfMatch = Annotated[str | None, Header(description='The ETag of the settings as you read them, like "3". Required.')]
+
+
+def router(parts: Parts) -> APIRouter:
+    routes = APIRouter(tags=["Settings"])
+    viewer, admin = (Depends(parts.bearer.require(role)) for role in (VIEWER, ADMIN))
+    desk = parts.desk.settings
+
+    @routes.get("/settings", summary="Read the settings", response_model=None, responses=problems())
+    async def get_settings(by: Annotated[Actor, viewer]) -> Response:
+        """Role: viewer. `in_force` is what a new switch takes; `standard_texts` is what stands where `texts` has
+        nothing; `placeholders` are all that a text may hold ({link} not in a subject)."""
+        return _answer(desk, await desk.read())
+
+    @routes.put(
+        "/settings", summary="Replace the settings", response_model=None, responses=problems(412, 415, 422, 428)
+    )
+    async def put_settings(body: SettingsBody, by: Annotated[Actor, admin], if_match: IfMatch = None) -> Response:
+        """Role: admin. Replaces all of them; what is left out is as the environment says, a language that is left out
+        has the standard text. Running switches keep what they began with. Codes: `settings_changed`, `remind_late`,
+        `if_match_missing`, `invalid` (its `field` is like `texts.de.body`, its `detail` says where in the text)."""
+        return _answer(desk, await desk.put(values_of(desk, body), expected(if_match), by))
+
+    return routes
+
+
+def _answer(desk: SettingsDesk, settings: Settings) -> Response:
+    return JSONResponse(jsonable_encoder(shown(desk, settings)), headers={"ETag": etag(settings.edition)})
+
+
+def shown(desk: SettingsDesk, settings: Settings) -> dict[str, Any]:
+    values, terms = settings.values, rules.in_force(settings, desk.usual)
+    by = settings.changed_by
+    return {
+        "edition": settings.edition,
+        "changed_at": settings.changed_at,
+        "changed_by": by.name or by.email or by.id if by else None,
+        "invitation_life_days": values.life_days,
+        "remind_after_days": values.remind_after_days,
+        "accepted_roles": values.accepted_roles or None,
+        "sender_name": values.sender_name,
+        "sender_address": values.sender,
+        "texts": {name: {"subject": text.subject, "body": text.body} for name, text in values.texts.items()},
+        "in_force": {
+            "invitation_life_seconds": _seconds(terms.life),
+            "remind_after_seconds": _seconds(terms.remind_after),
+            "accepted_roles": [{"id": role, "name": role_name(role)} for role in terms.accepted_roles],
+            "texts_version": terms.texts_version,
+        },
+        "placeholders": dict(MEANINGS),
+        "standard_texts": {name: _text(desk, name) for name in desk.languages},
+    }
+
+
+def _text(desk: SettingsDesk, language: str) -> dict[str, str]:
+    standard = desk.standard(language)
+    return {"subject": standard.subject, "body": standard.body}
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return int(span.total_seconds()) if span else None

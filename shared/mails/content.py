@@ -1,0 +1,26 @@
+"""A mail before it travels: its language, subject, text and HTML."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass, field
+
+LONGEST_SUBJECT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a mail says, in one language."""
+
+    language: str
+    subject: str
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+
+
+def one_line(text: str, longest: int = LONGEST_SUBJECT) -> str:
+    """Without line breaks, control characters and marks that turn the direction of writing."""
+    plain = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text)
+    joined = " ".join(plain.split())
+    harmless = joined.replace("=?", "= ?")  # what begins like this would be decoded, line breaks and all
+    return harmless if len(harmless) <= longest else harmless[: longest - 1] + "…"

@@ -1,0 +1,88 @@
+"""From facts to the words of a mail: each is written once, and rendered as HTML and as text in each language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup, escape
+
+from mails.content import Content, one_line
+from mails.lines import wrapped
+from mails.texts import PLACEHOLDERS, Text, filled, paragraphs, tidy
+from shared.i18n import LANGUAGES, choose_language
+from shared.web import environment
+
+PACKAGE = Path(__file__).parent
+STANDARD = Text()
+LINK = Markup('<a class="link" href="{0}" style="color:#0b5cad;word-break:break-all;">{0}</a>')
+BREAK = Markup("<br>\n")
+
+
+class Renderer:
+    """All mails in all languages. Text and HTML come from the same template, so neither says less than the other."""
+
+    def __init__(self, languages: Sequence[str] = LANGUAGES) -> None:
+        self.languages = tuple(languages)
+        self._html = {language: environment(PACKAGE, language) for language in languages}
+        self._text = {language: html.overlay(autoescape=False) for language, html in self._html.items()}
+
+    def language(self, wanted: str) -> str:
+        return choose_language(self.languages, invited=wanted)
+
+    def render(self, kind: str, language: str, facts: Mapping[str, Any], own: Text = STANDARD) -> Content:
+        """`own`: the provider's words for an invitation; facts, button, steps and warning stay ours."""
+        places = self._places(language, facts)
+        subject = one_line(filled(own.subject, places | {"link": ""}))
+        more = {**facts, "own_subject": subject}
+        html = self._page(self._html[language], kind, "html", {**more, "own_body": _as_html(own.body, places)})
+        plain = {**more, "own_body": paragraphs(filled(own.body, places))}
+        text = self._page(self._text[language], kind, "txt", plain)
+        return Content(
+            language, one_line(self._block(self._text[language], kind, "subject", plain)), wrapped(text), html
+        )
+
+    def standard(self, language: str) -> Text:
+        """The standard invitation to sign in, as if somebody had written it with placeholders."""
+        names = {name: f"{{{name}}}" for name in PLACEHOLDERS}
+        facts = {**names, "to": "token", "renew": False, "own_subject": "", "own_body": ()}
+        texts = self._text[language]
+        subject = self._block(texts, "invitation", "subject", facts)
+        return Text(one_line(subject), tidy(texts.get_template("mail/standard.txt").render(facts)))
+
+    def _places(self, language: str, facts: Mapping[str, Any]) -> dict[str, str]:
+        """What the placeholders stand for; what is not known is said by what comes nearest."""
+        long = self._text[language].filters["datetime"]
+        found = {name: str(facts.get(name) or "") for name in PLACEHOLDERS}
+        until = facts.get("until")
+        return found | {
+            "tenant": found["tenant"] or found["customer"],
+            "invitee": found["invitee"] or str(facts.get("invitee_email") or ""),
+            "inviter": found["inviter"] or found["provider"],
+            "until": str(long(until, "long")) if until else "–",
+        }
+
+    def _page(self, environment: Environment, kind: str, form: str, facts: Mapping[str, Any]) -> str:
+        names = {"layout": f"mail/layout.{form}", "parts": f"mail/parts.{form}"}
+        return environment.get_template(f"mail/{kind}.html").render({**facts, **names})
+
+    def _block(self, environment: Environment, kind: str, block: str, facts: Mapping[str, Any]) -> str:
+        template = environment.get_template(f"mail/{kind}.html")
+        return "".join(template.blocks[block](template.new_context(dict(facts))))
+
+
+@cache
+def renderer() -> Renderer:
+    """The one of this process: templates are compiled once."""
+    return Renderer()
+
+
+def _as_html(body: str, places: Mapping[str, str]) -> list[Markup]:
+    """Paragraphs with all that was written and all that was put in escaped; only the link is one."""
+    known = {name: str(escape(value)) for name, value in places.items()}
+    if places["link"]:
+        known["link"] = str(LINK.format(places["link"]))
+    return [Markup(filled(str(escape(part)), known)).replace("\n", BREAK) for part in paragraphs(body)]
