@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bench import consuming, mailing, polling, relaying, resting
+from bench import consuming, mailing, pages, polling, relaying, resting
 from bench.servers import Servers, servers
 
 PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, None]]] = {
@@ -16,6 +16,7 @@ PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, None]]] = {
     "mailing": mailing.run,
     "polling": polling.run,
     "resting": resting.run,
+    "pages": pages.run,
 }
 
 

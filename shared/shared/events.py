@@ -511,6 +511,16 @@ class LinkCopied(Event):
 
 @event("config")
 @dataclass(frozen=True, slots=True)
+class ReferenceChanged(Event):
+    """The operator's own reference of a switch, running or ended; the customer never sees it."""
+
+    switch: int
+    reference: str | None
+    by: Actor | None = None
+
+
+@event("config")
+@dataclass(frozen=True, slots=True)
 class SettingsChanged(Event):
     """`customer` is always `settings`. `subjects` and `bodies` by language, with named placeholders only; a language
     that is missing has the standard text, an empty `sender` (an address) or `sender_name` is as notify-svc is told.

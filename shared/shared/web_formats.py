@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from babel import dates, numbers
@@ -29,6 +30,17 @@ def moment(value: dt.datetime | str) -> dt.datetime:
     return found.astimezone(dt.UTC)
 
 
+@lru_cache(maxsize=4096)
+def _date(day: dt.date, style: Style, language: str) -> str:
+    """Remembered, as is the time: a list shows the same days and minutes again and again."""
+    return dates.format_date(day, style, locale=language)
+
+
+@lru_cache(maxsize=4096)
+def _time(time: dt.time, style: Style, language: str) -> str:
+    return dates.format_time(time, style, locale=language)
+
+
 @dataclass(frozen=True)
 class Formats:
     """The filters of one language. Times are shown in UTC and say so; the page's script shows local ones."""
@@ -40,7 +52,7 @@ class Formats:
         if value is None:
             return NOTHING
         day = dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
-        return dates.format_date(day, style, locale=self.language)
+        return _date(dt.date(day.year, day.month, day.day), style, self.language)
 
     def day(self, value: dt.date) -> str:
         """Day and month, for the foot of a chart."""
@@ -49,7 +61,8 @@ class Formats:
     def time(self, value: Moment, style: str = "short") -> str:
         if value is None:
             return NOTHING
-        return dates.format_time(moment(value), style, locale=self.language) + " UTC"
+        at = moment(value).time()
+        return _time(at.replace(second=0, microsecond=0) if style == "short" else at, style, self.language) + " UTC"
 
     def datetime(self, value: Moment, style: Style = "medium") -> str:
         if value is None:

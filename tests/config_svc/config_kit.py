@@ -13,18 +13,26 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from config_svc.batches import BATCHES, Batches
 from config_svc.consumes import CONSUMES, COUNTS, CUSTOMERS
+from config_svc.desk import Desk
 from config_svc.domain.model import Customer
+from config_svc.domain.settings import Terms
 from config_svc.main import build
 from config_svc.settings import ConfigSettings
+from config_svc.settings_desk import SettingsDesk
+from mails.render import renderer
+from mails.sample import Sample
 from shared import wire
 from shared.auth import identity_of
 from shared.change import Change
 from shared.cursors import Cursors
 from shared.events import Account, Event, TenantResolved, TokenClaimed
 from shared.intake import Intake, Raw
+from shared.limits import Limits
+from shared.links import Links
 from shared.oidc import Issuer
-from shared.seal import Opener
+from shared.seal import Opener, Sealer
 from shared.sessions import Sessions
 from shared.vault import KeyRing
 from tests.shared.frame_issuer import AUDIENCE, URL, FakeIssuer, claims, sign
@@ -155,6 +163,17 @@ class Config:
         for name in ("customers", "tenants", "settings", "timeline", "audit", "sessions", "limits"):
             found += await self.service.mongo.collection(name).find({}, limit=1000)
         return repr(found)
+
+    @property
+    def batches(self) -> Batches:
+        """The batches as another replica works on them."""
+        limits, settings = Limits(self.service.mongo.collection("limits")), self.settings
+        usual = Terms(settings.invitation_life, settings.remind_after, settings.roles)
+        sample = Sample("Tokenswitch", INVITE)
+        terms = SettingsDesk(self.service._stores["settings"], usual, settings.mail_from, renderer(), sample)
+        sealer, links = Sealer.from_file(self.keys.seal_public), Links(self.ring, INVITE)
+        desk = Desk(self.customers, sealer, links, limits, terms, settings.requests_per_hour, self.clock)
+        return Batches(self.service._stores[BATCHES], desk)
 
     def service_cursors(self) -> Cursors:
         return Cursors(self.ring)

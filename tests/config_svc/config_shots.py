@@ -55,7 +55,11 @@ PAGES = {
     "back-stored": "/customers/fabrikam/switch?to=app_registration",
     "back-missing": "/customers/lamna/switch?to=app_registration", "resend": "/customers/adatum/resend",
     "cancel": "/customers/adatum/cancel", "refused": "/customers/adatum/switch?to=token",
-    "invitations": "/invitations", "invitations-nothing": "/invitations?q=zzz", "status": "/status",
+    "invitations": "/invitations", "invitations-nothing": "/invitations?q=zzz",
+    "invitations-selected": "/invitations/selected?do=resend&row=adatum/1/1&row=contoso/1/1&row=fabrikam/1/1",
+    "invitations-unselected": "/invitations/selected?do=cancel", "reference": "/customers/adatum/reference",
+    "timeline": "/customers/fabrikam/timeline", "search": "/customers?q=on",
+    "status": "/status",
     "status-failed": "/status?status=failed", "status-said": "/status?begun=3&left=1&why=too_many_requests",
     "status-nothing": "/status?q=zzz", "live": "/live?window=7d", "live-day": "/live", "audit": "/audit",
     "audit-filtered": "/audit?action=SwitchRequested&customer=trey", "audit-nothing": "/audit?actor=nobody",
@@ -213,6 +217,25 @@ async def forms(page: Page, base: str, shoot: Shoot) -> None:
     await shoot(page, "link")
 
 
+async def lists(page: Page, base: str, shoot: Shoot) -> None:
+    """What the lists show while they are worked with."""
+    await page.goto(f"{base}/status")
+    await page.locator("#f-search").press_sequentially("on")
+    await page.wait_for_selector("#found li")
+    await page.keyboard.press("ArrowDown")
+    await shoot(page, "search-open")
+    await page.goto(f"{base}/invitations")
+    await page.get_by_role("checkbox").nth(1).check()
+    await page.get_by_role("checkbox").nth(2).check()
+    await page.locator(".reference a").first.click()
+    await page.wait_for_selector("form.in-place")
+    await shoot(page, "invitations-edited")
+    await page.goto(f"{base}/invitations/selected?do=cancel&row=contoso/1/1&row=relecloud/1/1&row=fabrikam/1/1")
+    await page.locator("main form button").click()
+    await page.wait_for_selector("progress")
+    await shoot(page, "batch")
+
+
 async def shoot_all(context: BrowserContext, base: str, folder: Path, look: str, names: Sequence[str]) -> None:
     page = await context.new_page()
     page.on("console", lambda message: print(look, message.type, message.text))
@@ -233,8 +256,9 @@ async def shoot_all(context: BrowserContext, base: str, folder: Path, look: str,
         if not names or name in names:
             await page.goto(base + path)
             await shoot(page, name)
-    if "1920" not in look and (not names or "forms" in names):
-        await forms(page, base, shoot)
+    for name, part in (("lists", lists), ("forms", forms)):
+        if "1920" not in look and (not names or name in names):
+            await part(page, base, shoot)
 
 
 async def main(folder: Path, language: str, names: Sequence[str], mongo_url: str) -> None:

@@ -323,7 +323,7 @@ async def test_pending_invitations_has_the_seeds_columns_and_both_date_pairs(con
                   "State"):  # fmt: skip
         assert f">{label}<" in browser.page.text, label
     assert f"{C}/1" in browser.text and ADMIN in browser.text and "/i/" not in browser.page.text
-    await browser.send("/resend")
+    await browser.send("/invitations/resend", row=f"{C}/1/1")
     assert "The invitation is on its way again" in browser.text and "Pending Invitations" in browser.text
     await config.claims()
     await browser.open("/invitations?state=completed")

@@ -47,8 +47,9 @@ async def busy(config: Config) -> AsyncIterator[Config]:
 async def test_all_forms_are_known_to_these_tests(config: Config) -> None:
     posts = {path.removeprefix(HERE) for path in routes(config, "POST")}
     assert posts == {"/add-customer", "/edit", "/remove", "/validate", "/resend", "/cancel", "/link", "/switch",
-                     "/switch/confirm", "/switch/change", "/status/validate", "/settings", "/settings/texts/{language}",
-                     "/settings/texts/{language}/standard", "/settings/texts/{language}/preview"}  # fmt: skip
+                     "/switch/confirm", "/switch/change", "/reference", "/status/validate", "/invitations/resend",
+                     "/invitations/link", "/invitations/batches", "/settings", "/settings/texts/{language}",
+                     "/settings/texts/{language}/preview", "/settings/texts/{language}/standard"}  # fmt: skip
 
 
 async def test_no_form_is_taken_without_the_token_of_its_page(busy: Config) -> None:

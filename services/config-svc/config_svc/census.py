@@ -1,4 +1,4 @@
-"""How many customers are in which state now: each number counts one range of one index, for all readers together.
+"""How many customers are in which state now: each number counts one value or range of an index, for all readers.
 
 Nobody waits long for it: while a count takes its time, readers get the one before, which says when it was made.
 """
@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import get_args
 
-from config_svc import index
 from config_svc.domain.model import Customer, Status, SwitchState
 from config_svc.fresh import SHARE
-from config_svc.index import SEP, TOP
+from config_svc.index import facet
+from config_svc.queries import health
 from shared.change import Clock, Unavailable
 from shared.events import InForce
 from shared.mongo import Filter
@@ -77,17 +77,20 @@ class Counter:
     async def _count(self) -> Census:
         return Census(
             self._clock(),
-            {name: await self._keys("status", name + SEP) for name in STATUSES},
-            {name: await self._keys("method", name + SEP) for name in METHODS},
-            {name: await self._keys("switch", name + SEP) for name in STATES},
-            await self._keys("lost"),
-            await self._keys("attention", index.EXPIRES_SOON + SEP),
+            {name: await self._such(facet(status=name)) for name in STATUSES},
+            {name: await self._such(facet(method=name)) for name in METHODS},
+            {name: await self._such(facet(switch=name)) for name in STATES},
+            await self._such(facet(lost="yes")),
+            await self._at(health("expiring").whole),
         )
 
-    async def _keys(self, key: str, prefix: str = "") -> int:
-        return await self._store.collection.count(keys(key, prefix), limit=MOST)
+    async def _such(self, wanted: str) -> int:
+        return await self._at(such(wanted))
+
+    async def _at(self, where: Filter) -> int:
+        return await self._store.collection.count(where, limit=MOST)
 
 
-def keys(key: str, prefix: str = "") -> Filter:
-    """The customers whose `index.<key>` begins so."""
-    return {f"index.{key}": {"$gt": prefix, "$lt": prefix + TOP}}
+def such(wanted: str) -> Filter:
+    """The customers with this facet."""
+    return {"index.facets": wanted}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from config_svc.domain import customers, switches
+from config_svc.domain import customers, references, switches
 from config_svc.domain.customers import CustomerInput, RegistrationInput
 from config_svc.domain.model import Customer
 from config_svc.domain.settings import Terms
@@ -120,6 +120,11 @@ class Desk:
             await self._room(id)
         await self._apply(id, lambda found, now: switches.cancel(found, number, by, now), command)
         return {"switch": number}
+
+    async def refer(
+        self, id: str, number: int, reference: str | None, by: Actor, command: Command
+    ) -> Mapping[str, Any]:
+        return await self._apply(id, lambda found, now: references.refer(found, number, reference, by), command)
 
     async def link(self, id: str, number: int, by: Actor, command: Command) -> tuple[Mapping[str, Any], Secret[str]]:
         """The invitation's address: derived now, never kept; that somebody took it is said by an event."""

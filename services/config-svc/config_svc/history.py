@@ -116,8 +116,11 @@ class History:
     def __init__(self, timeline: Collection, audit: Collection, cursors: Cursors) -> None:
         self._timeline, self._audit, self._cursors = timeline, audit, cursors
 
-    async def timeline(self, customer: str, limit: int, cursor: str | None = None) -> Entries:
-        return await self._page(self._timeline, {"customer": customer}, ("", TOP), limit, cursor)
+    async def timeline(
+        self, customer: str, limit: int, cursor: str | None = None, *, until: str | None = None
+    ) -> Entries:
+        """`until`: the cursor of an earlier page; only what has happened since its last row, and that row."""
+        return await self._page(self._timeline, {"customer": customer}, ("", TOP), limit, cursor, until)
 
     async def recent(self, limit: int) -> tuple[Document, ...]:
         """The last events of all customers."""
@@ -138,11 +141,12 @@ class History:
             high = found[-1]["order"]
 
     async def _page(
-        self, collection: Collection, where: Mapping[str, str], bounds: tuple[str, str], limit: int, cursor: str | None
-    ) -> Entries:
+        self, collection: Collection, where: Mapping[str, str], bounds: tuple[str, str], limit: int, cursor: str | None,
+        until: str | None = None,
+    ) -> Entries:  # fmt: skip
         scope = repr((collection.name, sorted(where.items()), bounds))
-        place = self._cursors.read(scope, cursor)
-        low, high = bounds
+        place, last = self._cursors.read(scope, cursor), self._cursors.read(scope, until)
+        low, high = str(last[0]) if last else bounds[0], bounds[1]
         found = await _range(collection, where, (low, str(place[0]) if place else high), limit + 1)
         more = len(found) > limit
         rows = tuple(found[:limit])

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+import zlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import combinations, product
 from typing import Any
 
 from config_svc.domain.model import Customer, Switch
@@ -22,41 +24,74 @@ HEADS = (2, 4, 8)
 """Lengths of the beginnings that are indexed: few, since each is an index entry that every write may touch."""
 MAX_WORDS = 24
 _APART = re.compile(r"[^\w]+")
+_GUID = re.compile(r"[0-9a-f]{8}-")
 ATTENTION = {"failed": "0", "checking": "2", "unknown": "3", "successful": "4"}
 EXPIRES_SOON = "1"
 
+GROUPS = ("invited", "pending", "state")
+TIMES = ("created", "expires")
+NEAR, FAR = "near", "far"
+EVERY = {NEAR: 64, FAR: 4096}
+"""Milestones: the keys of one customer in so many, in indexes of their own, say where a range may end."""
+ORDERS = ("name", "attention", *TIMES)
+
 INDEXES = (
-    *(Index(((f"index.{key}", 1),)) for key in ("name", "status", "method", "switch", "attention")),
-    *(Index(((f"index.{key}", 1),), sparse=True) for key in ("running", "created", "pending", "expires", "lost")),
-    Index((("index.heads", 1), ("index.name", 1))),
+    *(Index(((f"index.{key}", 1),)) for key in ("name", "attention")),
+    *(Index(((f"index.{group}_{time}", 1),), sparse=True) for group in GROUPS for time in TIMES),
+    *(Index(((f"index.{level}_{order}", 1),), sparse=True) for level in EVERY for order in ORDERS),
+    *(Index(((f"index.{many}", 1), ("index.name", 1))) for many in ("heads", "facets")),
 )
 
 
 def derived(customer: Customer) -> Mapping[str, Any]:
     if customer.removed:
         return {}
-    name = f"{fold(customer.name)}{SEP}{customer.id}"
-    switch = customer.switch
-    keys: dict[str, Any] = {
-        "name": name,
-        "status": f"{customer.status}{SEP}{name}",
-        "method": f"{customer.method}{SEP}{name}",
-        "switch": f"{switch.state if switch else 'none'}{SEP}{name}",
-        "attention": _attention(customer),
-        "words": (found := words(customer)),
-        "heads": heads(found),
+    switch = customer.switch if customer.switch and customer.switch.invited else None
+    orders = {"name": f"{fold(customer.name)}{SEP}{customer.id}", "attention": _attention(customer)}
+    times = _times(customer.id, switch) if switch else {}
+    return {
+        **orders, **(_groups(switch, times) if switch else {}), **_milestones(customer.id, orders | times),
+        "words": (found := words(customer)), "heads": heads(found), "facets": facets(customer),
+    }  # fmt: skip
+
+
+def _times(id: str, switch: Switch) -> dict[str, str]:
+    return {
+        "created": f"{stamp(switch.requested_at)}{SEP}{id}",
+        "expires": f"{stamp(switch.expires_at)}{SEP}{id}",
     }
-    if customer.running:
-        keys["running"] = name
+
+
+def _groups(switch: Switch, times: Mapping[str, str]) -> dict[str, str]:
+    """The orders of Pending Invitations: of all, of those that still run, and of each state."""
+    prefixes = {"invited": "", "state": f"{switch.state}{SEP}"} | ({"pending": ""} if switch.live else {})
+    return {f"{group}_{time}": prefix + key for group, prefix in prefixes.items() for time, key in times.items()}
+
+
+def _milestones(id: str, orders: Mapping[str, str]) -> dict[str, str]:
+    lot = zlib.crc32(id.encode())
+    levels = [level for level, every in EVERY.items() if lot % every == 0]
+    return {f"{level}_{order}": key for level in levels for order, key in orders.items()}
+
+
+def facet(**wanted: str) -> str:
+    """One value to look for: what is filtered by, together."""
+    return "+".join(f"{name}:{wanted[name]}" for name in sorted(wanted))
+
+
+def facets(customer: Customer) -> list[str]:
+    """Every filter of a list that finds this customer, alone and together with others."""
+    switch = customer.switch
+    switches = [switch.state if switch else "none", *(["running"] if customer.running else [])]
+    said: dict[str, list[str]] = {"method": [customer.method], "status": [customer.status], "switch": switches}
+    found = []
+    for names in (names for size in (1, 2, 3) for names in combinations(sorted(said), size)):
+        found += [facet(**dict(zip(names, values, strict=True))) for values in product(*(said[name] for name in names))]
     if customer.grant and customer.grant.lost:
-        keys["lost"] = name
-    return keys | (_invitation(customer.id, switch) if switch and switch.invited else {})
-
-
-def _invitation(id: str, switch: Switch) -> dict[str, Any]:
-    created = f"{stamp(switch.requested_at)}{SEP}{id}"
-    keys = {"created": created, "expires": f"{stamp(switch.expires_at)}{SEP}{id}"}
-    return keys | ({"pending": created} if switch.live else {})
+        found.append(facet(lost="yes"))
+    if switch and switch.invited:
+        found += [facet(invited=value) for value in ("yes", switch.state, *(["pending"] if switch.live else []))]
+    return found
 
 
 def _attention(customer: Customer) -> str:
@@ -101,20 +136,27 @@ def heads(found: Iterable[str]) -> list[str]:
     return sorted({word[:length] for word in found for length in HEADS if len(word) >= length})
 
 
-def sought(query: str) -> dict[str, Any]:
-    """The filter of a search: all its words, in any order; the most telling one goes by the index.
+def sought(query: str) -> tuple[str, tuple[str, ...]]:
+    """A search: the beginning that goes by the index, the most telling one, and what else must begin a word.
 
-    Empty for a search without a word of two letters.
+    Nothing for a search without a word of two letters.
     """
-    tokens = sorted(dict.fromkeys(fold(query).split()[:8]), key=_telling, reverse=True)
-    if not tokens or len(tokens[0]) < HEADS[0]:
-        return {}
-    length = max(length for length in HEADS if length <= len(tokens[0]))
-    exact = len(tokens) == 1 and len(tokens[0]) == length
-    rest = [] if exact else [re.compile("^" + re.escape(token)) for token in tokens]
-    return {"index.heads": tokens[0][:length]} | ({"index.words": {"$all": rest}} if rest else {})
+    tokens = tuple(dict.fromkeys(fold(query).split()[:8]))
+    head = max((_head(part) for token in tokens for part in _parts(token)), key=_telling, default="")
+    exact = len(tokens) == 1 and tokens[0] == head
+    return (head, () if exact else tokens) if head else ("", ())
 
 
-def _telling(token: str) -> tuple[bool, int]:
+def _parts(token: str) -> list[str]:
+    """A word and what it is made of; a tenant id is one word."""
+    return [token] if _GUID.match(token) else [token, *_APART.split(token)]
+
+
+def _head(part: str) -> str:
+    """The longest beginning of it that is indexed."""
+    return part[: max((length for length in HEADS if length <= len(part)), default=0)]
+
+
+def _telling(head: str) -> tuple[int, int]:
     """Numbers tell more than words that many customers share."""
-    return len(token) >= HEADS[0] and any(letter.isdigit() for letter in token), len(token)
+    return sum(letter.isdigit() for letter in head), len(head)

@@ -184,6 +184,14 @@ class SwitchNumber(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"switch": 1}]})
 
 
+class ReferenceBody(SwitchNumber):
+    """The operator's own reference of a switch; null removes it."""
+
+    reference: Reference
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"switch": 1, "reference": "TICKET-18"}]})
+
+
 class ResendBody(SwitchNumber):
     """Another `admin_email` cancels the switch and begins the next one."""
 

@@ -1,43 +1,29 @@
-"""Pages of lists: one range of one index each, ordered by a unique key, forwards and backwards by signed cursors."""
+"""Pages of lists: narrow ranges of one index, ordered by a unique key, forwards and backwards by signed cursors.
+
+Where a range should end is not known before it is read. Milestones say it: every 64th customer or so, and every 4096th,
+is in an index of its own. So a page is read by a few short ranges, each longer than the one before, and costs the same
+in a list of a hundred and of a million, on any server.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 
-from config_svc.domain.model import LIVE, Customer
-from config_svc.index import ATTENTION, EXPIRES_SOON, SEP, TOP, fold, sought
+from config_svc.domain.model import Customer
+from config_svc.index import EVERY, FAR, NEAR, TOP
+from config_svc.queries import FEW, Query, customers, health, invitations
 from shared.cursors import Cursors
-from shared.mongo import Document, Filter, Sort
+from shared.mongo import Document
 from shared.store import Found, Store
 
-HINTS = 2000
-EXPORT_STEP = 500
+__all__ = ["Lists", "Query", "Slice", "customers", "health", "invitations"]
 
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """Rows whose `index.<key>` begins with `prefix`, in its order. `first`: a clause with an index of its own (a
-    search); `rest`: what is looked at in the documents found."""
-
-    key: str
-    prefix: str = ""
-    descending: bool = False
-    first: Mapping[str, Any] = field(default_factory=dict)
-    rest: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def scope(self) -> str:
-        return repr((self.key, self.prefix, self.descending, sorted(map(str, self.first.items())), str(self.rest)))
-
-    def where(self, low: str, high: str) -> Filter:
-        """The clause that an index serves comes first."""
-        return {**self.first, f"index.{self.key}": {"$gt": low, "$lt": high}, **self.rest}
-
-    def sort(self, backwards: bool = False) -> Sort:
-        return ((f"index.{self.key}", -1 if self.descending != backwards else 1),)
+BATCH, EXPORT_STEP = 400, 500
+LOOKED_AT = 5000
+"""Documents looked at for one page at most: a search for what is rare goes on with the next page."""
+MOST_STONES = 300
+LEAP = EVERY[FAR] // EVERY[NEAR]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,139 +35,153 @@ class Slice:
     previous: str | None = None
 
 
-class Lists:
-    """Reads pages. Remembers where pages ended: a range with two ends costs no more than the page, on any server."""
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Rows in the order asked for. `stopped`: where the looking was given up before it came to the end."""
 
+    documents: list[Document]
+    stopped: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is still to be read: behind `start`, up to the list's end, rising or falling."""
+
+    query: Query
+    start: str | None
+    falls: bool
+
+    def to(self, stone: str | None, start: str | None = None) -> dict[str, str]:
+        """The bounds from `start` to a milestone (with it), or to the end."""
+        begin, prefix = start or self.start, self.query.prefix
+        if self.falls:
+            return {"$lt": begin or prefix + TOP, **({"$gte": stone} if stone else {"$gt": prefix})}
+        return {"$gt": begin or prefix, **({"$lte": stone} if stone else {"$lt": prefix + TOP})}
+
+
+class Lists:
     def __init__(self, store: Store[Customer], cursors: Cursors) -> None:
         self._store, self._cursors = store, cursors
-        self._ends: OrderedDict[tuple[str, str, bool], str] = OrderedDict()
 
     async def page(self, query: Query, limit: int, cursor: str | None = None) -> Slice:
         """Raises: Refused (400) for a cursor of another list."""
         place = self._cursors.read(query.scope, cursor)
         backwards, start = (bool(place[0]), str(place[1])) if place else (False, None)
-        documents = await self._read(query, limit + 1, start, backwards)
-        more, documents = len(documents) > limit, documents[:limit]
+        span = Span(query, start, query.descending != backwards)
+        read = await self._few(span, limit + 1) or await self._read(span, limit + 1)
+        documents = read.documents[:limit]
+        more = len(read.documents) > limit
+        last = documents[-1] if documents else None
+        edge = _key(query, last) if more and last else read.stopped
         if backwards:
             documents.reverse()
-        before, after = (more, True) if backwards else (start is not None, more)
+        first = _key(query, documents[0]) if documents else None
+        after = (_key(query, documents[-1]) if documents else start) if backwards else edge
+        before = edge if backwards else (first or start) if start is not None else None
         return Slice(
             tuple(self._store.found(document) for document in documents),
-            self._cursor(query, documents[-1], False) if after and documents else None,
-            self._cursor(query, documents[0], True) if before and documents else None,
+            self._cursors.write(query.scope, (False, after)) if after else None,
+            self._cursors.write(query.scope, (True, before)) if before else None,
         )
 
     async def every(self, query: Query) -> AsyncIterator[Found[Customer]]:
         """All rows, for an export: page by page, each by the index."""
         start: str | None = None
         while True:
-            documents = await self._read(query, EXPORT_STEP, start, False)
-            for document in documents:
+            read = await self._read(Span(query, start, query.descending), EXPORT_STEP)
+            for document in read.documents:
                 yield self._store.found(document)
-            if len(documents) < EXPORT_STEP:
+            start = _key(query, read.documents[-1]) if len(read.documents) == EXPORT_STEP else read.stopped
+            if start is None:
                 return
-            start = _key(query, documents[-1])
 
-    async def count(self, query: Query, most: int) -> int:
-        return await self._store.collection.count(query.where(query.prefix, query.prefix + TOP), limit=most)
+    async def named(self, ids: Iterable[str]) -> dict[str, Customer]:
+        """The customers of these ids, as they are now."""
+        documents = await self._store.collection.find_ids(ids, fields=("version", "state", "unsent"))
+        return {document["_id"]: self._store.found(document).state for document in documents}
 
-    def _cursor(self, query: Query, document: Document, backwards: bool) -> str:
-        return self._cursors.write(query.scope, (backwards, _key(query, document)))
+    # --- reading -------------------------------------------------------------------------------------------------
 
-    async def _read(self, query: Query, limit: int, start: str | None, backwards: bool) -> list[Document]:
-        down = query.descending != backwards
-        low, high = query.prefix, query.prefix + TOP
-        low, high = (low, start or high) if down else (start or low, high)
-        place = (query.scope, start or "", backwards)
-        if (end := self._ends.get(place)) is not None:
-            near = query.where(end, high) if down else query.where(low, end)
-            documents = await self._find(query, near, limit, backwards)
-            if len(documents) >= limit:
-                return documents
-        documents = await self._find(query, query.where(low, high), limit, backwards)
-        self._remember(place, query, documents, limit, down)
-        return documents
+    async def _few(self, span: Span, limit: int) -> Read | None:
+        """The rows of a search that finds few, in any order; None for others."""
+        query, few = span.query, span.query.few
+        if few is None:
+            return None
+        read = await self._read(Span(few, None, few.descending), FEW)
+        if len(read.documents) == FEW or read.stopped:
+            return None
+        rows = (row for row in read.documents if _key(query, row).startswith(query.prefix))
+        found = sorted(rows, key=lambda row: _key(query, row), reverse=span.falls)
+        behind = [row for row in found if span.start is None or (_key(query, row) < span.start) == span.falls]
+        return Read([row for row in behind if _key(query, row) != span.start][:limit])
 
-    async def _find(self, query: Query, where: Filter, limit: int, backwards: bool) -> list[Document]:
+    async def _read(self, span: Span, limit: int) -> Read:
+        rows: list[Document] = []
+        start, looked, stones = span.start, 0, Stones(self._store, span)
+        size = BATCH if span.query.looks else limit
+        while True:
+            stone, held = await stones.after(start), 0
+            while True:
+                documents = await self._find(span, span.to(stone, start), size)
+                rows += [document for document in documents if span.query.fits(document)]
+                held += len(documents)
+                if len(rows) >= limit:
+                    return Read(rows[:limit])
+                if len(documents) < size:
+                    break
+                start = _key(span.query, documents[-1])
+            if stone is None:
+                return Read(rows)
+            start, looked = stone, looked + held
+            if looked >= LOOKED_AT:
+                return Read(rows, start)
+            stones.held(held, size)
+
+    async def _find(self, span: Span, bounds: dict[str, str], size: int) -> list[Document]:
+        sort = ((f"index.{span.query.key}", -1 if span.falls else 1),)
         return await self._store.collection.find(
-            where, sort=query.sort(backwards), limit=limit, fields=("version", "state", "unsent", f"index.{query.key}")
+            span.query.where(bounds), sort=sort, limit=size, fields=span.query.fields
         )
 
-    def _remember(
-        self, place: tuple[str, str, bool], query: Query, documents: list[Document], limit: int, down: bool
-    ) -> None:
-        if len(documents) < limit:
-            return
-        end = _key(query, documents[-1])
-        self._ends[place] = end[:-1] if down else end + TOP
-        while len(self._ends) > HINTS:
-            self._ends.popitem(last=False)
+
+class Stones:
+    """The milestones ahead: where the next range is to end, the further away the fewer the last one held."""
+
+    def __init__(self, store: Store[Customer], span: Span) -> None:
+        self._store, self._span, self._step = store, span, 2
+        self._near: list[str] = []
+        self._far: list[str] | None = None
+
+    async def after(self, start: str | None) -> str | None:
+        """The end of the range that begins there; None for the list's end."""
+        if self._far is None:
+            self._far = await self._read(FAR, start, None)
+        if not self._near and (self._step < LEAP or not self._far):
+            self._near = await self._read(NEAR, start, self._far[0] if self._far else None)
+        stones, step = (self._near, self._step) if self._near else (self._far, self._step // LEAP or 1)
+        if not stones:
+            return None
+        stone = stones[min(step, len(stones)) - 1]
+        del stones[:step]
+        if self._far and stone == self._far[0]:
+            del self._far[0]
+        return stone
+
+    def held(self, count: int, wanted: int) -> None:
+        if count < wanted // 4:
+            self._step *= 4 if count else 16
+        elif count > wanted:
+            self._step = max(1, self._step // 4)
+
+    async def _read(self, level: str, start: str | None, end: str | None) -> list[str]:
+        query, key = self._span.query, f"{level}_{self._span.query.stones}"
+        bounds = {operator: bound.removeprefix(query.group) for operator, bound in self._span.to(end, start).items()}
+        found = await self._store.collection.find(
+            {f"index.{key}": bounds}, sort=((f"index.{key}", -1 if self._span.falls else 1),), limit=MOST_STONES,
+            fields=(f"index.{key}",),
+        )  # fmt: skip
+        return [query.group + document["index"][key] for document in found]
 
 
 def _key(query: Query, document: Document) -> str:
     return str(document["index"][query.key])
-
-
-# --- which query serves which list -----------------------------------------------------------------------------------
-
-
-def customers(
-    q: str | None = None, method: str | None = None, status: str | None = None, switch: str | None = None
-) -> Query:
-    """By name. A search goes by its own index, else one filter goes by the order's, the others are looked at."""
-    wanted: dict[str, tuple[str, str, Mapping[str, Any]]] = {}
-    if status:
-        wanted["status"] = ("status", status + SEP, {"state.status": status})
-    if switch:
-        wanted["switch"] = _switch(switch)
-    if method:
-        wanted["method"] = ("method", method + SEP, {"state.method": method})
-    rests = {name: rest for name, (_, _, rest) in wanted.items()}
-    if found := sought(q or ""):
-        return Query("name", first=found, rest=_merged(rests.values()))
-    if q and q.strip():  # one letter: names that begin with it
-        return Query("name", fold(q.strip()), rest=_merged(rests.values()))
-    if not wanted:
-        return Query("name")
-    chosen, (key, prefix, _) = next(iter(wanted.items()))
-    return Query(key, prefix, rest=_merged(rest for name, rest in rests.items() if name != chosen))
-
-
-def _switch(switch: str) -> tuple[str, str, Mapping[str, Any]]:
-    if switch == "running":
-        return "running", "", {"state.switch.state": {"$in": list(LIVE)}}
-    if switch == "none":
-        return "switch", "none" + SEP, {"state.switch": None}
-    return "switch", switch + SEP, {"state.switch.state": switch}
-
-
-def invitations(state: str = "all", q: str | None = None, sort: str = "-created") -> Query:
-    """Switches with an invitation; `pending` are those that still run."""
-    key, descending = sort.removeprefix("-"), sort.startswith("-")
-    rest: dict[str, Any] = {"index.created": {"$gt": ""}} if key != "created" else {}
-    first, letter = sought(q or ""), fold((q or "").strip())
-    if letter and not first and key != "name":
-        rest["index.name"] = {"$gte": letter, "$lt": letter + TOP}
-    if state == "pending":
-        rest["index.pending"] = {"$gt": ""}
-    elif state != "all":
-        rest["state.switch.state"] = state
-    if state == "pending" and key == "created":
-        del rest["index.pending"]
-        key = "pending"
-    prefix = letter if key == "name" and not first else ""
-    return Query(key, prefix, descending, first, rest)
-
-
-def health(status: str | None = None, q: str | None = None) -> Query:
-    """Every customer's authentication status, problems first."""
-    rank = EXPIRES_SOON if status == "expiring" else ATTENTION[status] if status else None
-    prefix = rank + SEP if rank else ""
-    if found := sought(q or ""):
-        return Query("attention", prefix, first=found)
-    letter = fold((q or "").strip())
-    return Query("attention", prefix, rest={"index.name": {"$gte": letter, "$lt": letter + TOP}} if letter else {})
-
-
-def _merged(parts: Any) -> dict[str, Any]:
-    return {name: clause for part in parts for name, clause in part.items()}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from config_svc import index, jobs, pulse
+from config_svc import batches, index, jobs, pulse
 from config_svc.api import routes
 from config_svc.api.common import Parts
+from config_svc.batches import Batches
 from config_svc.census import Counter
 from config_svc.consumes import CONSUMES, COUNTS, CUSTOMERS, SETTINGS, TALLIES, TENANTS
 from config_svc.desk import Desk
+from config_svc.domain.batches import Batch
 from config_svc.domain.model import Customer, Tenant
 from config_svc.domain.settings import Settings, Terms
 from config_svc.domain.tallies import Tally
@@ -55,6 +57,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     )  # fmt: skip
     service.consume((*CONSUMES, *COUNTS))
     service.due(parts.desk.customers, jobs.LANE, jobs.on_deadline)
+    service.due(parts.batches.store, batches.LANE, parts.batches.work)
     service.serve(routes.router(parts))
     service.serve(Portal(parts, pages, operators).router())
     service.pages(pages)
@@ -81,9 +84,10 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
     )  # fmt: skip
     streams = Streams(service.cluster, service.stopping, settings.event_streams, **fakes.get("streams", {}))
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
+    queued = service.store(batches.BATCHES, Batch, lanes=batches.LANES, indexes=batches.INDEXES)
     return Parts(
-        desk, Lists(customers, cursors), history, streams, bearer, clock, Counter(customers, clock),
-        pulse.Pulse(tallies, clock),
+        desk, Lists(customers, cursors), history, streams, bearer, clock, Batches(queued, desk),
+        Counter(customers, clock), pulse.Pulse(tallies, clock),
     )  # fmt: skip
 
 

@@ -97,6 +97,7 @@ STORIES: Mapping[str, Story] = {
     "EmailSent": Story(N_("E-mail sent"), "%(kind)s", "success"),
     "EmailFailed": Story(N_("E-mail not sent"), N_("%(kind)s: %(why)s"), "danger"),
     "LinkCopied": Story(N_("Invitation link copied")),
+    "ReferenceChanged": Story(N_("Reference changed"), "%(reference)s"),
     "SettingsChanged": Story(N_("Settings changed"), "%(changed)s"),
 }
 OUTCOMES: Mapping[str, str] = {"successful": N_("Successful."), "failed": N_("Failed.")}

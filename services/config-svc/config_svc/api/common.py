@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import Path
 
+from config_svc.batches import Batches
 from config_svc.census import Counter
 from config_svc.desk import Desk
 from config_svc.history import History
@@ -31,6 +32,7 @@ class Parts:
     streams: Streams
     bearer: Bearer
     clock: Clock
+    batches: Batches
     counter: Counter
     pulse: Pulse
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from config_svc.api.common import CustomerId, Parts, Responses, problems
-from config_svc.inputs import ResendBody, SwitchBody, SwitchNumber
+from config_svc.inputs import ReferenceBody, ResendBody, SwitchBody, SwitchNumber
 from shared.auth import OPERATOR
 from shared.commands import idempotency
 from shared.document import Command
@@ -74,6 +74,17 @@ def router(parts: Parts) -> APIRouter:
         """Role: operator; each use is audited. Whoever has the link counts as the invitee: hand it on with care."""
         answer, link = await desk.link(id, body.switch, by, command)
         return {**answer, "link": link.reveal()}
+
+    @routes.post(
+        "/customers/{id}/switch/reference", status_code=202, summary="Change the switch's reference",
+        responses=REFUSALS | _example({"switch": 1}),
+    )  # fmt: skip
+    async def post_reference(
+        id: CustomerId, by: Annotated[Actor, operator], command: Keyed, body: ReferenceBody
+    ) -> Mapping[str, Any]:
+        """Role: operator. Of a running switch or an ended one, as long as there is no newer. Codes: `switch_stale`,
+        `no_switch`."""
+        return await desk.refer(id, body.switch, body.reference, by, command)
 
     return routes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -122,9 +122,9 @@ class Frame:
 
     def back(self, form: Filled, default: str, done: str) -> Response:
         """After a form: to where the operator was, with a word on what was done."""
-        path = own_path(form.text("back")) if form.text("back") else default
-        path = path.partition("?")[0]
-        return RedirectResponse(f"{path}?{urlencode({'done': done})}", 303)
+        path, _, query = (own_path(form.text("back")) if form.text("back") else default).partition("?")
+        said = [(name, text) for name, text in parse_qsl(query) if name != "done"]
+        return RedirectResponse(f"{path}?{urlencode([*said, ('done', done)])}", 303)
 
 
 def _role(session: Session) -> str:

@@ -13,19 +13,21 @@ from config_svc.inputs import ResendBody
 from config_svc.pages import words
 from config_svc.pages.forms import check, filled, form_command
 from config_svc.pages.frame import Frame
-from config_svc.stories import tell
+from config_svc.pages.timelines import Timelines
 from shared.auth import OPERATOR, VIEWER
 from shared.change import Refused
+from shared.operators import own_path
 from shared.sessions import Session
 from shared.store import Found
 
-TIMELINE = 30
+LIVE_TIMELINE = 200
 GONE, STOP_ASKING = 410, 286
 
 
 class M365Pages:
     def __init__(self, frame: Frame) -> None:
         self._frame, self._desk, self._clock = frame, frame.parts.desk, frame.parts.clock
+        self._timelines = Timelines(frame)
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add
@@ -52,22 +54,28 @@ class M365Pages:
         if found is None or found.state.removed:
             return Response(status_code=204, headers={"HX-Refresh": "true"})
         context = await self._context(request, found)
+        told = await self._timelines.read(request, found.id, LIVE_TIMELINE, until=request.query_params.get("until"))
+        if told.next:  # so much has happened that the page would have a gap
+            return Response(status_code=204, headers={"HX-Refresh": "true"})
         status = 200 if context["moving"] else STOP_ASKING
+        context |= {"timeline": told.rows}
         return self._frame.show(request, session, "m365_state.html", active="m365", status=status, **context)
 
     async def show(self, request: Request, session: Session, error: Refused | None = None) -> Response:
         """The page; after a refusal with its message on top."""
         found = await self._desk.customer(request.path_params["id"])
-        context = await self._context(request, found)
+        told = await self._timelines.read(request, found.id)
+        context = await self._context(request, found) | {"timeline": told.rows, "older": told.next}
         flash = (self._frame.problem(request, error),) if error else ()
         status = error.status if error else 200
         return self._frame.show(request, session, "m365.html", active="m365", status=status, flash=flash, **context)
 
     async def _gone(self, request: Request, session: Session, found: Found[Customer]) -> Response:
-        timeline = await self._timeline(request, found.id)
+        told = await self._timelines.read(request, found.id)
         return self._frame.show(
-            request, session, "gone.html", active="customers", status=GONE, customer=found.state, timeline=timeline
-        )
+            request, session, "gone.html", active="customers", status=GONE, customer=found.state, timeline=told.rows,
+            older=told.next,
+        )  # fmt: skip
 
     async def _context(self, request: Request, found: Found[Customer]) -> dict[str, Any]:
         say, now, customer = self._frame.say(request), self._clock(), found.state
@@ -87,14 +95,7 @@ class M365Pages:
             "secret_note": words.secret_note(customer, now),
             "delayed": words.is_delayed(found.delayed, now),
             "moving": words.moving(customer, found.delayed, now),
-            "timeline": await self._timeline(request, found.id),
         }
-
-    async def _timeline(self, request: Request, id: str) -> list[dict[str, Any]]:
-        say = self._frame.say(request)
-        page = await self._frame.parts.history.timeline(id, TIMELINE)
-        told = [(row["at"], tell(row["type"], row["data"], say)) for row in page.rows]
-        return [{"at": at, "title": one.title, "text": one.text, "tone": one.tone, "by": one.by} for at, one in told]
 
     # --- buttons -------------------------------------------------------------------------------------------------
 
@@ -117,7 +118,7 @@ class M365Pages:
 
     async def resend(self, request: Request, session: Session) -> Response:
         id, form = request.path_params["id"], await filled(request)
-        values = {"switch": _number(form.text("switch")), "admin_email": form.text("admin_email") or None,
+        values = {"switch": number_of(form.text("switch")), "admin_email": form.text("admin_email") or None,
                   "admin_name": form.text("admin_name")}  # fmt: skip
         body, errors = check(ResendBody, values, self._frame.say(request))
         if body is None:
@@ -143,15 +144,17 @@ class M365Pages:
         found = await self._desk.customer(request.path_params["id"])
         if refusal := _not_running(found.state):
             return await self.show(request, session, refusal)
+        back = request.query_params.get("back")
         return self._frame.show(
-            request, session, "cancel.html", active="m365", customer=found.state, running=found.state.running
-        )
+            request, session, "cancel.html", active="m365", customer=found.state, running=found.state.running,
+            back=own_path(back) if back else "",
+        )  # fmt: skip
 
     async def cancel(self, request: Request, session: Session) -> Response:
         id, form = request.path_params["id"], await filled(request)
         command = form_command(request, form, session.actor.id)
         try:
-            await self._desk.cancel(id, _number(form.text("switch")), session.actor, command)
+            await self._desk.cancel(id, number_of(form.text("switch")), session.actor, command)
         except Refused as error:
             return await self._refused(request, session, error)
         return self._frame.back(form, f"/customers/{id}", "cancelled")
@@ -161,7 +164,7 @@ class M365Pages:
         id, form = request.path_params["id"], await filled(request)
         command = form_command(request, form, session.actor.id)
         try:
-            _, link = await self._desk.link(id, _number(form.text("switch")), session.actor, command)
+            _, link = await self._desk.link(id, number_of(form.text("switch")), session.actor, command)
         except Refused as error:
             return await self._refused(request, session, error)
         if "application/json" in request.headers.get("accept", ""):
@@ -186,6 +189,6 @@ def _not_running(customer: Customer) -> Refused | None:
     return Refused("no_switch", "There is no switch.")
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
     """The number of a switch; what is none is no switch's."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

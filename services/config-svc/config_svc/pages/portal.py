@@ -6,14 +6,19 @@ from fastapi import APIRouter
 
 from config_svc.api.common import Parts
 from config_svc.pages.audit import AuditPages
+from config_svc.pages.batches import BatchPages
 from config_svc.pages.customers import CustomerPages
 from config_svc.pages.frame import Frame
+from config_svc.pages.invitations import InvitationPages
 from config_svc.pages.live import LivePages
 from config_svc.pages.m365 import M365Pages
 from config_svc.pages.overviews import OverviewPages
+from config_svc.pages.references import ReferencePages
+from config_svc.pages.searching import SearchPages
 from config_svc.pages.settings import SettingsPages
 from config_svc.pages.status import StatusPages
 from config_svc.pages.switching import SwitchPages
+from config_svc.pages.timelines import TimelinePages
 from shared.operators import Operators
 from shared.web import Pages
 
@@ -30,6 +35,9 @@ class Portal:
             SettingsPages(self._frame),
         ):  # fmt: skip
             part.add_to(router)
-        for room in (StatusPages(self._frame), LivePages(self._frame), AuditPages(self._frame)):
-            room.add_to(router)
+        rooms = (
+            InvitationPages, BatchPages, ReferencePages, SearchPages, TimelinePages, StatusPages, LivePages, AuditPages,
+        )  # fmt: skip
+        for room in rooms:
+            room(self._frame).add_to(router)
         return router

@@ -48,6 +48,9 @@ TEXTS: Mapping[str, tuple[str, str]] = {
                 N_("Choose Sign in with Microsoft or Device code as well.")),
     "role_missing": (N_("Your role does not allow this."),
                      N_("Ask an administrator of the sign-in service for the role operator or admin.")),
+    "batch_unknown": (N_("This list of results is no longer kept."),
+                      N_("The timeline of each customer says what was done.")),
+    "row_missing": (N_("No invitation was named."), N_("Open the list again and choose one.")),
     "id_taken": (N_("There is a customer with this id already."), N_("Use another id, or edit that customer.")),
 }
 # fmt: on
@@ -62,6 +65,7 @@ DONE: Mapping[str, str] = {
     "readdressed": N_("The old invitation is withdrawn; a new one is on its way to the other address."),
     "settings": N_("The settings are saved. They hold for every switch that begins from now on."),
     "cancelled": N_("The switch is cancelled. Nothing was changed."),
+    "referred": N_("The reference is saved."),
 }
 
 
