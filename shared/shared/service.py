@@ -54,7 +54,7 @@ class Service:
         self.full_name = f"{name}-svc"
         self.stopping = asyncio.Event()
         self.health = Health()
-        self.mongo = Mongo(settings.mongo_url.get_secret_value(), f"{settings.mongo_database}_{name}")
+        self.mongo = Mongo(settings.mongo, f"{settings.mongo_database}_{name}")
         self.cluster = settings.cluster
         self.producer = Producer(self.cluster, self.full_name)
         self._public_url, self._max_body = public_url, max_body
