@@ -1,12 +1,11 @@
 """python -m tokenswitch_dev.setup HOME: keys for a system in containers, each service's in a folder of its own.
 
-HOME/config, HOME/invite, HOME/auth, HOME/notify: what that service is handed, nothing else. HOME/all: where they are made
-and kept, with the simulator's secrets and certificate authority. What is there already stays.
+HOME/config, HOME/invite, HOME/auth, HOME/notify: what that service is handed, nothing else. HOME/all: where all are
+made and kept, with the simulator's secrets and certificate authority. What is there already stays.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -34,7 +33,7 @@ def hand_out(home: Path) -> None:
         for name in names:
             fresh = folder / f"{name}.new"
             shutil.copyfile(kept / name, fresh)
-            os.chmod(fresh, 0o400)
+            fresh.chmod(0o400)
             fresh.replace(folder / name)
 
 

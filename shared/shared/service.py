@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from starlette.responses import Response
 
 from shared.change import Clock, utc_now
 from shared.consumer import Consumer
+from shared.dead import DeadLetters
 from shared.due import Due, Execute
 from shared.form import Derived, Lane
 from shared.frame import FailFast, probes_router
@@ -24,6 +26,7 @@ from shared.http import ErrorPage, install_errors
 from shared.intake import Intake, Log, On
 from shared.kafka import Producer, ensure_topics
 from shared.mongo import Collection, Document, Index, Mongo
+from shared.operate import operate
 from shared.outbox import Relay
 from shared.runtime import Loop, Run, Runtime
 from shared.server import bind, serve
@@ -165,6 +168,16 @@ class Service:
         app.add_middleware(SecurityHeaders, public_url=self._public_url)
         return app
 
+    def main(self) -> None:
+        """Serves; or, called with arguments, does what they say (`shared.operate`) and exits."""
+        if arguments := sys.argv[1:]:
+            sys.exit(operate(self.full_name, arguments, self._dead_letters(), self._close))
+        self.run()
+
+    def _dead_letters(self) -> DeadLetters:
+        settled = self.mongo.collection("dead")
+        return DeadLetters(self.cluster, self.full_name, settled, self._table, self._stores, self._logs, self.clock)
+
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT."""
         configure(self.full_name)
@@ -184,6 +197,7 @@ class Service:
         finally:
             await self._runtime.stop(relay.drain)
             await self._close()
+            log.info("%s has stopped", self.full_name)
 
     def _preparing(self) -> Iterable[Loop]:
         yield Loop("indexes", self._ensure_indexes, once=True)
@@ -222,4 +236,3 @@ class Service:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(close(), 1)
         self.mongo.close()
-        log.info("%s has stopped", self.full_name)

@@ -30,9 +30,7 @@ def customer_id(customer: DemoCustomer) -> str:
 async def register(portal: str, authority: str, ca_file: Path, host: str | None = None) -> int:
     """How many were new. `host`: the portal's public name, where it is reached by another address."""
     try:
-        token = await asyncio.to_thread(
-            bearer_token, "admin", authority, API_AUDIENCE, ca_file, PROVIDER_TENANT
-        )
+        token = await asyncio.to_thread(bearer_token, "admin", authority, API_AUDIENCE, ca_file, PROVIDER_TENANT)
     except NoToken as wrong:
         raise NotRegistered(str(wrong)) from wrong
     headers = {"Authorization": f"Bearer {token}"} | ({"Host": host} if host else {})
