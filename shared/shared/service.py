@@ -20,7 +20,7 @@ from shared.consumer import Consumer
 from shared.dead import DeadLetters
 from shared.due import Due, Execute
 from shared.form import Derived, Lane
-from shared.frame import FailFast, probes_router
+from shared.frame import FailFast, Measured, probes_router
 from shared.health import Check, Health, KafkaProbe, Probe
 from shared.http import ErrorPage, install_errors
 from shared.intake import Intake, Log, On
@@ -166,6 +166,7 @@ class Service:
         if self._public_url:
             app.add_middleware(TrustedHost, hosts=allowed_hosts(self._public_url))
         app.add_middleware(SecurityHeaders, public_url=self._public_url)
+        app.add_middleware(Measured)
         return app
 
     def main(self) -> None:
