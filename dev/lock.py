@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
@@ -14,6 +16,8 @@ LOCKS = {
     "auth-svc": ("shared", "services/auth-svc"),
     "notify-svc": ("shared", "services/notify-svc"),
 }
+EXTRAS = {"simulator": ("simulator",), "build": ("image",)}
+"""Locks of some of dev's extras alone: what an image needs."""
 OWN = "tokenswitch-"
 OPTIONS = (
     "--universal",
@@ -28,15 +32,19 @@ OPTIONS = (
 )
 
 
+def project(package: str) -> dict[str, Any]:
+    return dict(tomllib.loads((ROOT / package / "pyproject.toml").read_text())["project"])
+
+
 def requirements(package: str) -> list[str]:
     """What it needs from elsewhere. Our own names are never asked for: anybody could register them."""
-    project = tomllib.loads((ROOT / package / "pyproject.toml").read_text())["project"]
-    extras = [need for needs in project.get("optional-dependencies", {}).values() for need in needs]
-    return [need for need in project.get("dependencies", []) + extras if not need.startswith(OWN)]
+    found = project(package)
+    extras = [need for needs in found.get("optional-dependencies", {}).values() for need in needs]
+    return [need for need in found.get("dependencies", []) + extras if not need.startswith(OWN)]
 
 
-def lock(name: str, packages: tuple[str, ...], constraint: Path | None) -> Path:
-    needs = "\n".join(sorted({need for package in packages for need in requirements(package)}))
+def lock(name: str, needed: Iterable[str], constraint: Path | None) -> Path:
+    needs = "\n".join(sorted(set(needed)))
     target = ROOT / "requirements" / f"{name}.txt"
     target.parent.mkdir(exist_ok=True)
     uv = Path(sys.executable).parent / "uv"
@@ -50,9 +58,16 @@ def lock(name: str, packages: tuple[str, ...], constraint: Path | None) -> Path:
 
 def main() -> None:
     every = tuple(dict.fromkeys(package for packages in LOCKS.values() for package in packages))
-    everything = lock("dev", (*every, "dev"), None)
+    everything = lock("dev", all_of(*every, "dev"), None)
     for name, packages in LOCKS.items():
-        lock(name, packages, everything)
+        lock(name, all_of(*packages), everything)
+    extras = project("dev")["optional-dependencies"]
+    for name, wanted in EXTRAS.items():
+        lock(name, [need for extra in wanted for need in extras[extra]], everything)
+
+
+def all_of(*packages: str) -> list[str]:
+    return [need for package in packages for need in requirements(package)]
 
 
 if __name__ == "__main__":

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
+
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import apidocs
 from shared.health import Health
+from shared.metrics import HTTP_SECONDS
 from shared.refusals import KnownAway
 from shared.web_security import PROBES
 from shared.web_static import PREFIX
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+EVENTS = ("/events", "/api/v1/events")
 ALWAYS = PROBES | {"/docs", "/docs.css", "/openapi.json"}
 
 
@@ -31,6 +36,37 @@ def probes_router(health: Health) -> APIRouter:
     for path, answer in (("/healthz", alive), ("/readyz", ready), ("/metrics", metrics)):
         router.add_api_route(path, answer, methods=["GET"], include_in_schema=False, response_model=None)
     return router
+
+
+class Measured:
+    """Middleware: how long each request took. Addresses hold ids and links: the declared route is what counts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        begun, status = time.perf_counter(), 500
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, seen)
+        finally:
+            route = getattr(scope.get("route"), "path", "none")
+            if route not in EVENTS:  # a stream lasts as long as somebody looks
+                taken = time.perf_counter() - begun
+                HTTP_SECONDS.labels(_method(scope), route, status).observe(taken)
+
+
+def _method(scope: Scope) -> str:
+    """Anybody may send any word as a method: others than these count as one."""
+    return scope["method"] if scope["method"] in METHODS else "other"
 
 
 class FailFast:

@@ -116,7 +116,7 @@ class KafkaProbe:
             bootstrap_servers=self._cluster.bootstrap,
             client_id=self._client_id,
             request_timeout_ms=int(PATIENCE * 1000),
-            **self._cluster.security(),
+            **self._cluster.access,
         )
         try:
             await within(PATIENCE, client.bootstrap())

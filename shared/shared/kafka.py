@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Awaitable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -37,20 +37,19 @@ MAX_RECORD = MAX_REQUEST - 10_000
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """How to reach Kafka, and the topic's name and shape. `replication` -1: the broker's default."""
+    """How to reach Kafka, and the topic's name and shape. `replication` -1: the broker's default. `access`: what its
+    clients are let in with (`shared.kafka_security`)."""
 
     bootstrap: str
     topic: str = "tokenswitch.events"
     partitions: int = 12
     replication: int = -1
     request_timeout_ms: int = 5_000
+    access: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def dead_topic(self, group: str) -> str:
         prefix = "tokenswitch" if self.topic == "tokenswitch.events" else self.topic
         return f"{prefix}.dead.{group}"
-
-    def security(self) -> dict[str, Any]:
-        return {}
 
     def producer(self, client_id: str) -> AIOKafkaProducer:
         return AIOKafkaProducer(
@@ -61,7 +60,7 @@ class Cluster:
             request_timeout_ms=self.request_timeout_ms,
             max_request_size=MAX_REQUEST,
             linger_ms=0,
-            **self.security(),
+            **self.access,
         )
 
     def consumer(self, group: str | None, client_id: str, **more: Any) -> AIOKafkaConsumer:
@@ -79,7 +78,7 @@ class Cluster:
             client_id=client_id,
             group_id=group,
             enable_auto_commit=False,
-            **(options | self.security() | more),
+            **(options | dict(self.access) | more),
         )
 
 
@@ -187,7 +186,7 @@ async def ensure_topics(cluster: Cluster, groups: list[str]) -> None:
     admin = AIOKafkaAdminClient(
         bootstrap_servers=cluster.bootstrap,
         request_timeout_ms=cluster.request_timeout_ms,
-        **cluster.security(),
+        **cluster.access,
     )
     topics = [_new_topic(cluster.topic, cluster.partitions, cluster.replication)]
     topics += [_new_topic(cluster.dead_topic(group), 1, cluster.replication) for group in groups]

@@ -14,4 +14,8 @@ DUE_LATENESS = Histogram(
     "tokenswitch_due_lateness_seconds", "Start of due work after its deadline.", ["lane"],
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )  # fmt: skip
+HTTP_SECONDS = Histogram(
+    "tokenswitch_http_request_duration_seconds", "Answering a request, by route (as declared) and status.",
+    ["method", "route", "status"], buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)  # fmt: skip
 DUE_DONE = Counter("tokenswitch_due_done_total", "Due work finished, by lane and outcome.", ["lane", "outcome"])

@@ -7,6 +7,8 @@ Motor's development ended in favour of PyMongo's own async client; the change to
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from bson.errors import BSONError
@@ -27,12 +29,14 @@ from pymongo.errors import (
 
 from shared.change import Unavailable
 from shared.operations import Document, Filter, Index, Insert, Sort, Update, Written
+from shared.secret import Secret
 
-__all__ = ["Collection", "Document", "Filter", "Index", "Insert", "Mongo", "Sort", "Update", "Written"]
+__all__ = ["Collection", "Document", "Filter", "Index", "Insert", "Mongo", "MongoAccess", "Sort", "Update", "Written"]
 
 T = TypeVar("T")
 
 _AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
+_NOT_LET_IN = {13, 18}
 _AWAY_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 """Shutdown, stepdown, not primary, time exceeded, a write conflict: another try may well succeed."""
 
@@ -141,12 +145,34 @@ class Collection:
         return plan
 
 
+@dataclass(frozen=True, slots=True)
+class MongoAccess:
+    """Where a server is, and how it lets us in. `cert_file`: our certificate and its key, in one PEM file."""
+
+    url: str = field(repr=False)
+    username: str | None = None
+    password: Secret[str] | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+
+    def options(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.username and self.password:
+            found |= {"username": self.username, "password": self.password.reveal()}
+        if self.ca_file or self.cert_file:
+            found["tls"] = True
+        files = {"tlsCAFile": self.ca_file, "tlsCertificateKeyFile": self.cert_file}
+        return found | {name: str(path) for name, path in files.items() if path}
+
+
 class Mongo:
     """A client of one database. Nothing connects before the first call."""
 
-    def __init__(self, url: str, database: str, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(self, access: MongoAccess | str, database: str, *, timeout_seconds: float = 5.0) -> None:
+        access = MongoAccess(access) if isinstance(access, str) else access
         self._client: Any = AsyncIOMotorClient(
-            url,
+            access.url,
+            **access.options(),
             tz_aware=True,
             appname=database,
             w="majority",
@@ -211,6 +237,8 @@ async def _guard(call: Awaitable[T]) -> T:
     except _AWAY as error:
         raise Unavailable("MongoDB", type(error).__name__) from error
     except OperationFailure as error:
+        if error.code in _NOT_LET_IN:
+            raise Unavailable("MongoDB", "it does not accept our login; check the settings MONGO_...") from None
         if error.code in _AWAY_CODES:
             raise Unavailable("MongoDB", type(error).__name__) from error
         raise

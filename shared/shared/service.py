@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -16,14 +17,16 @@ from starlette.responses import Response
 
 from shared.change import Clock, utc_now
 from shared.consumer import Consumer
+from shared.dead import DeadLetters
 from shared.due import Due, Execute
 from shared.form import Derived, Lane
-from shared.frame import FailFast, probes_router
+from shared.frame import FailFast, Measured, probes_router
 from shared.health import Check, Health, KafkaProbe, Probe
 from shared.http import ErrorPage, install_errors
 from shared.intake import Intake, Log, On
 from shared.kafka import Producer, ensure_topics
 from shared.mongo import Collection, Document, Index, Mongo
+from shared.operate import operate
 from shared.outbox import Relay
 from shared.runtime import Loop, Run, Runtime
 from shared.server import bind, serve
@@ -54,7 +57,7 @@ class Service:
         self.full_name = f"{name}-svc"
         self.stopping = asyncio.Event()
         self.health = Health()
-        self.mongo = Mongo(settings.mongo_url.get_secret_value(), f"{settings.mongo_database}_{name}")
+        self.mongo = Mongo(settings.mongo, f"{settings.mongo_database}_{name}")
         self.cluster = settings.cluster
         self.producer = Producer(self.cluster, self.full_name)
         self._public_url, self._max_body = public_url, max_body
@@ -163,7 +166,18 @@ class Service:
         if self._public_url:
             app.add_middleware(TrustedHost, hosts=allowed_hosts(self._public_url))
         app.add_middleware(SecurityHeaders, public_url=self._public_url)
+        app.add_middleware(Measured)
         return app
+
+    def main(self) -> None:
+        """Serves; or, called with arguments, does what they say (`shared.operate`) and exits."""
+        if arguments := sys.argv[1:]:
+            sys.exit(operate(self.full_name, arguments, self._dead_letters(), self._close))
+        self.run()
+
+    def _dead_letters(self) -> DeadLetters:
+        settled = self.mongo.collection("dead")
+        return DeadLetters(self.cluster, self.full_name, settled, self._table, self._stores, self._logs, self.clock)
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT."""
@@ -184,6 +198,7 @@ class Service:
         finally:
             await self._runtime.stop(relay.drain)
             await self._close()
+            log.info("%s has stopped", self.full_name)
 
     def _preparing(self) -> Iterable[Loop]:
         yield Loop("indexes", self._ensure_indexes, once=True)
@@ -222,4 +237,3 @@ class Service:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(close(), 1)
         self.mongo.close()
-        log.info("%s has stopped", self.full_name)

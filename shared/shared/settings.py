@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from typing import Annotated, Self, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.kafka import Cluster
-from shared.secret import Secret
+from shared.kafka_security import KafkaSecurity, Mechanism, Protocol, TokenSource
+from shared.mongo import MongoAccess
+from shared.setting_types import (
+    LOCAL_HOSTS,
+    CaFile,
+    IssuerUrl,
+    PublicUrl,
+    SecretFile,
+    ServerUrl,
+    issuer_url,
+    matches,
+    networks,
+    public_url,
+    read_secret,
+    secret_url,
+    server_url,
+)
 from shared.web_address import Network, trusted_networks
 
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+__all__ = [
+    "LOCAL_HOSTS", "CaFile", "CommonSettings", "IssuerUrl", "Misconfigured", "PublicUrl", "SecretFile", "ServerUrl",
+    "issuer_url", "load", "public_url", "read_secret", "secret_url", "sentence", "server_url",
+]  # fmt: skip
+
 _BROKER = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 _DATABASE = re.compile(r"[A-Za-z0-9_-]{1,38}")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,150}")
@@ -25,134 +42,122 @@ class Misconfigured(SystemExit):
     """Ends the program with one sentence on standard error that says which setting is wrong and what to do."""
 
 
-def server_url(text: str) -> str:
-    """An http(s) address without user, query and fragment; given back without the slash at its end."""
-    parts = _split(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("is not a web address; give one like https://portal.example.com")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must hold neither user name nor query; give only scheme, host, port and path")
-    return text.rstrip("/")
+class KafkaSettings(BaseSettings):
+    """How Kafka is reached, and how it lets us in. `kafka_username` with `kafka_password_file`: the login, or with
+    OAUTHBEARER the client id and secret that tokens are asked for with, at `kafka_token_url`."""
+
+    kafka_bootstrap: Annotated[str, AfterValidator(matches(_BROKER, "is not a list of brokers like host:9092"))]
+    kafka_security_protocol: Protocol = "PLAINTEXT"
+    kafka_ca_file: CaFile | None = None
+    kafka_cert_file: CaFile | None = None
+    kafka_key_file: CaFile | None = None
+    kafka_sasl_mechanism: Mechanism | None = None
+    kafka_username: str | None = None
+    kafka_password_file: SecretFile | None = None
+    kafka_token_url: IssuerUrl | None = None
+    kafka_token_scope: str = ""
+    kafka_token_ca_file: CaFile | None = None
+    topic: Annotated[str, AfterValidator(matches(_TOPIC, "is not a topic name"))] = "tokenswitch.events"
+    topic_partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
+    topic_replication: Annotated[int, Field(ge=-1, le=100)] = -1
+
+    @model_validator(mode="after")
+    def _kafka_fits_together(self) -> Self:
+        """Raises: ValueError, which begins with the setting's name."""
+        tls, sasl = self.kafka_security_protocol.endswith("SSL"), self.kafka_security_protocol.startswith("SASL")
+        oauth = self.kafka_sasl_mechanism == "OAUTHBEARER"
+        rules = (
+            (sasl and not self.kafka_sasl_mechanism, "KAFKA_SASL_MECHANISM is not set; with "
+             "KAFKA_SECURITY_PROTOCOL=SASL_... give PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"),
+            (not sasl and self.kafka_sasl_mechanism, "KAFKA_SASL_MECHANISM needs KAFKA_SECURITY_PROTOCOL=SASL_SSL"),
+            (not tls and (self.kafka_ca_file or self.kafka_cert_file or self.kafka_key_file),
+             "KAFKA_CA_FILE, KAFKA_CERT_FILE and KAFKA_KEY_FILE need KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL"),
+            (self.kafka_security_protocol == "SASL_PLAINTEXT" and not self._brokers_are_local(),
+             "KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT would send the login in clear to another machine; use SASL_SSL"),
+            (bool(self.kafka_cert_file) != bool(self.kafka_key_file),
+             "KAFKA_CERT_FILE and KAFKA_KEY_FILE belong together: give both or none"),
+            (self.kafka_sasl_mechanism and not (self.kafka_username and self.kafka_password_file),
+             "KAFKA_USERNAME and KAFKA_PASSWORD_FILE are needed for a login"),
+            (oauth and not self.kafka_token_url, "KAFKA_TOKEN_URL is not set; OAUTHBEARER asks for its tokens there"),
+            (not oauth and self.kafka_token_url, "KAFKA_TOKEN_URL needs KAFKA_SASL_MECHANISM=OAUTHBEARER"),
+        )  # fmt: skip
+        for wrong, text in rules:
+            if wrong:
+                raise ValueError(text)
+        try:
+            self.kafka_security.options()
+        except OSError:  # the TLS library's own words may hold what stands in the file
+            raise ValueError("KAFKA_CA_FILE or KAFKA_CERT_FILE holds no certificate and key that fit") from None
+        return self
+
+    def _brokers_are_local(self) -> bool:
+        hosts = (broker.strip().rpartition(":")[0].strip("[]") for broker in self.kafka_bootstrap.split(","))
+        return all(host in LOCAL_HOSTS for host in hosts)
+
+    @property
+    def kafka_security(self) -> KafkaSecurity:
+        password = read_secret(self.kafka_password_file) if self.kafka_password_file else None
+        tokens = None
+        if self.kafka_token_url and self.kafka_username and password:
+            tokens = TokenSource(
+                self.kafka_token_url, self.kafka_username, password, self.kafka_token_scope, self.kafka_token_ca_file
+            )
+        return KafkaSecurity(
+            self.kafka_security_protocol, self.kafka_ca_file, self.kafka_cert_file, self.kafka_key_file,
+            self.kafka_sasl_mechanism, self.kafka_username, password, tokens,
+        )  # fmt: skip
+
+    @property
+    def cluster(self) -> Cluster:
+        return Cluster(
+            self.kafka_bootstrap, self.topic, self.topic_partitions, self.topic_replication,
+            access=self.kafka_security.options(),
+        )  # fmt: skip
 
 
-def public_url(text: str) -> str:
-    """What people's browsers open: https, except on this machine."""
-    url = server_url(text)
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in LOCAL_HOSTS:
-        raise ValueError("must begin with https://, since people enter secrets there")
-    if parts.path:
-        raise ValueError("must have no path; give a host of its own, like https://invite.example.com")
-    return url
+class MongoSettings(BaseSettings):
+    """How MongoDB is reached. `mongo_username` with `mongo_password_file`: a login that does not stand in the address;
+    `mongo_cert_file`: our certificate and its key in one PEM file."""
+
+    mongo_url: Annotated[SecretStr, AfterValidator(secret_url("mongodb", "mongodb+srv"))]
+    mongo_database: Annotated[
+        str, AfterValidator(matches(_DATABASE, "is not a database name: up to 38 letters, digits, - and _"))
+    ] = "tokenswitch"
+    mongo_username: str | None = None
+    mongo_password_file: SecretFile | None = None
+    mongo_ca_file: CaFile | None = None
+    mongo_cert_file: CaFile | None = None
+
+    @model_validator(mode="after")
+    def _mongo_fits_together(self) -> Self:
+        if bool(self.mongo_username) != bool(self.mongo_password_file):
+            raise ValueError("MONGO_USERNAME and MONGO_PASSWORD_FILE belong together: give both or none")
+        return self
+
+    @property
+    def mongo(self) -> MongoAccess:
+        password = read_secret(self.mongo_password_file) if self.mongo_password_file else None
+        return MongoAccess(
+            self.mongo_url.get_secret_value(), self.mongo_username, password, self.mongo_ca_file, self.mongo_cert_file
+        )
 
 
-def issuer_url(text: str) -> str:
-    """Whose word counts for who somebody is: over https, except on this machine."""
-    url = server_url(text)
-    parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in LOCAL_HOSTS:
-        raise ValueError("must begin with https://, since keys and sign-ins come from there")
-    return url
-
-
-def secret_url(*schemes: str) -> Callable[[SecretStr], SecretStr]:
-    """Validates an address that may hold a password: `Annotated[SecretStr, AfterValidator(secret_url("smtp"))]`."""
-
-    def check(value: SecretStr) -> SecretStr:
-        parts = _split(value.get_secret_value())
-        if parts.scheme not in schemes or not parts.netloc:
-            raise ValueError(f"is not an address; give one like {schemes[0]}://host:port")
-        return value
-
-    return check
-
-
-def _split(text: str) -> SplitResult:
-    try:
-        parts = urlsplit(text)
-        _ = parts.port
-    except ValueError:
-        raise ValueError("is not an address: its host or port cannot be read") from None
-    return parts
-
-
-def _matches(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if not all(pattern.fullmatch(part.strip()) for part in text.split(",")):
-            raise ValueError(what)
-        return text
-
-    return check
-
-
-def _proxies(text: str) -> str:
-    trusted_networks(text)
-    return text
-
-
-def read_secret(path: Path) -> Secret[str]:
-    """The secret in a file: its one line. Raises: ValueError with what is wrong, never with the content."""
-    try:
-        text = path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"names a file that cannot be read ({path}: {_why(error)})") from None
-    if not text or "\n" in text:
-        raise ValueError(f"names a file that must hold the secret as its only line ({path})")
-    return Secret(text)
-
-
-def _why(error: Exception) -> str:
-    return (error.strerror or type(error).__name__) if isinstance(error, OSError) else "it is not text"
-
-
-def _secret_file(path: Path) -> Path:
-    read_secret(path)
-    return path
-
-
-def _readable_file(path: Path) -> Path:
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise ValueError(f"names a file that cannot be read ({path}: {_why(error)})") from None
-    return path
-
-
-ServerUrl = Annotated[str, AfterValidator(server_url)]
-IssuerUrl = Annotated[str, AfterValidator(issuer_url)]
-PublicUrl = Annotated[str, AfterValidator(public_url)]
-SecretFile = Annotated[Path, AfterValidator(_secret_file)]
-CaFile = Annotated[Path, AfterValidator(_readable_file)]
-
-
-class CommonSettings(BaseSettings):
+class CommonSettings(KafkaSettings, MongoSettings):
     """What every service is told. Names are the environment's in upper case; an empty one counts as not given."""
 
     model_config = SettingsConfigDict(
         extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True, populate_by_name=True
     )
 
-    kafka_bootstrap: Annotated[str, AfterValidator(_matches(_BROKER, "is not a list of brokers like host:9092"))]
-    mongo_url: Annotated[SecretStr, AfterValidator(secret_url("mongodb", "mongodb+srv"))]
-    mongo_database: Annotated[
-        str, AfterValidator(_matches(_DATABASE, "is not a database name: up to 38 letters, digits, - and _"))
-    ] = "tokenswitch"
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)]
     portal_url: PublicUrl
     invite_url: PublicUrl
-    trusted_proxies: Annotated[str, AfterValidator(_proxies)] = ""
-    topic: Annotated[str, AfterValidator(_matches(_TOPIC, "is not a topic name"))] = "tokenswitch.events"
-    topic_partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
-    topic_replication: Annotated[int, Field(ge=-1, le=100)] = -1
+    trusted_proxies: Annotated[str, AfterValidator(networks)] = ""
 
     @property
     def proxies(self) -> tuple[Network, ...]:
         return trusted_networks(self.trusted_proxies)
-
-    @property
-    def cluster(self) -> Cluster:
-        return Cluster(self.kafka_bootstrap, self.topic, self.topic_partitions, self.topic_replication)
 
 
 S = TypeVar("S", bound=BaseSettings)
@@ -169,12 +174,12 @@ def load(settings: type[S]) -> S:
 def sentence(error: ValidationError) -> str:
     """One sentence on the first wrong setting; the other wrong ones by name."""
     errors = error.errors(include_input=False, include_url=False, include_context=False)
-    first, *others = [(str(e["loc"][0]).upper() if e["loc"] else "The settings", e) for e in errors]
+    first, *others = [(str(e["loc"][0]).upper() if e["loc"] else "", e) for e in errors]
     name, wrong = first
-    more = [other for other, _ in others if other != name]
+    more = [other for other, _ in others if other and other != name]
     also = f" (also look at {', '.join(dict.fromkeys(more))})" if more else ""
     if wrong["type"] == "missing":
         return f"{name} is not set; set it in the environment{also}."
     message = wrong["msg"].removeprefix("Value error, ").removeprefix(f"{name}: ")
     message = message if wrong["type"] == "value_error" else f"is wrong: {message[:1].lower()}{message[1:]}"
-    return f"{name} {message}{also}."
+    return f"{name} {message}{also}.".lstrip()

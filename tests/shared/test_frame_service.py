@@ -227,6 +227,10 @@ def test_what_every_service_serves_and_that_its_port_is_its_own(
 
     assert process.ask().status_code == 202
     until(lambda: "tokenswitch_events_relayed_total" in process.get("/metrics").text)
+    measured = process.get("/metrics").text
+    labels = 'method="POST",route="/api/v1/things/{id}",status="202"'
+    assert f"tokenswitch_http_request_duration_seconds_count{{{labels}}}" in measured
+    assert "things/a" not in measured
     for path in ("/docs", "/healthz", "/nothing", "/api/v1/things/a"):
         headers = process.get(path).headers
         assert "script-src 'self'" in headers["content-security-policy"]

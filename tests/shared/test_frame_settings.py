@@ -107,3 +107,55 @@ def test_a_secret_file_is_one_line(tmp_path: Path) -> None:
 def test_settings_do_not_show_their_secrets() -> None:
     found = load(CommonSettings)
     assert "hunter2" not in repr(found) + str(found) + found.model_dump_json()
+
+
+KAFKA_LOGIN = {"KAFKA_USERNAME": "u", "KAFKA_PASSWORD_FILE": "secret"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}, "KAFKA_SASL_MECHANISM is not set"),
+        ({"KAFKA_SASL_MECHANISM": "PLAIN"}, "KAFKA_SASL_MECHANISM needs KAFKA_SECURITY_PROTOCOL=SASL_SSL"),
+        ({"KAFKA_CA_FILE": "secret"}, "KAFKA_CA_FILE, KAFKA_CERT_FILE and KAFKA_KEY_FILE need"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CA_FILE": "secret"}, "KAFKA_CA_FILE or KAFKA_CERT_FILE holds no"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_KEY_FILE": "secret"}, "KAFKA_CERT_FILE and KAFKA_KEY_FILE belong"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_USERNAME": "u"},
+         "KAFKA_USERNAME and KAFKA_PASSWORD_FILE are needed"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "OAUTHBEARER"} | KAFKA_LOGIN,
+         "KAFKA_TOKEN_URL is not set"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_TOKEN_URL": "https://t"}
+         | KAFKA_LOGIN, "KAFKA_TOKEN_URL needs KAFKA_SASL_MECHANISM=OAUTHBEARER"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_BOOTSTRAP": "kafka:9092"}
+         | KAFKA_LOGIN, "KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT would send the login in clear"),
+        ({"KAFKA_SASL_MECHANISM": "CRAM"}, "KAFKA_SASL_MECHANISM is wrong"),
+        ({"MONGO_USERNAME": "u"}, "MONGO_USERNAME and MONGO_PASSWORD_FILE belong together"),
+        ({"MONGO_CA_FILE": "nowhere.pem"}, "MONGO_CA_FILE names a file that cannot be read"),
+    ],
+)  # fmt: skip
+def test_settings_of_servers_that_do_not_fit_together_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: dict[str, str], said: str
+) -> None:
+    (tmp_path / "secret").write_text("hunter2\n")
+    monkeypatch.chdir(tmp_path)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured) as stopped:
+        load(CommonSettings)
+    assert str(stopped.value).startswith(said)
+    assert "hunter2" not in str(stopped.value)
+
+
+def test_a_login_from_files_reaches_the_clients(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2\n")
+    monkeypatch.chdir(tmp_path)
+    login = {"MONGO_URL": "mongodb://db:27017", "MONGO_USERNAME": "config", "MONGO_PASSWORD_FILE": "secret"}
+    sasl = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512"}
+    for name, value in (login | sasl | KAFKA_LOGIN).items():
+        monkeypatch.setenv(name, value)
+    found = load(CommonSettings)
+    assert found.mongo.options() == {"username": "config", "password": "hunter2"}
+    access = found.cluster.access
+    assert (access["sasl_mechanism"], access["sasl_plain_password"]) == ("SCRAM-SHA-512", "hunter2")
+    assert access["ssl_context"].check_hostname
+    assert "hunter2" not in repr(found) + repr(found.cluster) + repr(found.mongo) + repr(found.kafka_security)

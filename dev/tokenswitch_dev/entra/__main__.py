@@ -39,6 +39,9 @@ def parse(arguments: list[str] | None = None) -> Options:
         help="one more address of the sign-in app",
     )
     parser.add_argument("--secrets-dir", type=Path, help="write the applications' secrets here, one file each")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; 0.0.0.0 in a container")
+    parser.add_argument("--authority-url", default="", help="how machines reach it, if not as https://localhost:PORT")
+    parser.add_argument("--pages-url", default="", help="how people reach it, if not as http://localhost:PAGES_PORT")
     read = parser.parse_args(arguments)
     given: dict[str, Any] = vars(read)
     lists = {name: tuple(value) for name, value in given.items() if isinstance(value, list)}

@@ -26,6 +26,7 @@ SIGNIN_CLIENT_ID = "0d9a1c5e-1002-4a6f-8b1e-5f0a2c3d1002"
 DEVICE_CLIENT_ID = "0d9a1c5e-1003-4a6f-8b1e-5f0a2c3d1003"
 PORTAL_SECRET = "demo-portal-client-secret"
 SIGNIN_SECRET = "demo-signin-client-secret"
+API_AUDIENCE = "api://tokenswitch"
 PORTAL_REDIRECT = "http://localhost:8000/auth/callback"
 SIGNIN_REDIRECT = "http://localhost:8001/signin/return"
 

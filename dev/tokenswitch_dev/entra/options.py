@@ -19,13 +19,16 @@ class Options:
     portal_redirects: tuple[str, ...] = ()
     signin_redirects: tuple[str, ...] = ()
     secrets_dir: Path | None = None
+    host: str = "127.0.0.1"
+    authority_url: str = ""
+    pages_url: str = ""
 
     @property
     def authority(self) -> str:
         """The machines' address, as in https://login.microsoftonline.com."""
-        return f"https://localhost:{self.port}"
+        return self.authority_url or f"https://localhost:{self.port}"
 
     @property
     def pages(self) -> str:
         """The people's address: plain http, so that no browser has to trust our certificate authority."""
-        return f"http://localhost:{self.pages_port}"
+        return self.pages_url or f"http://localhost:{self.pages_port}"

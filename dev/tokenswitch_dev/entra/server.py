@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -19,7 +20,6 @@ from tokenswitch_dev.entra.pages import build_pages
 from tokenswitch_dev.entra.simulator import Simulator, open_simulator
 from tokenswitch_dev.entra.tls import certificate_authority, server_certificate
 
-HOST = "127.0.0.1"
 SWEEP_SECONDS = 300.0
 
 
@@ -61,11 +61,11 @@ class Running:
         return tenant.tid
 
 
-def _listening(port: int) -> socket.socket:
+def _listening(host: str, port: int) -> socket.socket:
     # asyncio switches Nagle's algorithm off only where the protocol is named: 40 ms an answer otherwise.
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind((HOST, port))
+    made.bind((host, port))
     made.listen(2048)
     return made
 
@@ -73,11 +73,11 @@ def _listening(port: int) -> socket.socket:
 @asynccontextmanager
 async def serving(options: Options) -> AsyncIterator[Running]:
     """Port 0 in the options takes a free one."""
-    machines, people = _listening(options.port), _listening(options.pages_port)
+    machines, people = _listening(options.host, options.port), _listening(options.host, options.pages_port)
     options = replace(options, port=machines.getsockname()[1], pages_port=people.getsockname()[1])
     sim = open_simulator(options)
     ca_file = certificate_authority(options.state)
-    chain, key = server_certificate(options.state)
+    chain, key = server_certificate(options.state, urlsplit(options.authority).hostname or "localhost")
     common: dict[str, Any] = {
         "log_level": "critical",
         "access_log": False,

@@ -18,10 +18,10 @@ def certificate_authority(state: Path) -> Path:
     return certificate
 
 
-def server_certificate(state: Path) -> tuple[Path, Path]:
-    """(chain, key) for localhost, signed by the kept authority."""
+def server_certificate(state: Path, *names: str) -> tuple[Path, Path]:
+    """(chain, key) for localhost and these names, signed by the kept authority."""
     authority = trustme.CA.from_pem((state / "ca.pem").read_bytes(), (state / "ca-key.pem").read_bytes())
-    leaf = authority.issue_cert("localhost", "127.0.0.1")
+    leaf = authority.issue_cert(*dict.fromkeys(("localhost", "127.0.0.1", *names)))
     chain, key = state / "server.pem", state / "server-key.pem"
     _write(key, leaf.private_key_pem.bytes())
     _write(chain, b"".join(blob.bytes() for blob in leaf.cert_chain_pems))

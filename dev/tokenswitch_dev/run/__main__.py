@@ -114,7 +114,7 @@ async def _live(system: plan.System, supervised: list[Supervised], console: Cons
     console.say("Starting " + ", ".join(one.program.name for one in supervised) + " ...")
     await asyncio.gather(*(_ready(one, console) for one in supervised))
     try:
-        new = await customers.register(system)
+        new = await customers.register(system.portal, system.authority, system.ca_file)
         console.say(f"{new} demo customers registered." if new else "The demo customers are there.")
     except customers.NotRegistered as wrong:
         console.say(f"The demo customers could not be registered: {wrong}")

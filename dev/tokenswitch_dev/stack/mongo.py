@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tokenswitch_dev.stack.server import EmbeddedServer
@@ -27,6 +28,12 @@ def answers_ping(port: int) -> bool:
 
 
 class EmbeddedMongo(EmbeddedServer):
+    """`options`: further arguments of the server."""
+
+    def __init__(self, data_dir: Path, port: int, options: Sequence[str] = ()) -> None:
+        super().__init__(data_dir, port)
+        self._options = tuple(options)
+
     @property
     def url(self) -> str:
         return f"mongodb://{self.address}"
@@ -50,6 +57,7 @@ class EmbeddedMongo(EmbeddedServer):
             str(self.data_dir / "data"),
             "--log-level",
             "WARNING",
+            *self._options,
         ]
 
     def ready(self) -> bool:

@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
 from auth_svc.entra_errors import NOTHING, EntraAway, quote_of
+from auth_svc.metrics import CALLS, SECONDS
 
 T = TypeVar("T")
 CONNECT, TOTAL = 3.0, 5.0
@@ -89,7 +91,20 @@ class Http:
         return bool(getattr(self._seen, "tokens", False))
 
     def _call(self, method: str, url: str, **what: Any) -> Answer:
-        ends = time.monotonic() + TOTAL
+        begun = time.monotonic()
+        call, outcome = call_name(url), "away"
+        try:
+            answer = self._answered(method, url, begun + TOTAL, what)
+            outcome = outcome_of(answer)
+            return answer
+        except Undelivered as error:
+            outcome = error.away.reason
+            raise
+        finally:
+            CALLS.labels(call, outcome).inc()
+            SECONDS.labels(call).observe(time.monotonic() - begun)
+
+    def _answered(self, method: str, url: str, ends: float, what: Mapping[str, Any]) -> Answer:
         limit = urllib3.Timeout(connect=CONNECT, total=TOTAL)
         try:
             said = self._session.request(
@@ -121,6 +136,25 @@ class _Never(HTTPAdapter):
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
         raise requests.exceptions.InvalidSchema("https only")
+
+
+_CALLS = (
+    ("/devicecode", "device code"), ("/token", "token"), ("/keys", "keys"), ("/openid-configuration", "discovery"),
+)  # fmt: skip
+PENDING = ("authorization_pending", "slow_down")
+
+
+def call_name(url: str) -> str:
+    """Which of Microsoft's endpoints an address is."""
+    path = urlsplit(url).path
+    return next((name for end, name in _CALLS if path.endswith(end)), "graph")
+
+
+def outcome_of(answer: Answer) -> str:
+    if answer.status_code < 400:
+        return "ok"
+    error = answer.json().get("error")
+    return "pending" if isinstance(error, str) and error in PENDING else "refused"
 
 
 def _body(said: requests.Response, ends: float) -> bytes:

@@ -18,6 +18,7 @@ from auth_svc.domain import attempts
 from auth_svc.domain.model import ATTEMPT_LIMIT, Access, Attempt
 from auth_svc.entra_errors import EntraRefused, error_of_redirect
 from auth_svc.entra_flows import Entra, Graph, Redeemed
+from auth_svc.metrics import FAILED
 from auth_svc.patience import patiently
 from auth_svc.polling import Polling
 from auth_svc.safe import Credentials, Memo, Safe
@@ -107,6 +108,7 @@ class AttemptJobs:
         refusal = attempts.Refusal(
             explain(error.reason).code, said.aadsts, said.correlation_id, said.trace_id, error.account
         )
+        FAILED.labels(refusal.reason).inc()
         return lambda state, now: attempts.failed(state, work.attempt.place, refusal, now)
 
     # --- device code -----------------------------------------------------------------------------------

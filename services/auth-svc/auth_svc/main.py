@@ -101,4 +101,4 @@ def _microsoft(settings: AuthSettings, service: Service) -> tuple[MsalEntra, MsG
 
 
 def main() -> None:
-    build(load(AuthSettings)).run()
+    build(load(AuthSettings)).main()

@@ -5,4 +5,4 @@ from config_svc.settings import ConfigSettings
 from shared.settings import load
 
 if __name__ == "__main__":
-    build(load(ConfigSettings)).run()
+    build(load(ConfigSettings)).main()

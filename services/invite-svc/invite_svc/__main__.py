@@ -7,4 +7,4 @@ from invite_svc.settings import InviteSettings
 from shared.settings import load
 
 if __name__ == "__main__":
-    build(load(InviteSettings)).run()
+    build(load(InviteSettings)).main()

@@ -7,4 +7,4 @@ from notify_svc.settings import NotifySettings
 from shared.settings import load
 
 if __name__ == "__main__":
-    build(load(NotifySettings)).run()
+    build(load(NotifySettings)).main()
