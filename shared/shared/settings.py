@@ -8,8 +8,9 @@ from typing import Annotated, Self, TypeVar
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.client_tokens import TokenSource
 from shared.kafka import Cluster
-from shared.kafka_security import KafkaSecurity, Mechanism, Protocol, TokenSource
+from shared.kafka_security import KafkaSecurity, Mechanism, Protocol
 from shared.mongo import MongoAccess
 from shared.setting_types import (
     LOCAL_HOSTS,

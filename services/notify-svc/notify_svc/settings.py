@@ -5,20 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.utils import parseaddr
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from shared.client_tokens import TokenSource
 from shared.i18n import LANGUAGES
 from shared.secret import Secret
-from shared.settings import LOCAL_HOSTS, CaFile, CommonSettings, secret_url
+from shared.settings import LOCAL_HOSTS, CaFile, CommonSettings, IssuerUrl, SecretFile, read_secret, secret_url
 from shared.vault import KeyRingFile
 
 StartTls = Literal["required", "optional", "off"]
 STARTTLS: tuple[StartTls, ...] = ("required", "optional", "off")
 PORTS = {"smtps": 465, "smtp": 25}
 SUBMISSION_PORT = 587
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """As whom mails are handed over: with a password, or with tokens (XOAUTH2)."""
+
+    user: str | None = None
+    password: Secret[str] | None = None
+    tokens: TokenSource | None = None
+
+
+NO_LOGIN = Login()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +44,25 @@ class SmtpServer:
     starttls: StartTls
     user: str | None = None
     password: Secret[str] | None = None
+    tokens: TokenSource | None = None
 
 
-def smtp_server(url: str) -> SmtpServer:
-    """smtp://user:password@host:port?starttls=required|optional|off, or smtps://. Raises: ValueError."""
+def smtp_server(url: str, login: Login = NO_LOGIN) -> SmtpServer:
+    """smtp://user:password@host:port?starttls=required|optional|off, or smtps://. `login`: one that does not stand in
+    the address. Raises: ValueError."""
     parts = urlsplit(url)
-    user = unquote(parts.username) if parts.username else None
-    password = Secret(unquote(parts.password)) if parts.password else None
+    user = unquote(parts.username) if parts.username else login.user
+    password = Secret(unquote(parts.password)) if parts.password else login.password
     host = parts.hostname or ""
-    if not host or parts.path not in ("", "/") or (user is None) != (password is None):
+    if parts.username and login.user:
+        raise ValueError("has a user name and SMTP_USERNAME is set; give one of the two")
+    known = password is not None or login.tokens is not None
+    if not host or parts.path not in ("", "/") or (user is not None) != known:
         raise ValueError("is not complete; give smtp://host:port, or smtp://user:password@host:port")
     port = parts.port or (SUBMISSION_PORT if user and parts.scheme == "smtp" else PORTS[parts.scheme])
     tls = parts.scheme == "smtps"
     starttls = _starttls(parts.query, careful=bool(user) and host not in LOCAL_HOSTS, tls=tls)
-    return SmtpServer(host, port, tls, starttls, user, password)
+    return SmtpServer(host, port, tls, starttls, user, password, login.tokens)
 
 
 def _starttls(query: str, *, careful: bool, tls: bool) -> StartTls:
@@ -102,6 +120,12 @@ class NotifySettings(CommonSettings):
     `mail_lease_seconds`: after a crash, how long the mail at hand waits for another replica."""
 
     smtp_url: Annotated[SecretStr, AfterValidator(secret_url("smtp", "smtps")), AfterValidator(_smtp_url)]
+    smtp_username: str | None = None
+    smtp_password_file: SecretFile | None = None
+    smtp_token_url: IssuerUrl | None = None
+    smtp_token_client_id: str | None = None
+    smtp_token_scope: str = ""
+    smtp_token_ca_file: CaFile | None = None
     smtp_ca_file: CaFile | None = None
     smtp_connections: Annotated[int, Field(ge=1, le=100)] = 8
     smtp_seconds: Annotated[float, Field(ge=0.1, le=300)] = 20.0
@@ -112,9 +136,37 @@ class NotifySettings(CommonSettings):
     provider_name: Annotated[str, AfterValidator(_name), Field(max_length=100)]
     link_keys_file: KeyRingFile
 
+    @model_validator(mode="after")
+    def _login_fits_together(self) -> Self:
+        """Raises: ValueError, which begins with the setting's name."""
+        if bool(self.smtp_username) != bool(self.smtp_password_file):
+            raise ValueError("SMTP_USERNAME and SMTP_PASSWORD_FILE belong together: give both or none")
+        if bool(self.smtp_token_url) != bool(self.smtp_token_client_id):
+            raise ValueError("SMTP_TOKEN_URL and SMTP_TOKEN_CLIENT_ID belong together: give both or none")
+        if self.smtp_token_url and not self.smtp_username:
+            raise ValueError("SMTP_USERNAME is not set; with SMTP_TOKEN_URL give the mailbox that mails come from")
+        try:
+            _ = self.smtp
+        except ValueError as error:
+            raise ValueError(f"SMTP_URL {error}") from None
+        return self
+
     @property
     def smtp(self) -> SmtpServer:
-        return smtp_server(self.smtp_url.get_secret_value())
+        return smtp_server(self.smtp_url.get_secret_value(), self._login)
+
+    @property
+    def _login(self) -> Login:
+        """With a token's address, the file holds the client secret that tokens are asked for with."""
+        if not self.smtp_username or not self.smtp_password_file:
+            return NO_LOGIN
+        secret = read_secret(self.smtp_password_file)
+        if not self.smtp_token_url or not self.smtp_token_client_id:
+            return Login(self.smtp_username, secret)
+        source = TokenSource(
+            self.smtp_token_url, self.smtp_token_client_id, secret, self.smtp_token_scope, self.smtp_token_ca_file
+        )
+        return Login(self.smtp_username, tokens=source)
 
     @property
     def sender(self) -> Address:

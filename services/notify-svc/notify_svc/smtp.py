@@ -32,6 +32,7 @@ from aiosmtplib import (
 
 from notify_svc.settings import SmtpServer
 from shared.change import Unavailable
+from shared.client_tokens import ClientTokens
 
 PART = "SMTP"
 LOGIN_CODES = {530, 534, 535, 538}
@@ -77,6 +78,7 @@ class SmtpMailer:
         self._tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         self._looked, self._wrong = float("-inf"), NOT_YET
         self._looking: asyncio.Task[None] | None = None
+        self._tokens = ClientTokens(server.tokens, PART) if server.tokens else None
 
     async def send(self, mail: bytes, sender: Address, recipient: Address) -> None:
         try:
@@ -125,6 +127,8 @@ class SmtpMailer:
                 yield smtp
         except (SMTPException, OSError, TimeoutError) as error:
             raise translated(error) from None
+        except Unavailable:  # its words name the address that gave no token
+            raise Temporary("there is no token for the mail server; check SMTP_TOKEN_URL", ours=True) from None
         finally:
             await _leave(smtp)
 
@@ -134,6 +138,7 @@ class SmtpMailer:
         return SMTP(
             hostname=server.host, port=server.port, use_tls=server.tls, start_tls=False if server.tls else start,
             username=server.user, password=server.password.reveal() if server.password else None,
+            oauth_token_generator=self._tokens.token if self._tokens else None,
             timeout=self._seconds, tls_context=self._tls, local_hostname=self._name,
         )  # fmt: skip
 
