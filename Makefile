@@ -31,7 +31,7 @@ run: env ## start the whole system on this machine; Ctrl-C stops it
 
 test: env ## all tests, the last ones in a real browser
 	@$(PY) dev/browser.py
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(TESTS)
 
 check: env ## ruff, mypy strict, the import law, dead code
 	$(PY) -m ruff check .
