@@ -304,6 +304,7 @@ async def test_the_openapi_document_holds_every_route_with_its_refusals(config: 
     assert paths == {
         "/api/v1/customers": ["get"], here: ["delete", "get", "put"], f"{here}/validation": ["post"],
         f"{here}/switch": ["delete", "post"], f"{here}/switch/resend": ["post"], f"{here}/switch/link": ["post"],
+        f"{here}/switch/reference": ["post"], "/api/v1/settings": ["get", "put"],
         f"{here}/timeline": ["get"], "/api/v1/invitations": ["get"], "/api/v1/audit": ["get"],
         "/api/v1/events": ["get"],
     }  # fmt: skip

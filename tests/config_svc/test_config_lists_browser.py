@@ -116,6 +116,7 @@ async def test_a_reference_is_changed_in_its_place_while_the_list_waits(scene: S
     await polled(page)
     await expect(row.locator(".reference")).to_contain_text("TICKET-5")
     await row.get_by_role("link", name="Change the reference").click()
+    await expect(field).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(row.locator(".reference")).to_contain_text("TICKET-5")
     await page.reload()
