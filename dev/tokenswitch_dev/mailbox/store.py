@@ -47,6 +47,7 @@ class Mail:
 class Mails:
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._known: dict[str, Mail] = {}
         home.mkdir(parents=True, exist_ok=True)
 
     def add(self, sender: str, recipients: list[str], raw: bytes) -> None:
@@ -66,16 +67,24 @@ class Mails:
     def get(self, mail_id: str) -> Mail | None:
         known = self.ids()
         wanted = known[0] if mail_id == "latest" and known else mail_id
-        if wanted not in known:
-            return None
-        envelope = json.loads(self._envelope(wanted).read_text())
-        return Mail(wanted, envelope["sender"], tuple(envelope["recipients"]), self._raw(wanted).read_bytes())
+        return self._read(wanted) if wanted in known else None
+
+    def _read(self, mail_id: str) -> Mail | None:
+        """A mail never changes, so each is read once. None: it was removed meanwhile."""
+        with contextlib.suppress(FileNotFoundError):
+            if mail_id not in self._known:
+                envelope = json.loads(self._envelope(mail_id).read_text())
+                raw = self._raw(mail_id).read_bytes()
+                self._known[mail_id] = Mail(mail_id, envelope["sender"], tuple(envelope["recipients"]), raw)
+            return self._known[mail_id]
+        return None
 
     def list(self, start: int = 0, limit: int = 50) -> list[Mail]:
-        found = (self.get(mail_id) for mail_id in self.ids()[start : start + limit])
+        found = (self._read(mail_id) for mail_id in self.ids()[start : start + limit])
         return [mail for mail in found if mail is not None]
 
     def remove(self, mail_id: str) -> None:
+        self._known.pop(mail_id, None)
         for path in (self._raw(mail_id), self._envelope(mail_id)):
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()

@@ -106,4 +106,4 @@ class Portal:
         return self.page.locator("tbody tr", has=self.page.locator(f"a[href='/customers/{customer}']")).first
 
     def cell(self, customer: str, column: str) -> Locator:
-        return self.row(customer).locator(f"td[data-label='{column}']")
+        return self.row(customer).locator(f"[data-label='{column}']")
