@@ -27,8 +27,14 @@ class Renderer:
 
     def __init__(self, languages: Sequence[str] = LANGUAGES) -> None:
         self.languages = tuple(languages)
-        self._html = {language: environment(PACKAGE, language) for language in languages}
-        self._text = {language: html.overlay(autoescape=False) for language, html in self._html.items()}
+        self._made: dict[str, tuple[Environment, Environment]] = {}
+
+    def _in(self, language: str) -> tuple[Environment, Environment]:
+        """For HTML, for text; made when first needed: a catalog and its templates take a megabyte."""
+        if language not in self._made:
+            html = environment(PACKAGE, language)
+            self._made[language] = html, html.overlay(autoescape=False)
+        return self._made[language]
 
     def language(self, wanted: str) -> str:
         return choose_language(self.languages, invited=wanted)
@@ -38,24 +44,24 @@ class Renderer:
         places = self._places(language, facts)
         subject = one_line(filled(own.subject, places | {"link": ""}))
         more = {**facts, "own_subject": subject}
-        html = self._page(self._html[language], kind, "html", {**more, "own_body": _as_html(own.body, places)})
+        html = self._page(self._in(language)[0], kind, "html", {**more, "own_body": _as_html(own.body, places)})
         plain = {**more, "own_body": paragraphs(filled(own.body, places))}
-        text = self._page(self._text[language], kind, "txt", plain)
+        text = self._page(self._in(language)[1], kind, "txt", plain)
         return Content(
-            language, one_line(self._block(self._text[language], kind, "subject", plain)), wrapped(text), html
+            language, one_line(self._block(self._in(language)[1], kind, "subject", plain)), wrapped(text), html
         )
 
     def standard(self, language: str) -> Text:
         """The standard invitation to sign in, as if somebody had written it with placeholders."""
         names = {name: f"{{{name}}}" for name in PLACEHOLDERS}
         facts = {**names, "to": "token", "renew": False, "own_subject": "", "own_body": ()}
-        texts = self._text[language]
+        texts = self._in(language)[1]
         subject = self._block(texts, "invitation", "subject", facts)
         return Text(one_line(subject), tidy(texts.get_template("mail/standard.txt").render(facts)))
 
     def _places(self, language: str, facts: Mapping[str, Any]) -> dict[str, str]:
         """What the placeholders stand for; what is not known is said by what comes nearest."""
-        long = self._text[language].filters["datetime"]
+        long = self._in(language)[1].filters["datetime"]
         found = {name: str(facts.get(name) or "") for name in PLACEHOLDERS}
         until = facts.get("until")
         return found | {
