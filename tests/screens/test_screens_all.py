@@ -16,7 +16,7 @@ from tests.screens.table import LOOKS, PARTS
 from tokenswitch_dev.walk.browser import launch
 
 LIMIT = 150_000
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
