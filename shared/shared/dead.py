@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from aiokafka import TopicPartition
 
-from shared.change import Change, Clock, Refused, utc_now
+from shared.change import Clock, Refused, utc_now
 from shared.document import Step
-from shared.events import REGISTRY, Event
-from shared.intake import FactRule, Log, On, Raw
+from shared.events import REGISTRY
+from shared.intake import Log, On, Raw, targets_of
 from shared.kafka import Cluster, stop, within
 from shared.mongo import Collection, Insert
 from shared.store import Store
@@ -91,20 +90,19 @@ class DeadLetters:
         except Unreadable as error:
             return f"unreadable: {error}"
         for history in self._logs:
-            if found.document in ("", history.collection.name):
-                await _append(history, record)
-        for store, id, rule in self._targets(found, record):
-            step: Step[Any] = Step(partial(_fact, rule, record.event), record.id, record.trace)
+            if found.document in ("", history.collection.name) and not await _append(history, record):
+                return f"refused by the database in {history.collection.name}"
+        for store, id, step in self._targets(found, record):
             for _, _, wrong in await self._stores[store].fold({id: [step]}):
                 return f"{type(wrong).__name__} in {store}/{id}: see the service's log"
         return None
 
-    def _targets(self, found: Letter, record: Record) -> Iterable[tuple[str, str, FactRule]]:
+    def _targets(self, found: Letter, record: Record) -> Iterable[tuple[str, str, Step[Any]]]:
         """The document that it failed at; all that the event concerns, if it could not even be read then."""
-        for row in self._table:
-            id = row.key(record.event) if row.event.__name__ == record.type else None
-            if id is not None and found.document in ("", f"{row.store}/{id}"):
-                yield row.store, id, row.rule
+        rows = (row for row in self._table if row.event.__name__ == record.type)
+        for store, id, step in targets_of(rows, record, found.raw):
+            if found.document in ("", f"{store}/{id}"):
+                yield store, id, step
 
     async def _read(self) -> list[Raw]:
         reader = self._cluster.consumer(None, "dead-letters")
@@ -145,11 +143,9 @@ def content(found: Letter) -> Any:
     return {name: value for name, value in body.items() if name not in hidden} if isinstance(body, dict) else body
 
 
-async def _append(history: Log, record: Record) -> None:
+async def _append(history: Log, record: Record) -> bool:
+    """False: the database refuses the entry."""
     entry = history.entry(record)
-    if entry is not None:
-        await history.collection.write([Insert({"_id": record.id, **entry})])
-
-
-def _fact(rule: FactRule, event: Event, state: Any, now: Any) -> Change[Any] | None:
-    return rule(state, event, now)
+    if entry is None:
+        return True
+    return not (await history.collection.write([Insert({"_id": record.id, **entry})])).refused

@@ -8,7 +8,7 @@ documents.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -144,9 +144,7 @@ class Intake:
                 HANDLED.labels("other", "skipped").inc()
                 return
             record = read(raw.key, raw.value, raw.headers)
-            rows = self._table.get(type_name, ())
-            said = [(row, record if row.whole else record.event) for row in rows]
-            targets = [(row, fact, id) for row, fact in said if (id := row.key(fact)) is not None]
+            targets = list(targets_of(self._table.get(type_name, ()), record, raw))
         except Unreadable as error:
             batch.dead.append((raw, f"unreadable: {error}", ""))
             return
@@ -154,9 +152,8 @@ class Intake:
             batch.dead.append((raw, _reason(error), ""))
             return
         batch.records.append((record, raw))
-        for row, fact, id in targets:
-            rule = partial(_fact, row.rule, fact)
-            batch.add(row.store, id, Step(rule, record.id, record.trace, raw))
+        for store, id, step in targets:
+            batch.add(store, id, step)
 
     async def _bury(self, raw: Raw, reason: str, document: str) -> None:
         more = {"dead_reason": reason, "dead_document": document, "dead_position": raw.position}
@@ -172,6 +169,14 @@ class Intake:
     async def _lay_down(self, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         body = value if value is not None or key is not None else b""  # Kafka wants one of the two
         await self._sender.send(self._dead_topic, key, body, headers)
+
+
+def targets_of(rows: Iterable[On], record: Record, origin: Raw) -> Iterator[tuple[str, str, Step[Any]]]:
+    """Store, document and step of each of these rows (of the record's type) that it concerns."""
+    for row in rows:
+        fact = record if row.whole else record.event
+        if (id := row.key(fact)) is not None:
+            yield row.store, id, Step(partial(_fact, row.rule, fact), record.id, record.trace, origin)
 
 
 def _fact(rule: FactRule, fact: Event | Record, state: Any, now: datetime) -> Change[Any] | None:

@@ -12,7 +12,7 @@ from shared import wire
 from shared.change import Change, Refused, Unavailable
 from shared.dead import DeadLetters, content
 from shared.events import LinkCopied
-from shared.intake import Intake, On, Raw, on
+from shared.intake import Intake, On, Raw, on, on_record
 from shared.operate import operate
 from tests.shared.core_kit import Tally, World, copied, end_world, headers, make_world, take
 
@@ -26,6 +26,11 @@ async def world(kafka_bootstrap: str, topic: str, mongo_url: str, mongo_database
 
 def refuses(state: Tally | None, fact: LinkCopied, now: datetime) -> Change[Tally]:
     raise RuntimeError("a bug")
+
+
+def whole(state: Tally | None, record: wire.Record, now: datetime) -> Change[Tally]:
+    assert isinstance(record.event, LinkCopied) and record.time
+    return take(state, record.event, now)
 
 
 def table(rule: object) -> Sequence[On]:
@@ -96,6 +101,18 @@ async def test_a_letter_that_could_not_be_read_concerns_all_its_documents_once_i
     why = await letters(world).replay(found.number)
     assert why and why.startswith("unreadable")
     assert content(found) == "{"
+
+
+async def test_a_row_that_takes_the_whole_record_gets_it_again(world: World) -> None:
+    await bury(world, 1)
+    (found,) = await letters(world).open()
+    rows = (
+        on_record(LinkCopied, "tallies", key=lambda record: f"{record.key}-day", rule=whole),
+        on(LinkCopied, "tallies", key=lambda fact: f"{fact.customer}-other", rule=take),
+    )
+    here = DeadLetters(world.cluster, world.group, world.mongo.collection("dead"), rows, {"tallies": world.tallies()})
+    assert await here.replay(found.number) is None
+    assert (await taken(world, "a-other"), await taken(world, "a-day")) == ((1,), ())
 
 
 async def test_a_letter_let_go_is_not_listed_and_changes_nothing(world: World) -> None:
