@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.change import Change, Refused
+from shared.change import Change
 from shared.events import Actor, ReferenceChanged
 
-from .customers import known
 from .model import Customer
+from .switches import named
 
 
 def refer(customer: Customer | None, number: int, reference: str | None, by: Actor) -> Change[Customer]:
     """Changes the reference of the current switch, whether it runs or has ended; the same again says nothing."""
-    customer = known(customer)
-    switch = customer.switch
-    if switch is None:
-        raise Refused("no_switch", "There is no switch; ask for one first.")
-    if number != switch.number:
-        raise Refused("switch_stale", f"The current switch is {switch.number}; look at it again.", field="switch")
+    customer, switch = named(customer, number)
     answer = {"switch": number}
     if reference == switch.reference:
         return Change(customer, (), answer)

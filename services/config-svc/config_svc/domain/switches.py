@@ -167,13 +167,19 @@ def copy_link(customer: Customer | None, number: int, by: Actor, now: datetime) 
     return Change(customer, (event,), {"switch": number, "generation": switch.generation})
 
 
-def _running(customer: Customer | None, number: int) -> tuple[Customer, Switch]:
+def named(customer: Customer | None, number: int) -> tuple[Customer, Switch]:
+    """The customer's current switch, running or ended, if it is the one that was named. Raises: Refused."""
     customer = known(customer)
     switch = customer.switch
     if switch is None:
         raise Refused("no_switch", "There is no switch; ask for one first.")
     if number != switch.number:
         raise Refused("switch_stale", f"The current switch is {switch.number}; look at it again.", field="switch")
+    return customer, switch
+
+
+def _running(customer: Customer | None, number: int) -> tuple[Customer, Switch]:
+    customer, switch = named(customer, number)
     if not switch.live:
         raise Refused("switch_ended", f"This switch has ended ({switch.state}); ask for a new one.", field="switch")
     return customer, switch
