@@ -15,13 +15,11 @@ import secrets
 import sys
 import time
 import traceback
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from pydantic import ValidationError
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 EXTRAS = ("customer", "event", "switch", "attempt", "lane", "status", "reference", "part")
 """What a log call may add: `log.info("...", extra={"customer": id})`. Ids and states only, never payloads."""
@@ -55,32 +53,29 @@ def current_trace() -> str | None:
     return _trace.get()
 
 
+def trace_set(trace: str | None) -> Token[str | None]:
+    """Makes a traceparent the current one, until `trace_reset`."""
+    return _trace.set(trace)
+
+
+def trace_reset(token: Token[str | None]) -> None:
+    _trace.reset(token)
+
+
 def trace_id() -> str:
     """The part of the trace that people quote to us; a new one outside of a request."""
     return (current_trace() or new_trace()).split("-")[1]
 
 
+def valid_trace(trace: str) -> bool:
+    return _TRACE.fullmatch(trace) is not None
+
+
 def new_trace(parent: str | None = None) -> str:
     """A traceparent: a span of the parent's trace, or a new trace if there is none or it is not valid."""
-    valid = parent is not None and _TRACE.fullmatch(parent)
+    valid = parent is not None and valid_trace(parent)
     trace, flags = (parent.split("-")[1], parent[-2:]) if parent and valid else (secrets.token_hex(16), "01")
     return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
-
-
-class Traced:
-    """Middleware: every request has a trace."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        token = _trace.set(new_trace(Headers(scope=scope).get("traceparent")))
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            _trace.reset(token)
 
 
 # --- logs ----------------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from shared.telemetry import Traced, configure, current_trace, new_trace, redact, trace_id
+from shared.telemetry import configure, current_trace, new_trace, redact, trace_id
+from shared.tracing_http import Traced
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
