@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from joserfc.jwk import ECKey, KeyParameters
+from joserfc.jwk import ECKey
+
+from shared.key_files import File, read_file, sealing_key, symmetric_key, write_file, write_text
 
 SEALING_SERVICES = ("auth", "invite")
 
@@ -46,43 +44,31 @@ def make_keys(home: Path) -> KeyFiles:
     for service in SEALING_SERVICES:
         _once(files.seal(service), _sealing_pair)
     public = {service: _public(files.seal(service)) for service in SEALING_SERVICES}
-    _write(files.seal_public, json.dumps(public, indent=1))
+    write_file(files.seal_public, public)
     return files
 
 
 def write_secret(path: Path, secret: str) -> Path:
     """A secret file as the services take it: one line, for its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write(path, secret + "\n")
+    write_text(path, secret + "\n")
     return path
 
 
-def _once(path: Path, make: Any) -> None:
+def _once(path: Path, make: Callable[[], File]) -> None:
     if not path.exists():
-        _write(path, json.dumps(make(), indent=1))
+        write_file(path, make())
 
 
-def _symmetric() -> dict[str, Any]:
-    name = secrets.token_hex(4)
-    key = base64.urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
-    return {"current": name, "keys": {name: key}}
+def _symmetric() -> File:
+    kid, key = symmetric_key()
+    return {"current": kid, "keys": {kid: key}}
 
 
-def _sealing_pair() -> dict[str, Any]:
-    parameters: KeyParameters = {"kid": secrets.token_hex(4), "use": "enc", "alg": "ECDH-ES+A256KW"}
-    key = ECKey.generate_key("P-256", parameters, private=True)
-    return {"keys": [dict(key.as_dict(private=True))]}
+def _sealing_pair() -> File:
+    return {"keys": [dict(sealing_key().as_dict(private=True))]}
 
 
-def _public(private_set: Path) -> dict[str, Any]:
-    keys = json.loads(private_set.read_text())["keys"]
+def _public(private_set: Path) -> File:
+    keys = read_file(private_set)["keys"]
     return {"keys": [dict(ECKey.import_key(key).as_dict(private=False)) for key in keys]}
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all, and never readable by others in between."""
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-        out.write(text)
-    fresh.replace(path)

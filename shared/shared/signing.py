@@ -21,13 +21,14 @@ class Signer:
     """Signs with the ring's current key; reads what any of its keys signed."""
 
     def __init__(self, ring: KeyRing, purpose: str) -> None:
-        self._current = ring.current
+        self._ring = ring
         self._keys = {kid: key for kid in ring.keys if (key := ring.derive(kid, purpose))}
 
     def sign(self, payload: bytes) -> str:
-        kid = self._current.encode()
+        current = self._ring.sealing()
+        kid = current.encode()
         signed = bytes([VERSION, len(kid)]) + kid + payload
-        mac = hmac.digest(self._keys[self._current], signed, hashlib.sha256)
+        mac = hmac.digest(self._keys[current], signed, hashlib.sha256)
         return urlsafe_b64encode(signed + mac).rstrip(b"=").decode()
 
     def read(self, token: str) -> bytes | None:

@@ -12,7 +12,8 @@ import secrets
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import AfterValidator
 
+from shared.change import Clock, utc_now
 from shared.secret import Secret
 
 __all__ = ["Envelope", "KeyRing", "KeyRingFile", "Secret", "Vault", "VaultError"]
@@ -41,24 +43,42 @@ class VaultError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Named keys of 32 bytes; `current` seals, all open."""
+    """Named keys of 32 bytes; all open. The one that began last seals, before any began it is `current`.
+
+    `begins`: from when on a new key seals. Until then every replica can be given the file, and none meets what it
+    cannot open.
+    """
 
     current: str
     keys: Mapping[str, Secret[bytes]]
+    begins: Mapping[str, datetime] = field(default_factory=dict)
+    clock: Clock = utc_now
 
     @classmethod
     def from_file(cls, path: Path | str) -> KeyRing:
-        """Reads {"current": kid, "keys": {kid: base64url of 32 bytes}}. Raises: ValueError with what is wrong."""
+        """Reads {"current": kid, "keys": {kid: base64url of 32 bytes}, "from": {kid: time}}; `from` may be missing.
+
+        Raises: ValueError with what is wrong.
+        """
         try:
             found = json.loads(Path(path).read_bytes())
             current, keys = str(found["current"]), {kid: _key(text) for kid, text in found["keys"].items()}
+            begins = {kid: _time(text) for kid, text in found.get("from", {}).items()}
         except OSError as error:
             raise ValueError(f"names a file that cannot be read ({path}: {error.strerror})") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise ValueError(f"names a file that is no key ring ({path}); {_FORM}") from None
         if current not in keys or not all(_KID.fullmatch(kid) for kid in keys):
             raise ValueError(f"names a key ring without its current key, or with a wrong key id ({path}); {_FORM}")
-        return cls(current, keys)
+        if not begins.keys() <= keys.keys():
+            raise ValueError(f"names a key ring that says from when a key seals which it does not have ({path})")
+        return cls(current, keys, begins)
+
+    def sealing(self) -> str:
+        """The id of the key that seals now."""
+        now = self.clock()
+        begun = [(at, kid) for kid, at in self.begins.items() if at <= now]
+        return max(begun)[1] if begun else self.current
 
     def derive(self, kid: str, purpose: str) -> bytes | None:
         """A key for one purpose only; None if there is no such key."""
@@ -80,6 +100,13 @@ def _key(text: str) -> Secret[bytes]:
     if len(key) != KEY_BYTES:
         raise ValueError
     return Secret(key)
+
+
+def _time(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError
+    return found
 
 
 def _ring_file(path: Path) -> Path:
@@ -117,10 +144,10 @@ class Vault:
         return {**envelope, **self._wrap(self._unwrap(envelope, context), context)}
 
     def needs_rewrap(self, envelope: Mapping[str, Any]) -> bool:
-        return bool(envelope.get("kid") != self._ring.current)
+        return bool(envelope.get("kid") != self._ring.sealing())
 
     def _wrap(self, key: bytes, context: str) -> Envelope:
-        kid, nonce = self._ring.current, secrets.token_bytes(NONCE_BYTES)
+        kid, nonce = self._ring.sealing(), secrets.token_bytes(NONCE_BYTES)
         wrapping = AESGCM(self._ring.keys[kid].reveal())
         return {"kid": kid, "wn": nonce, "wk": wrapping.encrypt(nonce, key, _key_context(kid, context))}
 

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from auth_svc.api import routes
+from auth_svc.api import ANSWERS, EXAMPLE, AccessToken, routes
 from auth_svc.domain.model import Access, Grant, Registration
 from auth_svc.entra_errors import EntraAway, EntraRefused, Quote
 from auth_svc.entra_flows import Token
@@ -224,3 +224,10 @@ async def test_each_call_is_logged_with_caller_and_customer_and_never_the_token(
     assert line.__dict__["customer"] == "c1"
     ours = [record for record in caplog.records if not record.name.startswith(("pymongo", "motor"))]
     assert all(MARK not in record.getMessage() for record in ours)
+
+
+def test_the_document_shows_the_answer_and_every_refusal() -> None:
+    AccessToken.model_validate(EXAMPLE)
+    for status, answer in ANSWERS.items():
+        (content,) = answer["content"].values()
+        assert status == 200 or (content["example"]["status"] == status and content["example"]["detail"].endswith("."))

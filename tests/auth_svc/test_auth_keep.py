@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from auth_svc.domain import health
 from auth_svc.domain.model import Access, Grant
@@ -289,6 +290,23 @@ async def test_an_outage_is_no_lost_access(here: Bench) -> None:
     assert access.grant is not None and not access.grant.lost and access.grant.tries == 1
     assert access.grant.refresh_at > utc_now() + timedelta(minutes=4)
     assert not await here.events("AccessLost")
+
+
+@pytest.mark.parametrize(("reason", "moved"), [("client_refused", 1), ("busy", 0)])
+async def test_a_refresh_that_our_own_application_is_refused_is_counted_for_the_alert(
+    here: Bench, reason: str, moved: int
+) -> None:
+    await grant_in_force(here)
+    script(here, refresh=[EntraAway(reason)])
+    await due_now(here)
+    before = refused_so_far()
+    await work(here)
+    assert refused_so_far() - before == moved
+    assert not await here.events("AccessLost")
+
+
+def refused_so_far() -> float:
+    return REGISTRY.get_sample_value("tokenswitch_sign_ins_failed_total", {"reason": "client_refused"}) or 0.0
 
 
 async def test_a_grant_that_was_copied_from_another_customer_does_not_open(here: Bench) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel
@@ -19,7 +19,8 @@ from auth_svc.settings import EVERYONE
 from auth_svc.tokens import AccessLostRefusal, Served, Tokens
 from shared.auth import TOKEN_READ, Bearer, Identity
 from shared.change import Refused
-from shared.http import problem
+from shared.http import problem, problem_shown
+from shared.reasons import explain
 
 log = logging.getLogger(__name__)
 CustomerId = Annotated[str, Path(max_length=100, description="The customer's id, as config-svc knows it.")]
@@ -35,13 +36,27 @@ class AccessToken(BaseModel):
     kind: str
 
 
+EXAMPLE = {"access_token": "<a token for Graph>", "expires_at": "2026-11-23T13:27:30Z", "scopes": ["User.Read"],
+           "tenant": "11111111-2222-4333-8444-555555555555", "kind": "delegated"}  # fmt: skip
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"example": EXAMPLE}}},
+    401: problem_shown(401, "token_missing", "Send an access token: Authorization: Bearer <token>."),
+    403: problem_shown(403, "reader_not_listed",
+                       "This caller may not read this customer's tokens; add it to TOKEN_READERS of auth-svc."),
+    404: problem_shown(404, "not_found", "There is no such customer; check the id."),
+    409: problem_shown(409, "access_lost", explain("revoked").sentence, reason="revoked"),
+    422: problem_shown(422, "invalid", "The id has 100 characters at most.", field="customer"),
+    503: problem_shown(503, "unavailable", "Microsoft Entra ID is away; try again in 5 seconds."),
+}  # fmt: skip
+
+
 def routes(tokens: Tokens, bearer: Bearer, readers: Mapping[str, frozenset[str]]) -> APIRouter:
     """`readers`: callers by client id and the customers they may read; empty: the role alone decides."""
     router = APIRouter(
         prefix="/internal/v1", tags=["access tokens"], dependencies=[Depends(bearer.require(TOKEN_READ))]
     )
 
-    @router.post("/customers/{customer}/access-token", response_model=AccessToken)
+    @router.post("/customers/{customer}/access-token", response_model=AccessToken, responses=ANSWERS)
     async def access_token(request: Request, customer: CustomerId) -> Response:
         """A token for Microsoft Graph by the method in force, refreshed if need be; good for some minutes
         at least."""

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -25,6 +26,7 @@ from requests.adapters import HTTPAdapter
 
 from auth_svc.entra_errors import NOTHING, EntraAway, quote_of
 from auth_svc.metrics import CALLS, SECONDS
+from shared import tracing
 
 T = TypeVar("T")
 CONNECT, TOTAL = 3.0, 5.0
@@ -91,11 +93,18 @@ class Http:
         return bool(getattr(self._seen, "tokens", False))
 
     def _call(self, method: str, url: str, **what: Any) -> Answer:
-        begun = time.monotonic()
-        call, outcome = call_name(url), "away"
+        call = call_name(url)
+        with tracing.span(
+            f"{method} {call}", "client", http__request__method=method, server__address=urlsplit(url).hostname or ""
+        ) as made:
+            return self._measured(method, url, call, what, made)
+
+    def _measured(self, method: str, url: str, call: str, what: Mapping[str, Any], made: tracing.Span) -> Answer:
+        begun, outcome = time.monotonic(), "away"
         try:
             answer = self._answered(method, url, begun + TOTAL, what)
             outcome = outcome_of(answer)
+            made.note(http__response__status_code=answer.status_code, tokenswitch__outcome=outcome)
             return answer
         except Undelivered as error:
             outcome = error.away.reason
@@ -208,7 +217,8 @@ class Workers:
         async with self._free:
             if not wanted():
                 raise NotWanted
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+            inside = copy_context()  # so that what it calls belongs to the same trace
+            return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: inside.run(call))
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

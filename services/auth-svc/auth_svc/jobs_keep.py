@@ -18,12 +18,15 @@ from auth_svc.domain.attempts import Refusal
 from auth_svc.domain.model import Access, Grant, Registration, Validation
 from auth_svc.entra_errors import EntraAway, EntraRefused
 from auth_svc.entra_flows import Entra, Graph, Token
+from auth_svc.metrics import FAILED
 from auth_svc.safe import Safe
 from shared.change import Change, Clock, Rule, utc_now
 from shared.due import Claim
 
 log = logging.getLogger(__name__)
 ORDER = ("reseal", "resolve", "validate", "refresh", "prove")
+OUR_OWN = "client_refused"
+"""Microsoft refuses the provider's own application: its secret has expired or is wrong."""
 VALIDATION_PATIENCE = timedelta(minutes=1)
 """An operator waits for the answer: then "Microsoft is busy" is one."""
 
@@ -104,7 +107,9 @@ class KeepJobs:
         grant = _the(access.grant)
         try:
             return await self._refreshed(access, grant, prove=False)
-        except EntraAway:
+        except EntraAway as error:
+            if error.reason == OUR_OWN:  # no customer's doing: it is alerted, and every grant waits for it
+                FAILED.labels(error.reason).inc()
             return lambda state, now: health.grant_later(state, grant.id, now)
         except EntraRefused as error:
             refusal = Refusal(error.reason, *_quoted(error))

@@ -22,6 +22,7 @@ from auth_svc.settings import AUTHORITY_HOSTS, AuthSettings
 from auth_svc.tokens import Tokens
 from shared.auth import Bearer
 from shared.change import Clock, utc_now
+from shared.keys import Keyed
 from shared.oidc import Issuer
 from shared.seal import Opener, Sealer
 from shared.service import Service
@@ -48,6 +49,11 @@ def build(
     if entra is None or graph is None:
         entra, graph = _microsoft(settings, service)
     safe = open_safe(settings)
+    service.keys(
+        Keyed("vault", settings.vault_keys_file),
+        Keyed("seal", settings.seal_keys_file, settings.seal_public_keys_file, "auth"),
+        resealing={ACCESS: safe.under_the_key_that_seals},
+    )
     attempt_jobs = AttemptJobs(entra, graph, safe, store, settings.scopes, clock, settings.entra_pending_flows)
     service.due(
         store, "attempt", attempt_jobs.execute,

@@ -6,17 +6,19 @@ revision, and the revision of a proposed one is not known before the verdict.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hmac import compare_digest
 from secrets import token_urlsafe
 from typing import Any
 
-from auth_svc.domain.model import Attempt, Envelope
+from auth_svc.domain.model import Access, Attempt, Envelope, Grant, Registration
 from auth_svc.entra_errors import EntraRefused
 from auth_svc.entra_flows import Redeemed
+from shared.change import Change, Rule
 from shared.seal import Opener, Sealer, SealError
 from shared.secret import Secret
 from shared.signing import Signer
@@ -63,22 +65,61 @@ class Safe:
         return Redeemed.unpack(self._opened(attempt.redeemed, _redeemed(customer, attempt)))
 
     def keep_grant(self, customer: str, grant: str, cache: Secret[str]) -> Envelope:
-        return self._vault.seal(cache.reveal().encode(), f"grant|{customer}|{grant}")
+        return self._vault.seal(cache.reveal().encode(), _grant(customer, grant))
 
     def grant(self, customer: str, grant: str, envelope: Envelope) -> Secret[str]:
-        return Secret(self._opened(envelope, f"grant|{customer}|{grant}").reveal().decode())
+        return Secret(self._opened(envelope, _grant(customer, grant)).reveal().decode())
 
     def keep_secret(self, customer: str, secret: Secret[str]) -> Envelope:
-        return self._vault.seal(secret.reveal().encode(), f"registration|{customer}|secret")
+        return self._vault.seal(secret.reveal().encode(), _secret(customer))
 
     def secret(self, customer: str, envelope: Envelope | None) -> Secret[str]:
-        return Secret(self._opened(envelope, f"registration|{customer}|secret").reveal().decode())
+        return Secret(self._opened(envelope, _secret(customer)).reveal().decode())
 
     def _opened(self, envelope: Envelope | None, context: str) -> Secret[bytes]:
         try:
             return self._vault.open(envelope or {}, context)
         except VaultError:
             raise EntraRefused("unreadable") from None
+
+    def under_the_key_that_seals(self, customer: str) -> Rule[Access]:
+        """The rule that brings all under the key that seals now: the same secrets, bound to the same places.
+
+        It leaves alone what does not open: that is said when it is needed, and the old key stays.
+        """
+
+        def rule(access: Access | None, now: datetime) -> Change[Access] | None:
+            changed = self._rewrapped(customer, access) if access else access
+            return Change(changed) if changed is not None and changed != access else None
+
+        return rule
+
+    def _rewrapped(self, customer: str, access: Access) -> Access:
+        def again(envelope: Envelope | None, context: str) -> Envelope | None:
+            if envelope is None or not self._vault.needs_rewrap(envelope):
+                return envelope
+            with contextlib.suppress(VaultError):
+                return self._vault.rewrap(envelope, context)
+            return envelope
+
+        def grant(found: Grant | None) -> Grant | None:
+            return found and replace(found, cache=again(found.cache, _grant(customer, found.id)) or found.cache)
+
+        def registration(found: Registration | None) -> Registration | None:
+            return found and replace(found, vault=again(found.vault, _secret(customer)))
+
+        def attempt(found: Attempt | None) -> Attempt | None:
+            return found and replace(
+                found,
+                flow=again(found.flow, _flow(customer, found)),
+                redeemed=again(found.redeemed, _redeemed(customer, found)),
+            )
+
+        return replace(
+            access, grant=grant(access.grant), proposed=grant(access.proposed), attempt=attempt(access.attempt),
+            registration=registration(access.registration),
+            proposed_registration=registration(access.proposed_registration),
+        )  # fmt: skip
 
     # --- from and for other services -------------------------------------------------------------------
 
@@ -141,6 +182,14 @@ _PARTS = {
 
 def _named(customer: str, attempt: Attempt) -> list[Any]:
     return [customer, attempt.switch, attempt.number]
+
+
+def _grant(customer: str, grant: str) -> str:
+    return f"grant|{customer}|{grant}"
+
+
+def _secret(customer: str) -> str:
+    return f"registration|{customer}|secret"
 
 
 def _flow(customer: str, attempt: Attempt) -> str:

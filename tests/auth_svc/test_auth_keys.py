@@ -1,0 +1,261 @@
+"""Keys are rotated: all that was sealed comes under the new key, bound to where it was, and no key goes too early."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey
+
+from auth_svc.domain.model import Access, Attempt, Grant, Registration
+from auth_svc.entra_errors import EntraRefused
+from auth_svc.safe import PURPOSE, Memo, Safe
+from shared.change import Change, Refused, utc_now
+from shared.events import Account
+from shared.keys import Keyed, Keys
+from shared.mongo import Mongo
+from shared.operate import operate
+from shared.reindex import Reindex
+from shared.seal import Opener, Sealer
+from shared.secret import Secret
+from shared.signing import Signer
+from shared.store import Store
+from shared.vault import KeyRing, Vault
+from tests.auth_svc.auth_kit import CLIENT, OID, TENANT, open_store, redeemed, write_keys
+from tests.shared.core_faults import Crash, Fuse, faulty
+
+NOW = utc_now()
+LATER = timedelta(hours=2)
+
+
+@dataclass
+class Keeper:
+    """auth-svc's keys in files, its documents, and a time of day."""
+
+    home: Path
+    store: Store[Access]
+    now: datetime = NOW
+
+    def file(self, name: str) -> Path:
+        return self.home / f"{name}_KEYS_FILE"
+
+    @property
+    def safe(self) -> Safe:
+        """As a replica has it that was started now."""
+        ring = replace(KeyRing.from_file(self.file("VAULT")), clock=lambda: self.now)
+        opener, sealer = Opener.from_file(self.file("SEAL")), Sealer.from_file(self.file("SEAL_PUBLIC"))
+        return Safe(Vault(ring), opener, sealer, Signer(ring, PURPOSE))
+
+    def keys(self, store: Store[Access] | None = None) -> Keys:
+        files = (Keyed("vault", self.file("VAULT")), Keyed("seal", self.file("SEAL"), self.file("SEAL_PUBLIC"), "auth"))
+        resealing = {"access": self.safe.under_the_key_that_seals}
+        return Keys(files, {"access": store or self.store}, resealing, lambda: self.now)
+
+    def rotate(self, kind: Any = "vault", grace: timedelta = timedelta(hours=1)) -> str:
+        return str(self.keys().rotate(kind, None, None, grace)["key"])
+
+    async def documents(self, kid: str) -> int:
+        return int(next(one["documents"] for one in await self.keys().status() if one["key"] == kid))
+
+    async def customer(self, id: str) -> None:
+        safe, attempt = self.safe, Attempt(2, 1, "device_code", "redeemed", self.now, TENANT)
+        kept = replace(
+            attempt, flow=safe.keep_flow(id, attempt, Memo(Secret("{}"), 5, 1)),
+            redeemed=safe.keep_redeemed(id, attempt, redeemed(), self.now),
+        )  # fmt: skip
+        account, far = Account("admin@contoso.example", OID, "Avery"), self.now + timedelta(days=1)
+        one, two = (
+            Grant(
+                n, 1, account, TENANT, "device_code", (), (), safe.keep_grant(id, n, Secret(f"{id}/{n}")), far, far, far
+            )
+            for n in ("g1", "g2")
+        )
+        registration = Registration(CLIENT, 1, vault=safe.keep_secret(id, Secret(f"{id}/secret")))
+        state = Access(
+            id, attempt=kept, grant=one, proposed=two, registration=registration,
+            proposed_registration=replace(registration, revision=2),
+        )  # fmt: skip
+        await self.store.apply(id, lambda found, at: Change(state))
+
+    async def state(self, id: str) -> Access:
+        found = await self.store.get(id)
+        assert found
+        return found.state
+
+
+@pytest.fixture
+async def here(mongo_url: str, mongo_database: str, tmp_path: Path) -> AsyncIterator[Keeper]:
+    write_keys(tmp_path)
+    mongo = Mongo(mongo_url, f"{mongo_database}_auth")
+    store = open_store(mongo)
+    await store.prepare()
+    yield Keeper(tmp_path, store)
+    await mongo.drop()
+    mongo.close()
+
+
+async def opens_all(here: Keeper, id: str) -> None:
+    """Everything that the customer's document holds opens, at its place."""
+    state, safe = await here.state(id), here.safe
+    attempt, grant, proposed = state.attempt, state.grant, state.proposed
+    assert attempt and grant and proposed and state.registration and state.proposed_registration
+    assert safe.flow(id, attempt).interval == 5
+    assert safe.redeemed(id, attempt)[0].client_id == CLIENT
+    assert safe.grant(id, "g1", grant.cache).reveal() == f"{id}/g1"
+    assert safe.grant(id, "g2", proposed.cache).reveal() == f"{id}/g2"
+    for registration in (state.registration, state.proposed_registration):
+        assert safe.secret(id, registration.vault).reveal() == f"{id}/secret"
+
+
+async def test_a_new_key_seals_only_after_the_grace_and_what_replicas_sealed_opens_everywhere(here: Keeper) -> None:
+    old = here.safe
+    new = here.rotate()
+    during = here.safe.keep_grant("c1", "g1", Secret("x"))
+    assert during["kid"] == "k1"
+    assert old.grant("c1", "g1", during).reveal() == "x"
+    here.now += LATER
+    after = here.safe.keep_grant("c1", "g1", Secret("x"))
+    assert after["kid"] == new
+    assert here.safe.grant("c1", "g1", during).reveal() == here.safe.grant("c1", "g1", after).reveal() == "x"
+
+
+async def test_all_comes_under_the_new_key_bound_to_where_it_was_and_the_old_one_can_go(here: Keeper) -> None:
+    for id in ("c1", "c2", "c3"):
+        await here.customer(id)
+    new = here.rotate()
+    here.now += LATER + timedelta(hours=1)
+    assert (await here.documents("k1"), await here.documents(new)) == (3, 0)
+    assert await here.keys().reseal() == 3
+    assert (await here.documents("k1"), await here.documents(new)) == (0, 3)
+    assert await here.keys().reseal() == 0
+    await here.keys().retire("vault", "k1", None, None)
+    for id in ("c1", "c2", "c3"):
+        await opens_all(here, id)
+    grant = (await here.state("c1")).grant
+    assert grant
+    with pytest.raises(EntraRefused):
+        here.safe.grant("c2", "g1", grant.cache)
+
+
+async def test_cut_off_anywhere_it_is_called_again_and_nothing_is_lost(here: Keeper) -> None:
+    for id in ("c1", "c2"):
+        await here.customer(id)
+    here.rotate()
+    here.now += LATER
+    at, crashed = 0, True
+    while crashed:
+        at += 1
+        fuse = Fuse(at)
+        broken = Store(faulty(here.store.collection, fuse), Access, "auth/access", lanes=here.store.lanes)
+        try:
+            await here.keys(broken).reseal()
+            crashed = False
+        except Crash:
+            for id in ("c1", "c2"):
+                await opens_all(here, id)
+    assert at > 8
+    assert await here.documents("k1") == 0
+
+
+async def test_a_key_stays_while_a_document_or_a_sign_in_needs_it(here: Keeper) -> None:
+    await here.customer("c1")
+    new = here.rotate()
+    before = here.file("VAULT").read_text()
+    for kid, later, why in (
+        (new, timedelta(0), "has not begun"), ("k1", timedelta(0), "only a key that another one followed"),
+        ("k1", LATER - timedelta(minutes=30), "sign-ins that are under way"),
+        ("k1", LATER, "1 documents still hold"), ("nobody", LATER, "no key"),
+    ):  # fmt: skip
+        here.now = here.now + later
+        with pytest.raises(Refused, match=why):
+            await here.keys().retire("vault", kid, None, None)
+    assert here.file("VAULT").read_text() == before
+
+
+async def test_what_was_saved_meanwhile_is_what_is_resealed(here: Keeper) -> None:
+    """A refresh that saves a newer token between the read and the write of the resealing loses nothing."""
+    await here.customer("c1")
+    here.rotate()
+    here.now += LATER
+    rule, late = here.safe.under_the_key_that_seals("c1"), here.safe
+    read = await here.state("c1")
+    assert read.grant
+    fresh = replace(read.grant, rev=1, cache=late.keep_grant("c1", "g1", Secret("newer")))
+    await here.store.apply("c1", lambda found, at: Change(replace(read, grant=fresh)))
+    await here.store.apply("c1", rule)
+    found = (await here.state("c1")).grant
+    assert found and found.rev == 1 and here.safe.grant("c1", "g1", found.cache).reveal() == "newer"
+
+
+async def test_pairs_open_what_was_sealed_before_and_after_and_stay_as_long_as_the_topic_keeps(here: Keeper) -> None:
+    context: dict[str, Any] = {"customer": "c1", "event": "Registration", "attempt": None, "now": here.now}
+    before = Sealer.from_file(here.file("SEAL_PUBLIC")).seal("auth", {"client_secret": "s"}, **context, lifetime=None)
+    new = here.rotate("seal")
+    after = Sealer.from_file(here.file("SEAL_PUBLIC")).seal("auth", {"client_secret": "s"}, **context, lifetime=None)
+    assert json.loads(base64.urlsafe_b64decode(after.split(".")[0] + "=="))["kid"] == new
+    for token in (before, after):
+        assert here.safe.registration("c1", token, here.now).reveal() == "s"
+    here.now += timedelta(days=30)
+    with pytest.raises(Refused, match="events on the topic"):
+        await here.keys().retire("seal", "a1", None, None)
+    here.now += timedelta(days=2)
+    await here.store.apply("c1", lambda found, at: Change(Access("c1", registration=Registration(CLIENT, 1, before))))
+    with pytest.raises(Refused, match="1 documents"):
+        await here.keys().retire("seal", "a1", None, None)
+    await here.store.apply("c1", lambda found, at: Change(Access("c1")))
+    await here.keys().retire("seal", "a1", None, None)
+    assert here.safe.registration("c1", after, here.now).reveal() == "s"
+    with pytest.raises(EntraRefused):
+        here.safe.registration("c1", before, here.now)
+
+
+async def test_a_part_that_waits_in_an_outbox_is_counted(here: Keeper) -> None:
+    sealer = Sealer({"auth": ECKey.generate_key("P-256", {"kid": "waits"}, private=True)})
+    token = sealer.seal("auth", {"a": "b"}, customer="c", event="E", attempt=None, now=NOW)
+    await here.customer("c1")
+    change = {"$push": {"outbox": {"id": "1", "body": json.dumps({"code": token})}}}
+    await here.store.collection.update_many({"_id": "c1"}, change)
+    assert (await here.keys()._counted())["seal", "waits"] == 1
+
+
+async def test_files_are_for_their_owner_and_the_place_that_cannot_be_written_is_named(here: Keeper) -> None:
+    here.rotate()
+    assert here.file("VAULT").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(Refused, match="another place with --out"):
+        here.keys().rotate("vault", here.home / "no" / "such", None, timedelta(0))
+
+
+def test_the_command_exits_as_scripts_expect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without servers: a key is made, one that is needed stays, and a wrong call is told so."""
+    write_keys(tmp_path)
+    files = (Keyed("vault", tmp_path / "VAULT_KEYS_FILE"),)
+    letters: Any = None
+
+    async def close() -> None:
+        return None
+
+    def call(*arguments: str) -> int:
+        return operate("auth-svc", arguments, letters, close, Keys(files, {}, {}), Reindex({}))
+
+    out = tmp_path / "new.json"
+    assert call("keys", "rotate", "vault", "--grace", "0", "--out", str(out)) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["kind"], told["file"]) == ("vault", str(out))
+    secret = json.loads(out.read_text())["keys"][told["key"]]
+    assert secret not in json.dumps(told)
+    assert call("keys", "retire", "vault", "k1") == 1
+    assert "must stay" in capsys.readouterr().err
+    assert call("keys", "rotate", "link") == 1
+    assert "no keys of the kind link" in capsys.readouterr().err
+    assert call("keys", "status", "--json") == 0
+    assert [one["role"] for one in json.loads(capsys.readouterr().out)] == ["seals"]
+    assert call("reindex", "--store", "nothing") == 1
+    with pytest.raises(SystemExit) as stopped:
+        call("keys", "burn")
+    assert stopped.value.code == 2
