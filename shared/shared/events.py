@@ -1,8 +1,8 @@
 """Every event of Tokenswitch: its body as a frozen dataclass, its version, who emits it; and their registry.
 
-All events travel on one topic, keyed by customer (SettingsChanged: by `settings`). Times are UTC, dates ISO strings
-(`2027-01-31`). A `Sealed` part is a JWE that only one service can open; no event carries a secret in clear. New
-fields get a default; a field is never renamed or removed (tests/contracts hold this).
+All events travel on one topic, keyed by customer (SettingsChanged: by `settings`, bulk switches by `bulk-switches`).
+Times are UTC, dates ISO strings (`2027-01-31`). A `Sealed` part is a JWE that only one service can open; no event
+carries a secret in clear. New fields get a default; a field is never renamed or removed (tests/contracts hold this).
 """
 
 from __future__ import annotations
@@ -537,3 +537,27 @@ class SettingsChanged(Event):
     by: Actor | None = None
     sender_name: str = ""
     changed: tuple[str, ...] = ()
+
+
+@event("config")
+@dataclass(frozen=True, slots=True)
+class BulkSwitchBegun(Event):
+    """Many customers are going to be asked to switch, one by one. `customer` is always `bulk-switches`; `count`: rows
+    that will be asked."""
+
+    bulk: str
+    name: str
+    count: int
+    by: Actor
+
+
+@event("config")
+@dataclass(frozen=True, slots=True)
+class BulkSwitchChanged(Event):
+    """`customer` is always `bulk-switches`. `change`: `paused`, `resumed`, `stopped`, `reminded`, or `ended` (all rows
+    were asked; then nobody did it)."""
+
+    bulk: str
+    name: str
+    change: str
+    by: Actor | None = None

@@ -24,7 +24,7 @@ from shared.links import Links
 from shared.seal import Sealer
 from shared.secret import Secret
 from shared.store import Applied, Found, Store
-from shared.telemetry import current_trace
+from shared.telemetry import current_trace, new_trace
 
 HOUR = timedelta(hours=1)
 _TAG = re.compile(r'"(\d{1,10})"')
@@ -99,15 +99,17 @@ class Desk:
         await self._count("validations", id)
         return await self._apply(id, lambda found, now: customers.request_validation(found, request, by, now), command)
 
-    async def switch(self, id: str, body: SwitchBody, by: Actor, command: Command) -> Mapping[str, Any]:
-        asked = self.asked(body, by, await self.settings.terms())
+    async def switch(
+        self, id: str, body: SwitchBody, by: Actor, command: Command, bulk: str | None = None
+    ) -> Mapping[str, Any]:
+        asked = self.asked(body, by, await self.settings.terms(), bulk)
         await self._count("switches", id)
         return await self._apply(id, lambda found, now: switches.request(found, asked, now), command)
 
-    def asked(self, body: SwitchBody, by: Actor, terms: Terms) -> SwitchInput:
+    def asked(self, body: SwitchBody, by: Actor, terms: Terms, bulk: str | None = None) -> SwitchInput:
         return SwitchInput(
             body.to, by, terms.life, terms.accepted_roles, body.invitee, body.locale, body.reference, body.methods,
-            body.renew, terms.remind_after, terms.texts_version,
+            body.renew, terms.remind_after, terms.texts_version, bulk,
         )  # fmt: skip
 
     async def resend(self, id: str, body: ResendBody, by: Actor, command: Command) -> Mapping[str, Any]:
@@ -136,7 +138,7 @@ class Desk:
     async def _apply(
         self, id: str, rule: Callable[[Customer | None, datetime], Change[Customer]], command: Command | None
     ) -> Mapping[str, Any]:
-        return (await self.customers.apply(id, rule, command=command, trace=current_trace())).answer
+        return (await self.customers.apply(id, rule, command=command, trace=current_trace() or new_trace())).answer
 
     async def _count(self, what: str, id: str) -> None:
         """Raises: Refused (429), so that a program gone wild does not flood an administrator."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -16,8 +16,8 @@ from shared.http import Strict
 from shared.i18n import LANGUAGES, N_
 
 NAME_LENGTH, SECRET_LENGTH = 100, 500
-RESERVED = frozenset({".", "..", "settings"})
-"""No address leads to the first two; `settings` is the key of the settings' events."""
+RESERVED = frozenset({".", "..", "settings", "bulk-switches"})
+"""No address leads to the first two; the others are keys of events that concern no customer."""
 
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -37,6 +37,9 @@ EMAIL_TEXT = N_("Enter an address like name@example.com.")
 LANGUAGE_TEXT = N_("Choose one of the languages that invitations are written in.")
 METHODS_TEXT = N_("Choose at least one way to sign in, each once.")
 DATE_TEXT = N_("Enter a date like 2027-01-31.")
+REQUIRED = N_("This is required.")
+INVALID = N_("This cannot be used; correct it.")
+LONG = N_("This is too long.")
 
 
 def customer_id(text: str) -> str:
@@ -209,3 +212,24 @@ Sort = Literal["created", "-created", "expires", "-expires", "name", "-name"]
 InvitationState = Literal[
     "all", "pending", "requested", "invited", "opened", "authenticating", "completed", "cancelled", "expired", "failed"
 ]
+
+
+# --- what is said of what is wrong ---------------------------------------------------------------------------------
+
+
+def field_of(wrong: Mapping[str, Any]) -> str | None:
+    """The field that one of pydantic's errors is about."""
+    return next((part for part in reversed(wrong["loc"]) if isinstance(part, str)), None)
+
+
+def message_of(wrong: Mapping[str, Any]) -> str:
+    """What one of pydantic's errors says to a person, to be translated."""
+    if wrong["type"] == "value_error":
+        return str(wrong["msg"]).removeprefix("Value error, ")
+    return _BY_KIND.get(wrong["type"], _BY_FIELD.get(field_of(wrong), INVALID))
+
+
+_BY_KIND = {"missing": REQUIRED, "string_too_long": LONG, "too_long": LONG}
+_BY_FIELD: Mapping[str | None, str] = {
+    "secret_expires_on": DATE_TEXT, "admin_email": EMAIL_TEXT, "methods": METHODS_TEXT,
+}  # fmt: skip

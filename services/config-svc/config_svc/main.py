@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from config_svc import batches, index, jobs, pulse
+from config_svc import batches, bulks, index, jobs, pulse
 from config_svc.api import routes
-from config_svc.api.common import Parts
+from config_svc.api.bulks import LARGEST, PATHS
+from config_svc.api.common import CommandLine, Parts
 from config_svc.batches import Batches
-from config_svc.census import Counter
+from config_svc.bulk_reads import Reads
+from config_svc.bulks import Bulks
+from config_svc.census import Counter, keep_counting
 from config_svc.consumes import CONSUMES, COUNTS, CUSTOMERS, SETTINGS, TALLIES, TENANTS
 from config_svc.desk import Desk
 from config_svc.domain.batches import Batch
+from config_svc.domain.bulks import Bulk, Part
 from config_svc.domain.model import Customer, Tenant
 from config_svc.domain.settings import Settings, Terms
 from config_svc.domain.tallies import Tally
 from config_svc.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
 from config_svc.lists import Lists
+from config_svc.pages.bulks import HERE
+from config_svc.pages.events import EventDocs
 from config_svc.pages.portal import Portal
 from config_svc.settings import ConfigSettings
 from config_svc.settings_desk import SettingsDesk
 from config_svc.stream import Streams
+from config_svc.views import API
 from mails.render import renderer
 from mails.sample import Sample
 from shared import limits, sessions
@@ -28,6 +36,7 @@ from shared.auth import Bearer
 from shared.change import Clock, utc_now
 from shared.cursors import Cursors
 from shared.i18n import PORTAL_LANGUAGES
+from shared.keys import Keyed
 from shared.limits import Limits
 from shared.links import Links
 from shared.oidc import Issuer
@@ -40,11 +49,14 @@ from shared.vault import KeyRing
 from shared.web import Pages
 
 NAME = "config"
+BODIES = dict.fromkeys((*(API + path for path in PATHS), HERE), LARGEST)
+"""Paths that take whole files."""
 
 
 def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Clock = utc_now, **fakes: Any) -> Service:
     """The service. `issuer`, `clock` and `streams` (heartbeat, life) are for tests."""
-    service = Service(NAME, settings, public_url=settings.portal_url, clock=clock)
+    service = Service(NAME, settings, public_url=settings.portal_url, clock=clock, bodies=BODIES)
+    service.keys(Keyed("link", settings.link_keys_file))
     found = issuer or Issuer(settings.operator_issuer, settings.operator_ca_file)
     ring = KeyRing.from_file(settings.link_keys_file)
     parts = _parts(service, settings, found, ring, fakes)
@@ -58,7 +70,11 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.consume((*CONSUMES, *COUNTS))
     service.due(parts.desk.customers, jobs.LANE, jobs.on_deadline)
     service.due(parts.batches.store, batches.LANE, parts.batches.work)
+    service.due(parts.bulks.store, bulks.ASKING, parts.bulks.ask)
+    service.due(parts.bulks.store, bulks.REMINDING, parts.bulks.remind_next)
     service.serve(routes.router(parts))
+    service.loop("census", partial(keep_counting, parts.counter))
+    service.serve(EventDocs(settings.topic).router())
     service.serve(Portal(parts, pages, operators).router())
     service.pages(pages)
     service.install(operators.install)
@@ -84,11 +100,19 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
     )  # fmt: skip
     streams = Streams(service.cluster, service.stopping, settings.event_streams, **fakes.get("streams", {}))
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
+    reader = Lists(customers, cursors)
     queued = service.store(batches.BATCHES, Batch, lanes=batches.LANES, indexes=batches.INDEXES)
     return Parts(
-        desk, Lists(customers, cursors), history, streams, bearer, clock, Batches(queued, desk),
+        desk, reader, history, streams, bearer, clock, Batches(queued, desk), _bulks(service, desk, reader),
         Counter(customers, clock), pulse.Pulse(tallies, clock),
+        CommandLine(settings.operator_issuer, settings.api_audience, settings.cli_client_id or None),
     )  # fmt: skip
+
+
+def _bulks(service: Service, desk: Desk, reader: Lists) -> Bulks:
+    store = service.store(bulks.BULKS, Bulk, lanes=bulks.LANES, indexes=bulks.INDEXES)
+    parts = service.store(bulks.PARTS, Part, indexes=bulks.PART_INDEXES)
+    return Bulks(desk, Reads(store, parts, desk.customers, reader))
 
 
 def _settings_desk(service: Service, settings: ConfigSettings) -> SettingsDesk:

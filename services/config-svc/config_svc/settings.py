@@ -61,6 +61,7 @@ class ConfigSettings(CommonSettings):
     portal_client_id: Annotated[str, Field(min_length=1)]
     portal_client_secret_file: SecretFile
     api_audience: Annotated[str, Field(min_length=1)]
+    cli_client_id: Annotated[str, Field(max_length=100)] = ""
     ops_email: str = ""
     provider_name: Annotated[str, Field(max_length=100)] = ""
     mail_from: str = ""

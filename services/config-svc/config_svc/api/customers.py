@@ -9,6 +9,7 @@ from fastapi.encoders import jsonable_encoder
 from starlette.responses import JSONResponse, Response
 
 from config_svc import inputs, lists, views
+from config_svc.api import examples
 from config_svc.api.common import CustomerId, Parts, problems
 from config_svc.domain.model import Status
 from config_svc.inputs import CustomerBody
@@ -42,7 +43,8 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.put(
         "/customers/{id}", summary="Register a customer, or change its master data", response_model=None,
-        responses={201: {"description": "Registered."}, 200: {"description": "Changed, or the same."},
+        responses={201: examples.answered(examples.customer(), "Registered."),
+                   200: examples.answered(examples.customer(), "Changed, or the same."),
                    **problems(409, 412, 415, 422)},
     )  # fmt: skip
     async def put_customer(
@@ -55,7 +57,8 @@ def router(parts: Parts) -> APIRouter:
         status = 201 if applied.changed and applied.version == 1 else 200
         return _one(Found(id, applied.version, applied.state), parts, status)
 
-    @routes.get("/customers", summary="List customers by name", responses=problems(400, 422))
+    @routes.get("/customers", summary="List customers by name",
+                responses={200: examples.answered(examples.customers()), **problems(400, 422)})  # fmt: skip
     async def list_customers(
         by: Annotated[Actor, viewer], q: Search = None, method: InForce | None = None, status: Status | None = None,
         switch: SwitchFilter | None = None, limit: Limit = 50, cursor: CursorParam = None,
@@ -64,7 +67,8 @@ def router(parts: Parts) -> APIRouter:
         page = await parts.lists.page(lists.customers(q, method, status, switch), limit, cursor)
         return {"items": [views.brief(row, parts.clock()) for row in page.rows], "next": page.next}
 
-    @routes.get("/customers/{id}", summary="Read a customer", response_model=None, responses=problems(404, 410))
+    @routes.get("/customers/{id}", summary="Read a customer", response_model=None,
+                responses={200: examples.answered(examples.customer()), **problems(404, 410)})  # fmt: skip
     async def get_customer(id: CustomerId, by: Annotated[Actor, viewer]) -> Response:
         """Role: viewer. `delayed` is set while events of this customer wait for Kafka."""
         return _one(await parts.desk.customer(id), parts, 200)

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 from starlette.responses import JSONResponse, Response
 
 from config_svc import csvs, lists, views
+from config_svc.api import examples
 from config_svc.api.common import ID, CustomerId, Parts, problems
 from config_svc.api.customers import Search
 from config_svc.history import Asked
@@ -21,7 +22,14 @@ from shared.cursors import CursorParam, Limit
 from shared.events import Actor
 from shared.mongo import Document
 
+CSV_TOO, CSV_HEAD = "A page; with `Accept: text/csv` all rows.", "id,customer,...\r\n"
 CustomerQuery = Annotated[str | None, Query(pattern=ID)]
+
+
+class Streamed(Response):
+    """For the document: what the stream is. The answer is an EventStream."""
+
+    media_type = EventStream.media_type
 
 
 def router(parts: Parts) -> APIRouter:
@@ -30,8 +38,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get(
         "/invitations", tags=["Switch"], summary="Pending Invitations", response_model=None,
-        responses={200: {"description": "A page; with `Accept: text/csv` all rows.", "content": {"text/csv": {}}},
-                   **problems(400, 422)},
+        responses={200: examples.answered(examples.invitations(), CSV_TOO, csv=CSV_HEAD), **problems(400, 422)},
     )  # fmt: skip
     async def list_invitations(
         request: Request, by: Annotated[Actor, viewer], state: InvitationState = "all", q: Search = None,
@@ -46,7 +53,8 @@ def router(parts: Parts) -> APIRouter:
         return JSONResponse(jsonable_encoder({"items": rows, "next": page.next}))
 
     @routes.get("/customers/{id}/timeline", tags=["History"], summary="What happened to a customer, newest first",
-                responses=problems(400, 404, 422))  # fmt: skip
+                responses={200: examples.answered(examples.page(timeline_item(examples.event_row()))),
+                           **problems(400, 404, 422)})  # fmt: skip
     async def get_timeline(
         id: CustomerId, by: Annotated[Actor, viewer], limit: Limit = 50, cursor: CursorParam = None
     ) -> dict[str, Any]:
@@ -58,7 +66,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get(
         "/audit", tags=["History"], summary="Who did what, newest first", response_model=None,
-        responses={200: {"description": "A page; with `Accept: text/csv` all rows.", "content": {"text/csv": {}}},
+        responses={200: examples.answered(examples.page(audit_item(examples.event_row())), CSV_TOO, csv=CSV_HEAD),
                    **problems(400, 422)},
     )  # fmt: skip
     async def get_audit(
@@ -79,7 +87,8 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get(
         "/events", tags=["History"], summary="Every event as it happens (server-sent events)", response_model=None,
-        responses={200: {"description": "A stream of CloudEvents in JSON.", "content": {"text/event-stream": {}}},
+        response_class=Streamed,
+        responses={200: examples.answered(examples.events(), "A stream of CloudEvents in JSON.", "text/event-stream"),
                    **problems(400, 422, 429)},
     )  # fmt: skip
     async def get_events(

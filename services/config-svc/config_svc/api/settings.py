@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Header
 from fastapi.encoders import jsonable_encoder
 from starlette.responses import JSONResponse, Response
 
+from config_svc.api import examples
 from config_svc.api.common import Parts, problems
 from config_svc.domain import settings as rules
 from config_svc.domain.settings import Settings
@@ -22,20 +23,27 @@ from shared.roles import role_name
 IfMatch = Annotated[str | None, Header(description='The ETag of the settings as you read them, like "3". Required.')]
 
 
+STANDARD_TEXTS = {"en": {"subject": "{provider} asks for your approval: Microsoft 365 access for {customer}",
+                         "body": "Hello {invitee},\n\n..."}}  # fmt: skip
+
+
 def router(parts: Parts) -> APIRouter:
     routes = APIRouter(tags=["Settings"])
     viewer, admin = (Depends(parts.bearer.require(role)) for role in (VIEWER, ADMIN))
     desk = parts.desk.settings
+    answered = examples.answered(_shown(desk, Settings()) | {"standard_texts": STANDARD_TEXTS})
 
-    @routes.get("/settings", summary="Read the settings", response_model=None, responses=problems())
+    @routes.get("/settings", summary="Read the settings", response_model=None,
+                responses={200: answered, **problems()})  # fmt: skip
     async def get_settings(by: Annotated[Actor, viewer]) -> Response:
         """Role: viewer. `in_force` is what a new switch takes; `standard_texts` is what stands where `texts` has
         nothing; `placeholders` are all that a text may hold ({link} not in a subject)."""
         return _answer(desk, await desk.read())
 
     @routes.put(
-        "/settings", summary="Replace the settings", response_model=None, responses=problems(412, 415, 422, 428)
-    )
+        "/settings", summary="Replace the settings", response_model=None,
+        responses={200: answered, **problems(412, 415, 422, 428)},
+    )  # fmt: skip
     async def put_settings(body: SettingsBody, by: Annotated[Actor, admin], if_match: IfMatch = None) -> Response:
         """Role: admin. Replaces all of them; what is left out is as the environment says, a language that is left out
         has the standard text. Running switches keep what they began with. Codes: `settings_changed`, `remind_late`,
@@ -50,6 +58,11 @@ def _answer(desk: SettingsDesk, settings: Settings) -> Response:
 
 
 def shown(desk: SettingsDesk, settings: Settings) -> dict[str, Any]:
+    return _shown(desk, settings) | {"standard_texts": {name: _text(desk, name) for name in desk.languages}}
+
+
+def _shown(desk: SettingsDesk, settings: Settings) -> dict[str, Any]:
+    """Without the standard texts: they are rendered, each language's templates when they are first wanted."""
     values, terms = settings.values, rules.in_force(settings, desk.usual)
     by = settings.changed_by
     return {
@@ -69,7 +82,6 @@ def shown(desk: SettingsDesk, settings: Settings) -> dict[str, Any]:
             "texts_version": terms.texts_version,
         },
         "placeholders": dict(MEANINGS),
-        "standard_texts": {name: _text(desk, name) for name in desk.languages},
     }
 
 

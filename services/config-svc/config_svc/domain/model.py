@@ -41,7 +41,7 @@ class Mail:
 @dataclass(frozen=True, slots=True)
 class Switch:
     """The customer's current or last switch. `life_seconds`: the invitation's life, used again by a
-    resend; so are the texts of the version that it began with."""
+    resend; so are the texts of the version that it began with. `bulk`: the bulk switch that asked for it."""
 
     number: int
     to: Target
@@ -69,6 +69,7 @@ class Switch:
     ended_at: datetime | None = None
     reason: str | None = None
     texts_version: int = 0
+    bulk: str | None = None
 
     @property
     def live(self) -> bool:

@@ -61,6 +61,7 @@ class SwitchInput:
     renew: bool = False
     remind_after: timedelta | None = None
     texts_version: int = 0
+    bulk: str | None = None
 
 
 # --- commands -----------------------------------------------------------------------------------------------------
@@ -111,6 +112,7 @@ def _begin(customer: Customer, asked: SwitchInput, now: datetime) -> tuple[Custo
         number, asked.to, asked.renew, "requested", now, ends, methods, asked.accepted_roles,
         int(asked.life.total_seconds()), int(asked.remind_after.total_seconds()) if asked.remind_after else None,
         asked.invitee, asked.locale, asked.reference, asked.inviter, texts_version=asked.texts_version,
+        bulk=asked.bulk,
     )  # fmt: skip
     event = SwitchRequested(
         customer.id, number, asked.to, asked.renew, customer.name, customer.tenant_id or "", methods,
@@ -146,6 +148,7 @@ def _readdress(customer: Customer, switch: Switch, invitee: Person, by: Actor, n
         switch.to, by, timedelta(seconds=switch.life_seconds), switch.accepted_roles, invitee, switch.locale,
         switch.reference, switch.methods, switch.renew,
         timedelta(seconds=switch.remind_after_seconds) if switch.remind_after_seconds else None, switch.texts_version,
+        switch.bulk,
     )  # fmt: skip
     changed, requested = _begin(customer, asked, now)
     return Change(changed, (cancelled, requested), {"switch": requested.switch})

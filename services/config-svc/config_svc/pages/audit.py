@@ -15,7 +15,7 @@ from config_svc import csvs
 from config_svc.api.common import ID
 from config_svc.history import DOERS, Asked
 from config_svc.pages.frame import Frame
-from config_svc.stories import STORIES, tell
+from config_svc.stories import PLACES, STORIES, tell
 from shared.auth import OPERATOR
 from shared.events import REGISTRY
 from shared.mongo import Document
@@ -60,6 +60,7 @@ def _row(row: Document, told: Any) -> dict[str, Any]:
     actor = row["actor"]
     return {
         "id": row["_id"], "at": row["at"], "told": told, "action": row["action"], "customer": row["customer"],
+        "place": PLACES.get(row["customer"]),
         "switch": row["switch"], "name": actor["name"] or actor["email"] or actor["id"], "email": actor["email"],
         "actor": actor["email"] or actor["id"], "address": row["address"],
     }  # fmt: skip

@@ -11,20 +11,15 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from config_svc import inputs
+from config_svc.inputs import field_of, message_of
 from shared.commands import command
 from shared.document import Command
-from shared.i18n import N_
 from shared.web_forms import CSRF_FIELD
 
 B = TypeVar("B", bound=BaseModel)
 Say = Callable[[str], str]
 
 KEY = "key"
-REQUIRED = N_("This is required.")
-INVALID = N_("This cannot be used; correct it.")
-LONG = N_("This is too long.")
-_KINDS = {"missing": REQUIRED, "string_too_long": LONG, "too_long": LONG}
 
 
 @dataclass(frozen=True)
@@ -60,20 +55,7 @@ def check(model: type[B], values: Mapping[str, Any], say: Say) -> tuple[B | None
         return model.model_validate(values), {}
     except ValidationError as error:
         found = error.errors(include_input=False, include_url=False, include_context=False)
-        return None, {_field(wrong): say(_said(wrong)) for wrong in reversed(found)}
-
-
-def _field(wrong: Mapping[str, Any]) -> str:
-    return next((part for part in reversed(wrong["loc"]) if isinstance(part, str)), "form")
-
-
-def _said(wrong: Mapping[str, Any]) -> str:
-    if wrong["type"] == "value_error":
-        return str(wrong["msg"]).removeprefix("Value error, ")
-    return _KINDS.get(wrong["type"], _BY_FIELD.get(_field(wrong), INVALID))
-
-
-_BY_FIELD = {"secret_expires_on": inputs.DATE_TEXT, "admin_email": inputs.EMAIL_TEXT, "methods": inputs.METHODS_TEXT}
+        return None, {field_of(wrong) or "form": say(message_of(wrong)) for wrong in reversed(found)}
 
 
 def form_command(request: Request, form: Filled, caller: str) -> Command:

@@ -33,6 +33,7 @@ NAVIGATION = (
         (
             NavItem(N_("Pending Invitations"), "/invitations", "invitations", "mail"),
             NavItem(N_("Authentication Status"), "/status", "status", "shield"),
+            NavItem(N_("Bulk Switch"), "/bulk-switches", "bulks", "customers"),
         ),
         N_("Multitenant"),
     ),

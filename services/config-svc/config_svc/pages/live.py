@@ -14,7 +14,7 @@ from config_svc.pages.frame import Frame
 from config_svc.pages.words import STEP_NAMES
 from config_svc.pulse import WINDOWS, Window
 from config_svc.sse import EventStream
-from config_svc.stories import Say, tell
+from config_svc.stories import PLACES, Say, tell
 from shared.auth import VIEWER
 from shared.change import Unavailable
 from shared.i18n import N_
@@ -76,13 +76,13 @@ class LivePages:
     # --- what is shown -------------------------------------------------------------------------------------------
 
     async def _recent(self, request: Request) -> Sequence[Line]:
-        rows = await self._parts.history.recent(LINES)
+        rows = await self._parts.history.recent(LINES, self._parts.clock())
         told = [(row["_id"], row["at"], row["type"], row["data"]) for row in rows]
         return await self._lines(told, self._frame.say(request))
 
     async def _lines(self, events: Sequence[tuple[str, Any, str, Mapping[str, Any]]], say: Say) -> list[Line]:
         names = await self._names({str(data.get("customer", "")) for _, _, _, data in events})
-        return [_line(id, at, str(data.get("customer", "")), names, tell(type_name, data, say))
+        return [_line(id, at, str(data.get("customer", "")), names, tell(type_name, data, say), say)
                 for id, at, type_name, data in events]  # fmt: skip
 
     async def _names(self, ids: set[str]) -> Mapping[str, str]:
@@ -112,9 +112,11 @@ class LivePages:
         }  # fmt: skip
 
 
-def _line(id: str, at: Any, customer: str, names: Mapping[str, str], told: Any) -> Line:
+def _line(id: str, at: Any, customer: str, names: Mapping[str, str], told: Any, say: Say) -> Line:
+    place = PLACES.get(customer)
+    url = place[1] if place else f"/customers/{customer}" if customer in names else ""
     return {
-        "id": id, "at": at, "customer": customer if customer in names else "", "name": names.get(customer, customer),
+        "id": id, "at": at, "url": url, "name": say(place[0]) if place else names.get(customer, customer),
         "title": told.title, "text": told.text, "tone": told.tone, "by": told.by,
     }  # fmt: skip
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from config_svc.api.common import Parts
 from config_svc.pages.audit import AuditPages
 from config_svc.pages.batches import BatchPages
+from config_svc.pages.bulks import BulkPages
 from config_svc.pages.customers import CustomerPages
 from config_svc.pages.frame import Frame
 from config_svc.pages.invitations import InvitationPages
@@ -36,7 +37,8 @@ class Portal:
         ):  # fmt: skip
             part.add_to(router)
         rooms = (
-            InvitationPages, BatchPages, ReferencePages, SearchPages, TimelinePages, StatusPages, LivePages, AuditPages,
+            InvitationPages, BatchPages, BulkPages, ReferencePages, SearchPages, TimelinePages, StatusPages, LivePages,
+            AuditPages,
         )  # fmt: skip
         for room in rooms:
             room(self._frame).add_to(router)

@@ -26,7 +26,7 @@ from shared.commands import command
 from shared.events import Actor
 from shared.sessions import Session
 
-PAGE = 50
+PAGE = 30
 TABS = ("", "failed", "expiring", "checking", "unknown", "successful")
 AT_ONCE = 4
 HERE = "/status"

@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from config_svc.domain import switches
 from config_svc.domain.model import Customer
 from config_svc.domain.settings import Terms
-from config_svc.inputs import METHODS_TEXT, SwitchBody
+from config_svc.inputs import METHODS_TEXT, REQUIRED, SwitchBody
 from config_svc.pages import words
-from config_svc.pages.forms import KEY, REQUIRED, Filled, check, filled, form_command
+from config_svc.pages.forms import KEY, Filled, check, filled, form_command
 from config_svc.pages.frame import Frame
 from config_svc.pages.m365 import M365Pages
 from shared.auth import OPERATOR

@@ -38,8 +38,8 @@
     const item = element("li", "line line-" + line.tone + " line-new");
     const time = element("time");
     const body = element("div");
-    const name = element(line.customer ? "a" : "span", line.customer ? "" : "line-name", line.name);
-    if (line.customer) name.href = "/customers/" + encodeURIComponent(line.customer);
+    const name = element(line.url ? "a" : "span", line.url ? "" : "line-name", line.name);
+    if (line.url) name.href = line.url;
     item.dataset.id = line.id;
     time.dateTime = line.at;
     local(time);

@@ -1,0 +1,199 @@
+"""Bulk switches: check a file, begin, look, pause, go on, stop, remind; the result as rows or CSV."""
+
+# No postponed annotations here: FastAPI reads them, and the dependencies in them are local names.
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from starlette.responses import JSONResponse, Response
+
+from config_svc import bulk_file, bulk_inputs, csvs
+from config_svc.api import examples
+from config_svc.api.common import Parts, problems
+from config_svc.api.switches import Keyed
+from config_svc.bulk_file import Line
+from config_svc.bulk_inputs import CELLS, BulkBody, CheckBody
+from config_svc.bulks import Bulks
+from config_svc.domain.bulks import Bulk, Row
+from config_svc.pages.forms import action_key
+from shared.auth import OPERATOR, VIEWER
+from shared.change import Refused
+from shared.cursors import Limit
+from shared.document import Command
+from shared.events import Actor
+from shared.http import Strict, problem
+
+B = TypeVar("B", CheckBody, BulkBody)
+LARGEST = 8_000_000
+PATHS = ("/bulk-switches", "/bulk-switches/check")
+BulkId = Annotated[str, Path(pattern=r"^[0-9a-f]{40}$", description="As the bulk switch was answered with.")]
+RowState = Literal[
+    "problem", "waiting", "refused", "requested", "invited", "opened", "authenticating", "completed", "cancelled",
+    "expired", "failed", "replaced",
+]  # fmt: skip
+States = Annotated[list[RowState], Query(description="Only rows in these states.")]
+Place = Annotated[int, Query(ge=0, le=100_000, description="`next` of the page before.")]
+PerMinute = Annotated[int, Query(ge=1, le=600)]
+CSV = "customer,admin_email,admin_name,locale,reference\ncontoso,admin@contoso.example,Avery Admin,de,TICKET-17\n"
+FOUND = {"rows": 2, "good": 1, "problems": [
+    {"line": 3, "customer": "fabrikam", "code": "switch_running",
+     "detail": "Switch 1 is still running; cancel or resend it.", "field": "customer"}]}  # fmt: skip
+
+
+def _body(model: type[Strict], example: Mapping[str, Any]) -> dict[str, Any]:
+    """Either kind of body, for the OpenAPI document; the row's schema stands where it is used."""
+    schema = model.model_json_schema()
+    row = schema.pop("$defs")["RowBody"]
+    schema["properties"]["rows"]["items"] = row
+    return {"requestBody": {"required": True, "content": {
+        "application/json": {"schema": schema, "example": example},
+        "text/csv": {"schema": {"type": "string"}, "example": CSV},
+    }}}  # fmt: skip
+
+
+def router(parts: Parts) -> APIRouter:
+    routes = APIRouter(tags=["Bulk switch"])
+    viewer, operator, bulks = (
+        Depends(parts.bearer.require(VIEWER)),
+        Depends(parts.bearer.require(OPERATOR)),
+        parts.bulks,
+    )
+
+    @routes.post(
+        "/bulk-switches/check", summary="Check a whole file; nobody is asked and nothing is kept",
+        responses={200: _example(FOUND), **problems(415, 422)},
+        openapi_extra=_body(CheckBody, {"rows": bulk_inputs.EXAMPLE["rows"]}),
+    )  # fmt: skip
+    async def post_check(request: Request, by: Annotated[Actor, operator]) -> dict[str, Any]:
+        """Role: operator. Every problem by line: of the line itself, and what the switch would be refused for."""
+        body = await request.body()
+        lines = bulk_file.read_csv(body) if _is_csv(request) else _json(CheckBody, body).lines
+        return bulk_inputs.checked(await bulks.check(lines, by))
+
+    @routes.post(
+        "/bulk-switches", status_code=202, summary="Begin a bulk switch", response_model=None,
+        responses={202: _example({"bulk": "0" * 40}), **problems(400, 409, 415, 422)},
+        openapi_extra=_body(BulkBody, bulk_inputs.EXAMPLE),
+    )  # fmt: skip
+    async def post_bulk(
+        request: Request, by: Annotated[Actor, operator], command: Keyed,
+        name: Annotated[str, Query(max_length=100, description="With CSV; in JSON it stands in the body.")] = "",
+        per_minute: PerMinute = 60, first: Annotated[int, Query(ge=0, le=10_000)] = 10,
+        pause_after_first: bool = True, skip_problems: bool = False,
+    ) -> Response:  # fmt: skip
+        """Role: operator. 10,000 rows at most. The same Idempotency-Key is the same bulk switch, however often it is
+        sent; it goes on by itself. Codes: `bulk_problems` (with all of them, nobody was asked), `bulk_heading`,
+        `bulk_csv`, `bulk_encoding`, `bulk_empty`, `bulk_too_long`."""
+        if _is_csv(request):
+            lines = bulk_file.read_csv(await request.body())
+            said = {"name": name, "per_minute": per_minute, "first": first, "pause_after_first": pause_after_first,
+                    "skip_problems": skip_problems, "rows": [{"customer": "-"}]}  # fmt: skip
+            body = _json(BulkBody, json.dumps(said).encode())
+        else:
+            body = _json(BulkBody, await request.body())
+            lines = body.lines
+        return await _begun(bulks, lines, body, by, command)
+
+    @routes.get("/bulk-switches", summary="The newest bulk switches",
+                responses={200: examples.answered({"items": [examples.bulk()]}), **problems(422)})  # fmt: skip
+    async def list_bulks(by: Annotated[Actor, viewer], limit: Limit = 50) -> dict[str, Any]:
+        """Role: viewer. Without numbers by state; those stand at each one."""
+        return {"items": [jsonable_encoder(bulk_inputs.bulk(bulk, {})) for bulk in await bulks.read.newest(limit)]}
+
+    @routes.get("/bulk-switches/{id}", summary="How far a bulk switch is",
+                responses={200: examples.answered(examples.bulk()), **problems(404)})  # fmt: skip
+    async def get_bulk(id: BulkId, by: Annotated[Actor, viewer]) -> dict[str, Any]:
+        """Role: viewer. `counts` are of all rows as they stand now, and add up to `all`; seconds old at most."""
+        bulk = (await bulks.read.bulk(id)).state
+        return bulk_inputs.bulk(bulk, await bulks.read.counts(bulk))
+
+    @routes.get(
+        "/bulk-switches/{id}/rows", summary="Its rows as they stand now", response_model=None,
+        responses={200: examples.answered(examples.bulk_rows(), "A page; with `Accept: text/csv` all rows."),
+                   **problems(404, 422)},
+    )  # fmt: skip
+    async def get_rows(
+        request: Request, id: BulkId, by: Annotated[Actor, viewer], state: States = [], limit: Limit = 50,  # noqa: B006
+        place: Place = 0,
+    ) -> Response:  # fmt: skip
+        """Role: viewer. A page may be short or empty although there are more rows: go on while `next` is not null.
+        Who has not answered: `state=requested&state=invited&state=opened`."""
+        bulk = (await bulks.read.bulk(id)).state
+        if "text/csv" in request.headers.get("accept", ""):
+            return result(bulks, bulk, frozenset(state))
+        rows, next = await bulks.read.rows(bulk, frozenset(state), place, limit)
+        return JSONResponse(jsonable_encoder({"items": [bulk_inputs.row(row) for row in rows], "next": next}))
+
+    for verb, what, act in (
+        ("pause", "Ask nobody else for now", bulks.pause), ("resume", "Go on", bulks.resume),
+        ("stop", "Ask nobody else; who was invited stays invited", bulks.stop),
+        ("remind", "Send the invitation again to all who have not answered", bulks.remind),
+    ):  # fmt: skip
+        _command(routes, verb, what, act, operator)
+    return routes
+
+
+def _command(
+    routes: APIRouter, verb: str, what: str, act: Callable[..., Awaitable[Mapping[str, Any]]], operator: Any
+) -> None:
+    async def post(id: BulkId, by: Annotated[Actor, operator], command: Keyed) -> Mapping[str, Any]:
+        return await act(id, by, command)
+
+    post.__name__ = f"{verb}_bulk"
+    answer = {"bulk": "0" * 40, **({"reminder": 1} if verb == "remind" else {"state": "paused"})}
+    routes.add_api_route(
+        f"/bulk-switches/{{id}}/{verb}", post, methods=["POST"], status_code=202, summary=what,
+        description="Role: operator. Codes: `bulk_unknown`, `bulk_draft`, `bulk_ended`, `bulk_nobody`, "
+        "`bulk_reminding`.",
+        responses={202: _example(answer), **problems(400, 404, 409)},
+    )  # fmt: skip
+
+
+async def _begun(bulks: Bulks, lines: Sequence[Line], body: BulkBody, by: Actor, command: Command) -> Response:
+    id = action_key(by.id, "bulk", command.key)
+    if not await bulks.read.there(id):
+        rows = await bulks.check(lines, by)
+        if any(row.problem for row in rows) and not body.skip_problems:
+            return _refused(rows)
+        await bulks.draft(id, body.name, rows, by)
+    return JSONResponse(dict(await bulks.begin(id, body.pace, by, command)), 202)
+
+
+def _refused(rows: Sequence[Row]) -> Response:
+    found = bulk_inputs.checked(rows)
+    detail = f"{len(found['problems'])} of {len(rows)} rows have problems; correct them, or send skip_problems."
+    return problem(422, "bulk_problems", detail, **found)
+
+
+def result(bulks: Bulks, bulk: Bulk, states: frozenset[str]) -> Response:
+    """The result file."""
+    lines = (bulk_inputs.row(shown) async for shown in bulks.read.every(bulk, states))
+    return csvs.answer(csvs.table(lines, CELLS), "bulk-switch")
+
+
+def _is_csv(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("text/csv", "application/json"):
+        raise Refused("content_type", "Send text/csv or application/json.", status=415, field="Content-Type")
+    return kind == "text/csv"
+
+
+def _json(model: type[B], body: bytes) -> B:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError([_in_body(wrong) for wrong in error.errors(include_input=False)]) from None
+
+
+def _in_body(wrong: ErrorDetails) -> dict[str, Any]:
+    return {**wrong, "loc": ("body", *wrong["loc"])}
+
+
+def _example(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": "Taken.", "content": {"application/json": {"example": answer}}}
