@@ -14,10 +14,13 @@ import httpx
 from pydantic import SecretStr
 
 from config_svc.batches import BATCHES, Batches
+from config_svc.bulk_reads import Reads
+from config_svc.bulks import BULKS, PARTS, Bulks
 from config_svc.consumes import CONSUMES, COUNTS, CUSTOMERS
 from config_svc.desk import Desk
 from config_svc.domain.model import Customer
 from config_svc.domain.settings import Terms
+from config_svc.lists import Lists
 from config_svc.main import build
 from config_svc.settings import ConfigSettings
 from config_svc.settings_desk import SettingsDesk
@@ -167,13 +170,23 @@ class Config:
     @property
     def batches(self) -> Batches:
         """The batches as another replica works on them."""
+        return Batches(self.service._stores[BATCHES], self.desk)
+
+    @property
+    def bulks(self) -> Bulks:
+        """The bulk switches as another replica works on them."""
+        store, parts = self.service._stores[BULKS], self.service._stores[PARTS]
+        reader = Lists(self.customers, self.service_cursors())
+        return Bulks(self.desk, Reads(store, parts, self.customers, reader))
+
+    @property
+    def desk(self) -> Desk:
         limits, settings = Limits(self.service.mongo.collection("limits")), self.settings
         usual = Terms(settings.invitation_life, settings.remind_after, settings.roles)
         sample = Sample("Tokenswitch", INVITE)
         terms = SettingsDesk(self.service._stores["settings"], usual, settings.mail_from, renderer(), sample)
         sealer, links = Sealer.from_file(self.keys.seal_public), Links(self.ring, INVITE)
-        desk = Desk(self.customers, sealer, links, limits, terms, settings.requests_per_hour, self.clock)
-        return Batches(self.service._stores[BATCHES], desk)
+        return Desk(self.customers, sealer, links, limits, terms, settings.requests_per_hour, self.clock)
 
     def service_cursors(self) -> Cursors:
         return Cursors(self.ring)

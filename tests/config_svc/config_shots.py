@@ -17,8 +17,14 @@ from typing import Literal
 import uvicorn
 from playwright.async_api import BrowserContext, Page, async_playwright
 
+from config_svc.bulk_file import read_csv
+from config_svc.bulks import ASKING
+from config_svc.domain.bulks import Bulk, Pace
 from config_svc.domain.model import Failure, Mail
+from shared.document import Command
+from shared.due import Due
 from shared.events import (
+    Actor,
     AppRegistrationProven,
     AuthenticationFailed,
     AuthenticationStarted,
@@ -41,6 +47,7 @@ LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
 )  # fmt: skip
 CORRELATION = "0af76519-16cd-43dd-8448-eb211c80319c"
 LONG = "Proseware Holding & Partner International Verwaltungsgesellschaft mbH & Co. KG"
+DRAFT, PAUSED, ENDED = ("d" * 40, "e" * 40, "f" * 40)
 PAGES = {
     "customers": "/customers", "customers-nothing": "/customers?q=zzz", "choose": "/m365",
     "add": "/add-customer", "edit": "/customers/proseware/edit", "remove": "/customers/proseware/remove",
@@ -63,6 +70,8 @@ PAGES = {
     "status-failed": "/status?status=failed", "status-said": "/status?begun=3&left=1&why=too_many_requests",
     "status-nothing": "/status?q=zzz", "live": "/live?window=7d", "live-day": "/live", "audit": "/audit",
     "audit-filtered": "/audit?action=SwitchRequested&customer=trey", "audit-nothing": "/audit?actor=nobody",
+    "bulks": "/bulk-switches", "bulk-new": "/bulk-switches/new", "bulk-draft": f"/bulk-switches/{DRAFT}",
+    "bulk-paused": f"/bulk-switches/{PAUSED}", "bulk-ended": f"/bulk-switches/{ENDED}?state=unanswered",
     "gone": "/customers/gone", "unknown": "/customers/nobody",
     "nothing-here": "/nothing", "settings": "/settings", "settings-own": "/settings?text=de",
 }  # fmt: skip
@@ -178,10 +187,34 @@ async def everyone(config: Config) -> None:
     await ended(config)
     await running(config)
     await validated(config)
+    await bulks(config)
     await config.gateway("admin").put("/settings", SETTINGS, **{"If-Match": '"0"'})
     await config.relays()
     mail = Mail("sent", 2, config.now)
     await config.set("adatum", lambda found: replace(found, switch=replace(found.switch, mail=mail)))
+
+
+async def bulks(config: Config) -> None:
+    """A file just checked, one that waits after its first wave, and one of which all were asked."""
+    ids = [f"zava-{n}" for n in range(1, 7)]
+    for n, id in enumerate(ids):
+        await customer(config, 30 + n, id, f"Zava {n + 1}")
+    await bulk(config, DRAFT, "Winter", ["adatum", "zava-5", "zava-6", "nobody", "zava-5"])
+    await bulk(config, PAUSED, "Autumn", ids[:4], Pace(60, 2))
+    await bulk(config, ENDED, "Pilot", [*ids[4:], "adatum"], Pace(60, 0))
+    await config.relays()
+    await config.claims("zava-5")
+
+
+async def bulk(config: Config, id: str, name: str, customers: Sequence[str], pace: Pace | None = None) -> None:
+    by, bulks = Actor("u-operator", "Operator Person"), config.bulks
+    text = "customer,email,name,reference\n" + "".join(f"{one},it@{one}.example,Ivy Tan,T-{one}\n" for one in customers)
+    await bulks.draft(id, name, await bulks.check(read_csv(text.encode()), by), by)
+    if pace:
+        await bulks.begin(id, pace, by, Command(f"begin-{id}", id))
+        due: Due[Bulk] = Due(bulks.store, ASKING, bulks.ask, lease=5)
+        while await due.once():
+            await due.settled()
 
 
 # --- pictures -------------------------------------------------------------------------------------------------------

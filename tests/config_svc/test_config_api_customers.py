@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.config_svc.config_kit import ADMIN, APP, SECRET, TENANT, C, Config
+from tests.shared.frame_issuer import AUDIENCE, URL
 
 BODY: dict[str, Any] = {"name": "Contoso GmbH", "tenant": "Contoso.Example", "reference": "CRM-1"}
 REGISTRATION = {"client_id": APP.upper(), "client_secret": SECRET, "secret_expires_on": "2126-03-11"}
@@ -280,3 +282,15 @@ async def test_a_failed_customer_is_found_by_its_status(config: Config) -> None:
     await config.set(C, lambda state: replace(state, status="failed"))
     listed = (await config.gateway().get("/customers", params={"status": "failed"})).json()["items"]
     assert [row["id"] for row in listed] == [C]
+
+
+async def test_the_command_line_is_told_how_to_sign_in(config: Config, tmp_path: Path, mongo_url: str) -> None:
+    refused = await config.gateway(None).get("/sign-in")
+    assert refused.status_code == 404 and "CLI_CLIENT_ID" in refused.json()["detail"]
+    (tmp_path / "other").mkdir()
+    other = Config(tmp_path / "other", mongo_url, "test_cli", cli_client_id="cli-1", operator_issuer=f"{URL}/v2.0")
+    told = (await other.gateway(None).get("/sign-in")).json()
+    assert told == {"authority": URL, "client_id": "cli-1", "scopes": [f"{AUDIENCE}/.default"]}
+    me = (await config.gateway("operator").get("/me")).json()
+    assert me["roles"] == ["viewer", "operator"] and me["id"] == "g-operator"
+    assert (await config.gateway(None).get("/me")).status_code == 401

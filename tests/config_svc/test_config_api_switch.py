@@ -300,13 +300,16 @@ async def test_too_many_requests_for_one_customer_are_refused(config: Config) ->
 async def test_the_openapi_document_holds_every_route_with_its_refusals(config: Config) -> None:
     document = (await config.gateway(None).http.get("/openapi.json")).json()
     paths = {path: sorted(verbs) for path, verbs in document["paths"].items()}
-    here = "/api/v1/customers/{id}"
+    here, bulk = "/api/v1/customers/{id}", "/api/v1/bulk-switches/{id}"
     assert paths == {
         "/api/v1/customers": ["get"], here: ["delete", "get", "put"], f"{here}/validation": ["post"],
         f"{here}/switch": ["delete", "post"], f"{here}/switch/resend": ["post"], f"{here}/switch/link": ["post"],
         f"{here}/switch/reference": ["post"], "/api/v1/settings": ["get", "put"],
         f"{here}/timeline": ["get"], "/api/v1/invitations": ["get"], "/api/v1/audit": ["get"],
-        "/api/v1/events": ["get"],
+        "/api/v1/events": ["get"], "/api/v1/me": ["get"], "/api/v1/sign-in": ["get"],
+        "/api/v1/bulk-switches": ["get", "post"], "/api/v1/bulk-switches/check": ["post"],
+        bulk: ["get"], f"{bulk}/rows": ["get"],
+        **{f"{bulk}/{verb}": ["post"] for verb in ("pause", "resume", "stop", "remind")},
     }  # fmt: skip
     for verbs in document["paths"].values():
         for operation in verbs.values():
@@ -314,3 +317,17 @@ async def test_the_openapi_document_holds_every_route_with_its_refusals(config: 
     assert document["components"]["schemas"]["SwitchBody"]["examples"][0]["to"] == "token"
     page = await config.gateway(None).http.get("/docs")
     assert page.status_code == 200 and "Ask for a switch" in page.text
+
+
+async def test_the_events_are_described_for_people_and_programs(config: Config) -> None:
+    http = config.gateway(None).http
+    page = await http.get("/docs/events")
+    assert page.status_code == 200 and "SwitchRequested" in page.text and "<script" not in page.text
+    found = (await http.get("/asyncapi.json")).json()
+    assert found["asyncapi"] == "3.0.0" and found["channels"]["events"]["address"] == config.settings.topic
+    one = await http.get("/schemas/SwitchRequested/1")
+    assert (
+        one.headers["content-type"] == "application/schema+json" and one.json()["$id"] == "/schemas/SwitchRequested/1"
+    )
+    assert (await http.get("/schemas/Nothing/1")).status_code == 404
+    assert "/docs/events" in (await http.get("/docs")).text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from shared.events import (
     SwitchCompleted,
     TenantPinned,
 )
+from shared.mongo import Insert
 from shared.wire import Record
 from tests.config_svc.config_kit import ADMIN, SECRET, C, Config
 
@@ -123,6 +124,26 @@ async def test_the_timeline_is_newest_first_paged_and_without_repeats(config: Co
     assert next(row["by"] for row in found if row["type"] == "SwitchRequested") == "Gateway operator from 192.0.2.9"
     assert found[0]["summary"] == "E-mail sent: invitation"
     assert SECRET not in str(found)
+
+
+@pytest.mark.parametrize(("limit", "finds"), [(2, 1), (4, 2), (6, 3), (8, 4), (9, 5), (50, 5)])
+async def test_the_last_events_are_found_however_long_ago_they_were(config: Config, limit: int, finds: int) -> None:
+    """And no further back than is needed: some servers read all that a range holds."""
+    ages = [-1, 5, 30, 59, 60 * 5, 60 * 23, 60 * 24 * 3, 60 * 24 * 29, 60 * 24 * 400]  # minutes; one clock is ahead
+    timeline = config.service.mongo.collection("timeline")
+    made = [record(TenantPinned("c1", "a1", "t1"), f"config/customers/c1/{n}/0", AT - timedelta(minutes=age))
+            for n, age in enumerate(ages)]  # fmt: skip
+    await timeline.write([Insert({"_id": one.id, **(timeline_entry(one) or {})}) for one in made])
+    reads, find = [], timeline.find
+
+    async def noted(where: Any, **more: Any) -> Any:
+        reads.append(where)
+        return await find(where, **more)
+
+    timeline.find = noted  # type: ignore[method-assign]
+    found = await history.History(timeline, timeline, config.service_cursors()).recent(limit, AT)
+    assert [row["_id"] for row in found] == [one.id for one in made][:limit]
+    assert len(reads) == finds
 
 
 async def test_a_record_that_comes_twice_stands_in_the_timeline_once(config: Config) -> None:

@@ -36,7 +36,7 @@ class Log:
             yield chunk
 
     def say(self, n: int, **more: Any) -> None:
-        line = {"id": f"e{n}", "at": f"2126-03-01T12:00:{n:02}Z", "customer": C, "name": "Contoso GmbH",
+        line = {"id": f"e{n}", "at": f"2126-03-01T12:00:{n:02}Z", "url": f"/customers/{C}", "name": "Contoso GmbH",
                 "title": f"Event {n}", "text": "", "tone": "success", "by": ""} | more  # fmt: skip
         self.said.put_nowait(f"id: 0:{n}\ndata: {json.dumps(line)}\n\n".encode())
 

@@ -19,7 +19,12 @@ from tests.config_svc.config_kit import ADMIN, GLOBAL_ADMIN, INVITE, SECRET, Bro
 HERE = f"/customers/{C}"
 MARKUP = "<img src=x onerror=alert(1)>\"'&amp;{{7*7}}"
 LISTS = ("/customers", "/m365", "/invitations", "/status", "/live")
+BULK = f"/bulk-switches/{C}"
+BULK_FORMS = tuple(f"{BULK}/{verb}" for verb in ("begin", "pause", "resume", "stop", "remind"))
+PUBLIC = ("/docs/events", "/asyncapi.json", "/schemas/")
+"""Descriptions for programs, without anything of a customer."""
 OPERATORS = (
+    "/bulk-switches/new",
     f"{HERE}/edit",
     f"{HERE}/switch?to=token",
     f"{HERE}/resend",
@@ -33,7 +38,10 @@ OPERATORS = (
 def routes(config: Config, method: str) -> list[str]:
     """Every page's address of one method, for one customer."""
     every = [route for router in config.service._routers for route in router.routes if isinstance(route, APIRoute)]
-    found = [route.path.replace("{id}", C) for route in every if method in (route.methods or ())]
+    found = [
+        route.path.replace("{id}", C) for route in every
+        if method in (route.methods or ()) and not route.path.startswith(PUBLIC)
+    ]  # fmt: skip
     assert len(found) >= 10
     return found
 
@@ -49,7 +57,8 @@ async def test_all_forms_are_known_to_these_tests(config: Config) -> None:
     assert posts == {"/add-customer", "/edit", "/remove", "/validate", "/resend", "/cancel", "/link", "/switch",
                      "/switch/confirm", "/switch/change", "/reference", "/status/validate", "/invitations/resend",
                      "/invitations/link", "/invitations/batches", "/settings", "/settings/texts/{language}",
-                     "/settings/texts/{language}/preview", "/settings/texts/{language}/standard"}  # fmt: skip
+                     "/settings/texts/{language}/preview", "/settings/texts/{language}/standard",
+                     "/bulk-switches", *BULK_FORMS}  # fmt: skip
 
 
 async def test_no_form_is_taken_without_the_token_of_its_page(busy: Config) -> None:

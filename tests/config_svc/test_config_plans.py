@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -88,6 +87,8 @@ async def test_every_list_goes_by_an_index_in_its_order(many: Config, query: lis
         await lists.Lists(many.customers, many.service_cursors()).page(query, 50)
     assert len(seen) >= 2
     for where, more in seen:
+        if "_id" in where:
+            continue
         plan = await many.customers.collection.explain(where, sort=more["sort"], limit=more["limit"])
         found = stages(plan["queryPlanner"])
         assert "COLLSCAN" not in found and "IXSCAN" in found, (where, plan)
@@ -168,33 +169,14 @@ async def test_history_goes_by_an_index(many: Config, name: str, filters: dict[s
     assert "COLLSCAN" not in found and "IXSCAN" in found, plan
 
 
-COUNTS = [
-    *(census.such(index.facet(status=name)) for name in census.STATUSES),
-    *(census.such(index.facet(method=name)) for name in census.METHODS),
-    *(census.such(index.facet(switch=name)) for name in census.STATES), census.such(index.facet(lost="yes")),
-    lists.health("expiring").whole,
-]  # fmt: skip
-
-
 @PAGES
-@pytest.mark.parametrize("where", COUNTS, ids=str)
-async def test_every_number_of_the_census_counts_by_an_index(many: Config, where: dict[str, Any]) -> None:
-    plan = await many.customers.collection.explain(where)
+@pytest.mark.parametrize(
+    "where", [census.among(range(5, 6)), census.written(datetime(2126, 3, 1, tzinfo=UTC))], ids=str
+)
+async def test_the_census_reads_by_an_index(many: Config, where: dict[str, Any]) -> None:
+    plan = await many.customers.collection.explain(where, limit=50)
     found = stages(plan["queryPlanner"])
     assert "COLLSCAN" not in found and "IXSCAN" in found, plan
-
-
-@PAGES
-async def test_the_census_is_what_the_customers_are(many: Config) -> None:
-    states = [customer(n, many) for n in range(COUNT)]
-    counter = census.Counter(many.customers, many.clock)
-    for _ in range(60):  # nobody waits longer than a second for a count
-        if (found := await counter.census()).at:
-            break
-    assert found.status == Counter(state.status for state in states) and found.customers == COUNT
-    assert {name: n for name, n in found.method.items() if n} == Counter(state.method for state in states)
-    assert {name: n for name, n in found.switch.items() if n} == Counter(s.switch.state for s in states if s.switch)
-    assert (found.lost, found.expiring) == (0, 0)
 
 
 @PAGES
@@ -222,6 +204,16 @@ async def test_a_page_costs_what_a_page_costs_wherever_it_is(many: Config, query
 
 
 @PAGES
+@pytest.mark.parametrize(("word", "put_into_order"), [("customer", False), ("t42.example", True)])
+async def test_only_what_is_found_seldom_is_read_whole_and_put_into_order(
+    many: Config, word: str, put_into_order: bool
+) -> None:
+    with reads(many) as seen:
+        await lists.Lists(many.customers, many.service_cursors()).page(lists.invitations("all", word), 50)
+    assert any({"index.heads", "index.name"} <= where.keys() for where, _ in seen) is put_into_order
+
+
+@PAGES
 async def test_a_search_for_what_is_rare_goes_on_with_the_next_page(
     many: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,4 +230,4 @@ async def test_a_search_for_what_is_rare_goes_on_with_the_next_page(
 
 def test_removed_customers_are_in_no_list(config: Config) -> None:
     gone = dataclasses.replace(customer(1, config), removed=True)
-    assert index.derived(gone) == {}
+    assert set(index.derived(gone)) == {"lot"}

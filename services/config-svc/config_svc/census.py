@@ -1,6 +1,8 @@
-"""How many customers are in which state now: each number counts one value or range of an index, for all readers.
+"""How many customers are in which state now, for all readers of a process: counted once, then only where something was
+written.
 
-Nobody waits long for it: while a count takes its time, readers get the one before, which says when it was made.
+Customers stand in lots. A lot that has a customer written since the last look is counted anew, so a number costs what
+changed, not what there is. Nobody waits long: what takes its time goes on alone, while readers get the numbers before.
 """
 
 from __future__ import annotations
@@ -8,25 +10,39 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections import Counter as Counts_
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import get_args
+from datetime import datetime, timedelta
+from typing import Any, get_args
 
+from config_svc import metrics
 from config_svc.domain.model import Customer, Status, SwitchState
 from config_svc.fresh import SHARE
-from config_svc.index import facet
-from config_svc.queries import health
+from config_svc.index import EXPIRES_SOON, LOTS, SEP, facet
 from shared.change import Clock, Unavailable
 from shared.events import InForce
-from shared.mongo import Filter
+from shared.mongo import Document, Filter
 from shared.store import Store
+from shared.waiting import first
 
 log = logging.getLogger(__name__)
 
 STATUSES, METHODS, STATES = get_args(Status), get_args(InForce), get_args(SwitchState)
-MOST = 100_000_000
+LOST, EXPIRING = facet(lost="yes"), "expiring"
+COUNTED = frozenset({
+    *(facet(status=name) for name in STATUSES), *(facet(method=name) for name in METHODS),
+    *(facet(switch=name) for name in STATES), LOST,
+})  # fmt: skip
+AT_ONCE, MOST, MOST_WRITTEN = 500, 100_000, 5_000
+OVERLAP = timedelta(seconds=10)
+"""A write bears the time of its plan: it may come so much later, by the longest call and another clock."""
+PAUSE = 0.1
+EVERY_SECONDS = 60.0
 PATIENCE = 1.0
+"""How long after its beginning a count is waited for (seconds)."""
+QUICK = 0.1
+"""A count that lasted longer (seconds) is not waited for the next time."""
 Counts = Mapping[str, int | None]
 
 
@@ -47,20 +63,68 @@ class Census:
         return None if self.at is None else sum(count or 0 for count in self.status.values())
 
 
+class Lots:
+    """What each lot counts, and all of them together."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, Counts_[str]] = {}
+        self._total: Counts_[str] = Counts_()
+
+    def put(self, lots: range, documents: Iterable[Document]) -> None:
+        """These are all customers of these lots."""
+        found: dict[int, Counts_[str]] = {}
+        for document in documents:
+            found.setdefault(document["index"]["lot"], Counts_()).update(counted(document["index"]))
+        for lot in lots:
+            self._total.subtract(self._counts.pop(lot, Counts_()))
+        for lot, counts in found.items():
+            self._total.update(counts)
+            self._counts[lot] = counts
+
+    def census(self, at: datetime) -> Census:
+        total = self._total
+        return Census(
+            at,
+            {name: total[facet(status=name)] for name in STATUSES},
+            {name: total[facet(method=name)] for name in METHODS},
+            {name: total[facet(switch=name)] for name in STATES},
+            total[LOST],
+            total[EXPIRING],
+        )
+
+
+def counted(index: Mapping[str, Any]) -> list[str]:
+    """What one customer counts for; nothing once it is removed."""
+    soon = [EXPIRING] if index.get("attention", "").startswith(EXPIRES_SOON + SEP) else []
+    return [name for name in index.get("facets", ()) if name in COUNTED] + soon
+
+
 class Counter:
     """`least`: seconds that a count is good for; at most a 20th of the time is spent on counting."""
 
     def __init__(self, store: Store[Customer], clock: Clock, least: float = 3.0) -> None:
         self._store, self._clock, self._least = store, clock, least
-        self._kept = Census()
-        self._until = 0.0
+        self._kept, self._lots = Census(), Lots()
+        self._since: datetime | None = None
+        self._began = self._until = self._lasted = 0.0
         self._counting: asyncio.Task[None] | None = None
 
     async def census(self) -> Census:
-        if self._counting is None and time.monotonic() >= self._until:
-            self._counting = asyncio.create_task(self._renew())
+        now = time.monotonic()
+        if self._counting is None and now >= self._until:
+            self._counting, self._began = asyncio.create_task(self._renew()), now
+        if self._counting is not None and (self._kept.at is None or self._lasted < QUICK):
+            await asyncio.wait({self._counting}, timeout=max(0.0, self._began + PATIENCE - now))
+        return self._kept
+
+    async def counted(self) -> Census:
+        """The census as of now, however long it takes."""
         if self._counting is not None:
-            await asyncio.wait({self._counting}, timeout=PATIENCE)
+            await asyncio.wait({self._counting})
+        self._until = 0.0
+        await self.census()
+        if self._counting is not None:
+            await asyncio.wait({self._counting})
         return self._kept
 
     async def _renew(self) -> None:
@@ -71,26 +135,65 @@ class Counter:
             log.warning("customers are not counted: %s", error)
         finally:
             ended = time.monotonic()
-            self._until = ended + max(self._least, (ended - began) * SHARE)
+            self._lasted = ended - began
+            self._until = ended + max(self._least, self._lasted * SHARE)
             self._counting = None
 
     async def _count(self) -> Census:
-        return Census(
-            self._clock(),
-            {name: await self._such(facet(status=name)) for name in STATUSES},
-            {name: await self._such(facet(method=name)) for name in METHODS},
-            {name: await self._such(facet(switch=name)) for name in STATES},
-            await self._such(facet(lost="yes")),
-            await self._at(health("expiring").whole),
-        )
+        now = self._clock()
+        lots = None if self._since is None else await self._written(self._since - OVERLAP)
+        await (self._all() if lots is None else self._these(lots))
+        self._since = now
+        return _shown(self._lots.census(now))
 
-    async def _such(self, wanted: str) -> int:
-        return await self._at(such(wanted))
+    async def _written(self, since: datetime) -> list[range] | None:
+        """The lots in which something was written; None where that is too much to tell."""
+        found = await self._store.collection.find(written(since), limit=MOST_WRITTEN, fields=("index.lot",))
+        lots = {document["index"]["lot"] for document in found if "index" in document}
+        return None if len(found) == MOST_WRITTEN else [range(lot, lot + 1) for lot in sorted(lots)]
 
-    async def _at(self, where: Filter) -> int:
-        return await self._store.collection.count(where, limit=MOST)
+    async def _all(self) -> None:
+        """In ranges of a few hundred customers, with a pause after each, since others want the database too."""
+        width = max(1, min(LOTS, LOTS * AT_ONCE // (await self._store.collection.about() or 1)))
+        await self._these(range(start, min(LOTS, start + width)) for start in range(0, LOTS, width))
+
+    async def _these(self, ranges: Iterable[range]) -> None:
+        for lots in ranges:
+            began = time.monotonic()
+            found = await self._store.collection.find(among(lots), limit=MOST, fields=FIELDS)
+            self._lots.put(lots, found)
+            await asyncio.sleep(min(PAUSE, time.monotonic() - began))
 
 
-def such(wanted: str) -> Filter:
-    """The customers with this facet."""
-    return {"index.facets": wanted}
+def _shown(census: Census) -> Census:
+    """At /metrics too."""
+    for gauge, label, counts in (
+        (metrics.CUSTOMERS, "status", census.status), (metrics.METHODS, "method", census.method),
+        (metrics.SWITCHES, "state", census.switch),
+    ):  # fmt: skip
+        for name, count in counts.items():
+            gauge.labels(**{label: name}).set(count or 0)
+    lost = census.lost or 0
+    metrics.GRANTS.labels(health="lost").set(lost)
+    metrics.GRANTS.labels(health="healthy").set(max(0, (census.method["token"] or 0) - lost))
+    metrics.EXPIRING.set(census.expiring or 0)
+    metrics.COUNTED.set(census.at.timestamp() if census.at else 0)
+    return census
+
+
+async def keep_counting(counter: Counter, stopping: asyncio.Event) -> None:
+    """So that the numbers at /metrics are not older than a minute, though nobody looks at a page."""
+    while not stopping.is_set():
+        await counter.census()
+        await first(stopping, timeout=EVERY_SECONDS)
+
+
+FIELDS = ("index.lot", "index.facets", "index.attention")
+
+
+def written(since: datetime) -> Filter:
+    return {"written": {"$gt": since}}
+
+
+def among(lots: range) -> Filter:
+    return {"index.lot": {"$gte": lots.start, "$lt": lots.stop}}

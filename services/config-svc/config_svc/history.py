@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
@@ -110,6 +110,9 @@ class Asked:
         return _moment(self.since) if self.since else "", _moment(self.until) if self.until else TOP
 
 
+RECENT = (timedelta(minutes=10), timedelta(hours=1), timedelta(days=1), timedelta(days=30))
+
+
 class History:
     """Reads timeline and audit: one range of one index each."""
 
@@ -122,9 +125,14 @@ class History:
         """`until`: the cursor of an earlier page; only what has happened since its last row, and that row."""
         return await self._page(self._timeline, {"customer": customer}, ("", TOP), limit, cursor, until)
 
-    async def recent(self, limit: int) -> tuple[Document, ...]:
-        """The last events of all customers."""
-        return tuple(await _range(self._timeline, {}, ("", TOP), limit))
+    async def recent(self, limit: int, now: datetime) -> tuple[Document, ...]:
+        """The last events of all customers, looked for further and further back: some servers read all that a range
+        holds, and this one would hold everything that ever happened."""
+        for back in (*RECENT, None):
+            found = await _range(self._timeline, {}, (_moment(now - back) if back else "", TOP), limit)
+            if len(found) >= limit:
+                break
+        return tuple(found)
 
     async def audit(self, asked: Asked, limit: int, cursor: str | None = None) -> Entries:
         return await self._page(self._audit, asked.where, asked.bounds, limit, cursor)

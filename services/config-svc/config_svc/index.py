@@ -1,11 +1,12 @@
 """What customers are searched, filtered and sorted by: fields derived from the state at every write, and their indexes.
 
 A sort key is one unique string, `<sort value> TAB <id>`, behind its filter (`failed TAB ...`): a page is then one range
-of one index, whatever the collection's size. A removed customer has no keys, so no list finds it.
+of one index, whatever the collection's size. A removed customer has no keys but its lot, so no list finds it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 import zlib
@@ -31,28 +32,37 @@ EXPIRES_SOON = "1"
 GROUPS = ("invited", "pending", "state")
 TIMES = ("created", "expires")
 NEAR, FAR = "near", "far"
-EVERY = {NEAR: 64, FAR: 4096}
+EVERY = {NEAR: 16, FAR: 4096}
 """Milestones: the keys of one customer in so many, in indexes of their own, say where a range may end."""
 ORDERS = ("name", "attention", *TIMES)
+LOTS = 1024
+"""Customers are counted by lots: see census."""
+MANY = ("heads", "facets")
+"""Fields with many values, each of which shares an index with the name."""
 
 INDEXES = (
+    Index((("index.lot", 1),)),
+    Index((("written", 1),)),
     *(Index(((f"index.{key}", 1),)) for key in ("name", "attention")),
     *(Index(((f"index.{group}_{time}", 1),), sparse=True) for group in GROUPS for time in TIMES),
+    *(Index(((f"index.{many}", 1), ("index.name", 1))) for many in MANY),
     *(Index(((f"index.{level}_{order}", 1),), sparse=True) for level in EVERY for order in ORDERS),
-    *(Index(((f"index.{many}", 1), ("index.name", 1))) for many in ("heads", "facets")),
+    *(Index(((f"index.{at}_{many}", 1), (f"index.{at}_name", 1)), sparse=True) for at in EVERY for many in MANY),
 )
 
 
 def derived(customer: Customer) -> Mapping[str, Any]:
+    lot = {"lot": zlib.crc32(customer.id.encode()) % LOTS}
     if customer.removed:
-        return {}
+        return lot
     switch = customer.switch if customer.switch and customer.switch.invited else None
     orders = {"name": f"{fold(customer.name)}{SEP}{customer.id}", "attention": _attention(customer)}
     times = _times(customer.id, switch) if switch else {}
-    return {
-        **orders, **(_groups(switch, times) if switch else {}), **_milestones(customer.id, orders | times),
-        "words": (found := words(customer)), "heads": heads(found), "facets": facets(customer),
-    }  # fmt: skip
+    found = words(customer)
+    many = {"heads": heads(found), "facets": facets(customer)}
+    groups = _groups(switch, times) if switch else {}
+    milestones = _milestones(customer.id, {**orders, **times, **many})
+    return {**lot, **orders, **groups, **milestones, "words": found, **many}
 
 
 def _times(id: str, switch: Switch) -> dict[str, str]:
@@ -68,10 +78,11 @@ def _groups(switch: Switch, times: Mapping[str, str]) -> dict[str, str]:
     return {f"{group}_{time}": prefix + key for group, prefix in prefixes.items() for time, key in times.items()}
 
 
-def _milestones(id: str, orders: Mapping[str, str]) -> dict[str, str]:
-    lot = zlib.crc32(id.encode())
-    levels = [level for level, every in EVERY.items() if lot % every == 0]
-    return {f"{level}_{order}": key for level in levels for order, key in orders.items()}
+def _milestones(id: str, keys: Mapping[str, Any]) -> dict[str, Any]:
+    """By a hash that scatters: checksums of ids that follow each other are alike."""
+    number = int.from_bytes(hashlib.blake2s(id.encode(), digest_size=4).digest())
+    levels = [level for level, every in EVERY.items() if number % every == 0]
+    return {f"{level}_{name}": key for level in levels for name, key in keys.items()}
 
 
 def facet(**wanted: str) -> str:
@@ -89,9 +100,16 @@ def facets(customer: Customer) -> list[str]:
         found += [facet(**dict(zip(names, values, strict=True))) for values in product(*(said[name] for name in names))]
     if customer.grant and customer.grant.lost:
         found.append(facet(lost="yes"))
+    if switch and switch.bulk:
+        found += [in_bulk(switch.bulk), in_bulk(switch.bulk, switch.state)]
     if switch and switch.invited:
         found += [facet(invited=value) for value in ("yes", switch.state, *(["pending"] if switch.live else []))]
     return found
+
+
+def in_bulk(bulk: str, state: str | None = None) -> str:
+    """The customers whose switch this bulk switch asked for."""
+    return facet(bulk=bulk, switch=state) if state else facet(bulk=bulk)
 
 
 def _attention(customer: Customer) -> str:

@@ -1,29 +1,38 @@
 """Pages of lists: narrow ranges of one index, ordered by a unique key, forwards and backwards by signed cursors.
 
-Where a range should end is not known before it is read. Milestones say it: every 64th customer or so, and every 4096th,
+Where a range should end is not known before it is read. Milestones say it: every 16th customer or so, and every 4096th,
 is in an index of its own. So a page is read by a few short ranges, each longer than the one before, and costs the same
 in a list of a hundred and of a million, on any server.
 """
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from config_svc.domain.model import Customer
 from config_svc.index import EVERY, FAR, NEAR, TOP
-from config_svc.queries import FEW, Query, customers, health, invitations
+from config_svc.queries import FEW, SHOWN, Query, customers, health, invitations
 from shared.cursors import Cursors
 from shared.mongo import Document
 from shared.store import Found, Store
 
 __all__ = ["Lists", "Query", "Slice", "customers", "health", "invitations"]
 
-BATCH, EXPORT_STEP = 400, 500
+BATCH, EXPORT_STEP = 160, 500
+ENOUGH = 10
+"""Rows with which a page of a search may end once a batch was looked at: they are shown now, the rest with the next."""
 LOOKED_AT = 5000
 """Documents looked at for one page at most: a search for what is rare goes on with the next page."""
-MOST_STONES = 300
+MOST_STONES = {NEAR: 64, FAR: 300}
+AMPLE, SPARSE = 1.5, 3.0
+"""A first range is to hold so many times what is wanted, since one that holds too little costs a second look. Sparse:
+the milestones are those of a longer list."""
 LEAP = EVERY[FAR] // EVERY[NEAR]
+HINTS_KEPT, HINT_SECONDS = 500, 30.0
+"""Milestones of as many ranges are remembered for so long: old ones make a range somewhat longer, never wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +71,15 @@ class Span:
 class Lists:
     def __init__(self, store: Store[Customer], cursors: Cursors) -> None:
         self._store, self._cursors = store, cursors
+        self._milestones = Milestones(store)
 
     async def page(self, query: Query, limit: int, cursor: str | None = None) -> Slice:
         """Raises: Refused (400) for a cursor of another list."""
         place = self._cursors.read(query.scope, cursor)
         backwards, start = (bool(place[0]), str(place[1])) if place else (False, None)
         span = Span(query, start, query.descending != backwards)
-        read = await self._few(span, limit + 1) or await self._read(span, limit + 1)
-        documents = read.documents[:limit]
+        read = await self._few(span, limit + 1) or await self._read(span, limit + 1, hasty=query.sifts)
+        documents = await self._whole(read.documents[:limit])
         more = len(read.documents) > limit
         last = documents[-1] if documents else None
         edge = _key(query, last) if more and last else read.stopped
@@ -89,7 +99,7 @@ class Lists:
         start: str | None = None
         while True:
             read = await self._read(Span(query, start, query.descending), EXPORT_STEP)
-            for document in read.documents:
+            for document in await self._whole(read.documents):
                 yield self._store.found(document)
             start = _key(query, read.documents[-1]) if len(read.documents) == EXPORT_STEP else read.stopped
             if start is None:
@@ -97,7 +107,7 @@ class Lists:
 
     async def named(self, ids: Iterable[str]) -> dict[str, Customer]:
         """The customers of these ids, as they are now."""
-        documents = await self._store.collection.find_ids(ids, fields=("version", "state", "unsent"))
+        documents = await self._store.collection.find_ids(ids, fields=SHOWN)
         return {document["_id"]: self._store.found(document).state for document in documents}
 
     # --- reading -------------------------------------------------------------------------------------------------
@@ -107,7 +117,10 @@ class Lists:
         query, few = span.query, span.query.few
         if few is None:
             return None
-        read = await self._read(Span(few, None, few.descending), FEW)
+        all_of_it = Span(few, None, few.descending)
+        if await self._milestones.more_than(all_of_it, FEW):
+            return None
+        read = await self._read(all_of_it, FEW)
         if len(read.documents) == FEW or read.stopped:
             return None
         rows = (row for row in read.documents if _key(query, row).startswith(query.prefix))
@@ -115,12 +128,15 @@ class Lists:
         behind = [row for row in found if span.start is None or (_key(query, row) < span.start) == span.falls]
         return Read([row for row in behind if _key(query, row) != span.start][:limit])
 
-    async def _read(self, span: Span, limit: int) -> Read:
+    async def _read(self, span: Span, limit: int, hasty: bool = False) -> Read:
+        """By range after range to the list's end, or until `limit` rows are there or LOOKED_AT were looked at. `hasty`:
+        ends with ENOUGH rows already, once a batch was looked at."""
         rows: list[Document] = []
-        start, looked, stones = span.start, 0, Stones(self._store, span)
         size = BATCH if span.query.looks else limit
+        start, looked = span.start, 0
+        stones = Stones(self._milestones, span, BATCH if span.query.sifts else limit)
         while True:
-            stone, held = await stones.after(start), 0
+            stone, held, before = await stones.after(start), 0, len(rows)
             while True:
                 documents = await self._find(span, span.to(stone, start), size)
                 rows += [document for document in documents if span.query.fits(document)]
@@ -130,12 +146,14 @@ class Lists:
                 if len(documents) < size:
                     break
                 start = _key(span.query, documents[-1])
+                if hasty and len(rows) >= ENOUGH:
+                    return Read(rows, start)
             if stone is None:
                 return Read(rows)
             start, looked = stone, looked + held
-            if looked >= LOOKED_AT:
+            if looked >= LOOKED_AT or (hasty and len(rows) >= ENOUGH):
                 return Read(rows, start)
-            stones.held(held, size)
+            stones.aim((ENOUGH if hasty else limit) - len(rows), len(rows) - before, held, size)
 
     async def _find(self, span: Span, bounds: dict[str, str], size: int) -> list[Document]:
         sort = ((f"index.{span.query.key}", -1 if span.falls else 1),)
@@ -143,12 +161,60 @@ class Lists:
             span.query.where(bounds), sort=sort, limit=size, fields=span.query.fields
         )
 
+    async def _whole(self, rows: list[Document]) -> list[Document]:
+        """The same rows with what is shown of them, where only their keys were read."""
+        bare = [row["_id"] for row in rows if "state" not in row]
+        found = {row["_id"]: row for row in await self._store.collection.find_ids(bare, fields=SHOWN)}
+        return [row | found.get(row["_id"], {}) for row in rows if "state" in row or row["_id"] in found]
+
+
+class Milestones:
+    """The milestones of ranges, remembered for a while: most pages are asked for again and again."""
+
+    def __init__(self, store: Store[Customer]) -> None:
+        self._store = store
+        self._kept: OrderedDict[object, tuple[float, tuple[str, ...]]] = OrderedDict()
+
+    async def read(
+        self, level: str, span: Span, start: str | None, end: str | None, most: int | None = None
+    ) -> tuple[str, ...]:
+        """In the range's order, between `start` and `end` (None: its beginning, its end), `most` of them."""
+        most = most or MOST_STONES[level]
+        query, key = span.query, f"{level}_{span.query.stones}"
+        bounds = {operator: bound.removeprefix(query.group) for operator, bound in span.to(end, start).items()}
+        only = {f"index.{level}_{name}": value for name, value in query.only.items()}
+        what = (key, tuple(only.items()), tuple(bounds.items()), span.falls, most)
+        until, found = self._kept.get(what, (0.0, ()))
+        if time.monotonic() >= until:
+            sort = ((f"index.{key}", -1 if span.falls else 1),)
+            documents = await self._store.collection.find(
+                {**only, f"index.{key}": bounds}, sort=sort, limit=most, fields=(f"index.{key}",)
+            )
+            found = tuple(document["index"][key] for document in documents)
+            self._keep(what, found)
+        return tuple(query.group + stone for stone in found)
+
+    async def more_than(self, span: Span, count: int) -> bool:
+        """Whether the range has about so many rows and half as many again, or more: right enough to choose by."""
+        if len(await self.read(FAR, span, None, None)) >= 2:
+            return True
+        enough = round(1.5 * count / EVERY[NEAR])
+        return len(await self.read(NEAR, span, None, None, enough)) == enough
+
+    def _keep(self, what: object, found: tuple[str, ...]) -> None:
+        self._kept[what] = (time.monotonic() + HINT_SECONDS, found)
+        self._kept.move_to_end(what)
+        while len(self._kept) > HINTS_KEPT:
+            self._kept.popitem(last=False)
+
 
 class Stones:
-    """The milestones ahead: where the next range is to end, the further away the fewer the last one held."""
+    """The milestones ahead: where the next range is to end, the further away the fewer the last one gave."""
 
-    def __init__(self, store: Store[Customer], span: Span) -> None:
-        self._store, self._span, self._step = store, span, 2
+    def __init__(self, milestones: Milestones, span: Span, size: int) -> None:
+        self._milestones, self._span = milestones, span
+        ample = 1.0 if span.query.sifts else SPARSE if span.query.sparse else AMPLE
+        self._step = max(1, round(size * ample / EVERY[NEAR]))
         self._near: list[str] = []
         self._far: list[str] | None = None
 
@@ -167,20 +233,14 @@ class Stones:
             del self._far[0]
         return stone
 
-    def held(self, count: int, wanted: int) -> None:
-        if count < wanted // 4:
-            self._step *= 4 if count else 16
-        elif count > wanted:
-            self._step = max(1, self._step // 4)
+    def aim(self, missing: int, got: int, held: int, size: int) -> None:
+        """The next range is to give what is missing, if it gives as much as the last one did, and to hold what one
+        find takes (`size`) at most."""
+        most = min(4.0, size / held if held else 4.0)
+        self._step = max(2, round(self._step * min(most, missing * AMPLE / got if got else most)))
 
     async def _read(self, level: str, start: str | None, end: str | None) -> list[str]:
-        query, key = self._span.query, f"{level}_{self._span.query.stones}"
-        bounds = {operator: bound.removeprefix(query.group) for operator, bound in self._span.to(end, start).items()}
-        found = await self._store.collection.find(
-            {f"index.{key}": bounds}, sort=((f"index.{key}", -1 if self._span.falls else 1),), limit=MOST_STONES,
-            fields=(f"index.{key}",),
-        )  # fmt: skip
-        return [query.group + document["index"][key] for document in found]
+        return list(await self._milestones.read(level, self._span, start, end))
 
 
 def _key(query: Query, document: Document) -> str:

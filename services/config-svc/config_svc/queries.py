@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from config_svc.index import ATTENTION, EXPIRES_SOON, SEP, TOP, facet, fold, sought
 from shared.mongo import Document, Filter, Sort
 
+SHOWN = ("version", "state", "unsent")
 ALONE = {"all": "invited", "pending": "pending"}
 FEW = 1000
 """A search that finds so few is put into any order in memory; what is found more often is met soon in any order."""
@@ -52,17 +53,31 @@ class Query:
         return ((f"index.{self.key}", -1 if self.descending != backwards else 1),)
 
     @property
+    def sifts(self) -> bool:
+        """Many rows are looked at for each that is shown. (Those that begin like the word mostly fit.)"""
+        return self.looks and not self.only
+
+    @property
+    def sparse(self) -> bool:
+        """The order's milestones are those of a longer list, which this one is a part of."""
+        return self.key.startswith((ALONE["pending"], "state"))
+
+    @property
     def fields(self) -> tuple[str, ...]:
-        looked_at = ("words", "facets", "name") if self.looks else ()
-        keys = dict.fromkeys((self.key, *([self.also] if self.also else []), *looked_at))
-        return ("version", "state", "unsent", *(f"index.{key}" for key in keys))
+        """What is read of a row: all that is shown, or, where many are looked at for each that is shown, its keys."""
+        looked_at = {"words": self.words, "facets": self.facets, "name": self.name}
+        keys = dict.fromkeys(
+            (self.key, *([self.also] if self.also else []), *(key for key in looked_at if looked_at[key]))
+        )
+        bare = self.also or self.sifts
+        return (*(() if bare else SHOWN), *(f"index.{key}" for key in keys))
 
     def fits(self, document: Document) -> bool:
         index = document["index"]
-        return not self.looks or (
+        return (
             all(any(word.startswith(wanted) for word in index["words"]) for wanted in self.words)
-            and set(self.facets) <= set(index["facets"])
-            and index["name"].startswith(self.name)
+            and (not self.facets or set(self.facets) <= set(index["facets"]))
+            and (not self.name or index["name"].startswith(self.name))
         )
 
 

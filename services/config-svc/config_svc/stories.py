@@ -98,8 +98,18 @@ STORIES: Mapping[str, Story] = {
     "EmailFailed": Story(N_("E-mail not sent"), N_("%(kind)s: %(why)s"), "danger"),
     "LinkCopied": Story(N_("Invitation link copied")),
     "ReferenceChanged": Story(N_("Reference changed"), "%(reference)s"),
+    "BulkSwitchBegun": Story(N_("Bulk switch begun"), N_("%(name)s, %(count)s customers"), "progress"),
+    "BulkSwitchChanged": Story(N_("Bulk switch"), "%(name)s: %(change)s"),
     "SettingsChanged": Story(N_("Settings changed"), "%(changed)s"),
 }
+CHANGES: Mapping[str, str] = {
+    "paused": N_("paused"), "resumed": N_("goes on"), "stopped": N_("stopped"), "reminded": N_("reminders begun"),
+    "ended": N_("all were asked"),
+}
+PLACES: Mapping[str, tuple[str, str]] = {
+    "settings": (N_("Settings"), "/settings"), "bulk-switches": (N_("Bulk Switch"), "/bulk-switches"),
+}
+"""What events are about that concern no customer, and where it is."""
 OUTCOMES: Mapping[str, str] = {"successful": N_("Successful."), "failed": N_("Failed.")}
 # fmt: on
 
@@ -145,7 +155,7 @@ def _setting(name: str, say: Say) -> str:
 
 
 _TABLES: Mapping[str, Mapping[str, str]] = {
-    "method": METHODS, "to": METHODS, "kind": KINDS, "outcome": OUTCOMES,
+    "method": METHODS, "to": METHODS, "kind": KINDS, "outcome": OUTCOMES, "change": CHANGES,
 }  # fmt: skip
 
 
