@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,12 @@ def render(document: dict[str, Any]) -> str:
         for method, operation in methods.items()
     ]
     schemas = document.get("components", {}).get("schemas", {})
-    return _template().render(info=document["info"], operations=operations, schemas=schemas)
+    return _template("api_docs.html").render(info=document["info"], operations=operations, schemas=schemas)
+
+
+def event_page(topic: str, kinds: Sequence[Mapping[str, Any]]) -> Response:
+    """The events of a topic as a page."""
+    return HTMLResponse(_template("event_docs.html").render(topic=topic, kinds=kinds))
 
 
 def type_of(schema: dict[str, Any]) -> str:
@@ -53,10 +59,10 @@ def type_of(schema: dict[str, Any]) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["type_of"] = type_of
-    return environment.get_template("api_docs.html")
+    return environment.get_template(name)

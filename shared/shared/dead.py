@@ -18,6 +18,7 @@ from shared.document import Step
 from shared.events import REGISTRY
 from shared.intake import Log, On, Raw, targets_of
 from shared.kafka import Cluster, stop, within
+from shared.metrics import REFUSED, UNREADABLE
 from shared.mongo import Collection, Insert
 from shared.store import Store
 from shared.wire import Record, Unreadable, read
@@ -88,10 +89,10 @@ class DeadLetters:
         try:
             record = read(found.raw.key, found.raw.value, found.raw.headers)
         except Unreadable as error:
-            return f"unreadable: {error}"
+            return f"{UNREADABLE}: {error}"
         for history in self._logs:
             if found.document in ("", history.collection.name) and not await _append(history, record):
-                return f"refused by the database in {history.collection.name}"
+                return f"{REFUSED} in {history.collection.name}"
         for store, id, step in self._targets(found, record):
             for _, _, wrong in await self._stores[store].fold({id: [step]}):
                 return f"{type(wrong).__name__} in {store}/{id}: see the service's log"

@@ -10,10 +10,12 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
+from shared import tracing
 from shared.change import Rule, Unavailable
 from shared.claim import Claim, Execute, GiveBack
 from shared.form import Lease
@@ -66,6 +68,7 @@ class Due(Generic[S]):
     def __post_init__(self) -> None:
         self._leases = Leases(self.store, self.lane, self.lease)
         self.store.listeners.append(self._note)
+        DUE_DONE.labels(self.lane, "bug")  # at 0 from the start, so that the first one is a rise
 
     def _note(self, wake: Wake) -> None:
         """A deadline that comes before the next look brings the look forward."""
@@ -186,8 +189,10 @@ class Due(Generic[S]):
     async def _work(self, claim: Claim[S]) -> None:
         outcome, seen = "done", claim.version
         try:
-            rule = await self.execute(claim)
-            await self._conclude(claim, rule, seen)
+            with self._span(claim) as made:
+                claim.trace = made.trace or claim.trace
+                rule = await self.execute(claim)
+                await self._conclude(claim, rule, seen)
             self._tries.pop(claim.id, None)
         except (GiveBack, asyncio.CancelledError):
             outcome = "given back"
@@ -207,6 +212,10 @@ class Due(Generic[S]):
             self._held.pop(claim.id, None)
             if self._more:
                 self._wake.set()
+
+    def _span(self, claim: Claim[S]) -> AbstractContextManager[tracing.Span]:
+        name = f"{self.store.collection.name} {self.lane}"
+        return tracing.span(name, "internal", claim.trace or tracing.ROOT, tokenswitch__document=claim.id)
 
     async def _conclude(self, claim: Claim[S], rule: Rule[S] | None, seen: int) -> None:
         """Applies the outcome, waiting for the database if need be: what was done outside must not be

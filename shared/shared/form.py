@@ -53,9 +53,9 @@ class Form(Generic[S]):
     def write(self, plan: Plan[S], release: Lease | None, now: datetime) -> Insert | Update:
         """The write of a plan; it ends the lease `release` as well, if that is still the one."""
         if plan.version == 0:
-            return self._insert(plan)
+            return self._insert(plan, now)
         due = self._due(plan.state)
-        fields = self._fields(plan) | {f"due.{lane}": at for lane, at in due.items() if at}
+        fields = self._fields(plan, now) | {f"due.{lane}": at for lane, at in due.items() if at}
         where: Document = {"_id": plan.id, "version": plan.version}
         if release:
             fields[f"lease.{release.lane}.until"] = now
@@ -70,17 +70,18 @@ class Form(Generic[S]):
             change["$push"] = pushed
         return Update(where, change)
 
-    def _insert(self, plan: Plan[S]) -> Insert:
+    def _insert(self, plan: Plan[S], now: datetime) -> Insert:
         lists: Document = {
             "outbox": [_kept(entry) for entry in plan.entries],
             "seen": list(plan.causes),
             "answers": [dict(plan.answer)] if plan.answer else [],
             "due": {lane: at for lane, at in self._due(plan.state).items() if at},
         }
-        return Insert({"_id": plan.id, **self._fields(plan), **lists})
+        return Insert({"_id": plan.id, **self._fields(plan, now), **lists})
 
-    def _fields(self, plan: Plan[S]) -> Document:
-        fields: Document = {"version": plan.version + 1, "state": self._adapter.dump_python(plan.state)}
+    def _fields(self, plan: Plan[S], now: datetime) -> Document:
+        state = self._adapter.dump_python(plan.state)
+        fields: Document = {"version": plan.version + 1, "written": now, "state": state}
         if self._derived:
             fields["index"] = dict(self._derived(plan.state))
         if plan.trace:

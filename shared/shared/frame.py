@@ -58,10 +58,19 @@ class Measured:
         try:
             await self._app(scope, receive, seen)
         finally:
-            route = getattr(scope.get("route"), "path", "none")
+            route = route_of(scope)
             if route not in EVENTS:  # a stream lasts as long as somebody looks
                 taken = time.perf_counter() - begun
                 HTTP_SECONDS.labels(_method(scope), route, status).observe(taken)
+
+
+def route_of(scope: Scope) -> str:
+    """The declared address, with the routers' prefixes, which the framework leaves out; `none` where none fits."""
+    declared = getattr(scope.get("route"), "path", None)
+    if declared is None:
+        return "none"
+    more = 0 if ":path}" in declared else scope["path"].count("/") - declared.count("/")
+    return "".join(f"/{part}" for part in scope["path"].split("/")[1 : more + 1]) + str(declared)
 
 
 def _method(scope: Scope) -> str:

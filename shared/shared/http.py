@@ -27,6 +27,8 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+PROBLEM = "application/problem+json"
+EXAMPLE_TRACE = "0af7651916cd43dd8448eb211c80319c"
 MACHINES = ("/api/", "/internal/")
 
 
@@ -52,9 +54,21 @@ def problem(
     **more: Any,
 ) -> JSONResponse:  # fmt: skip
     """RFC 9457: what is wrong and what to do, with a code for programs and the reference that stands in the log."""
+    body = problem_body(status, code, detail, trace_id(), field=field, **more)
+    return JSONResponse(body, status, headers=headers, media_type=PROBLEM)
+
+
+def problem_body(
+    status: int, code: str, detail: str, trace: str, *, field: str | None = None, **more: Any
+) -> dict[str, Any]:
     body = {"type": "about:blank", "title": _phrase(status), "status": status, "code": code, "detail": detail}
-    body |= {"instance": f"urn:trace:{trace_id()}"} | ({"field": field} if field else {}) | more
-    return JSONResponse(body, status, headers=headers, media_type="application/problem+json")
+    return body | {"instance": f"urn:trace:{trace}"} | ({"field": field} if field else {}) | more
+
+
+def problem_shown(status: int, code: str, detail: str, description: str = "", **more: Any) -> dict[str, Any]:
+    """A refusal for the OpenAPI document, with an example as `problem` answers it."""
+    example = problem_body(status, code, detail, EXAMPLE_TRACE, **more)
+    return {"description": description or example["title"], "content": {PROBLEM: {"example": example}}}
 
 
 def _phrase(status: int) -> str:

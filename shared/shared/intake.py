@@ -14,11 +14,12 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from shared import tracing
 from shared.change import Change, Clock, utc_now
 from shared.document import Step
 from shared.events import REGISTRY, Event
 from shared.kafka import Sender, SendRefused
-from shared.metrics import DEAD_LETTERS, HANDLED
+from shared.metrics import DEAD_LETTERS, HANDLED, RAISED, REFUSED, UNREADABLE
 from shared.mongo import Collection, Document, Insert
 from shared.store import Refuses, Store
 from shared.wire import Headers, Record, Unreadable, read, type_of
@@ -86,6 +87,7 @@ class Batch:
     dead: list[tuple[Raw, str, str]] = field(default_factory=list)
     last: dict[tuple[str, int], int] = field(default_factory=dict)
     full: bool = False
+    spans: list[tracing.Span] = field(default_factory=list)
 
     def add(self, store: str, id: str, step: Step[Any]) -> None:
         steps = self.work.setdefault(store, {}).setdefault(id, [])
@@ -136,6 +138,8 @@ class Intake:
             await self._bury(raw, reason, document)
         for record, _ in batch.records:
             HANDLED.labels(record.type, "taken").inc()
+        for made in batch.spans:
+            made.end()
 
     def _sort_in(self, batch: Batch, raw: Raw) -> None:
         try:
@@ -144,9 +148,11 @@ class Intake:
                 HANDLED.labels("other", "skipped").inc()
                 return
             record = read(raw.key, raw.value, raw.headers)
-            targets = list(targets_of(self._table.get(type_name, ()), record, raw))
+            rows = self._table.get(type_name, ())
+            trace = _begun(batch, record, raw) if tracing.on() and rows else record.trace
+            targets = list(targets_of(rows, record, raw, trace))
         except Unreadable as error:
-            batch.dead.append((raw, f"unreadable: {error}", ""))
+            batch.dead.append((raw, f"{UNREADABLE}: {error}", ""))
             return
         except Exception as error:
             batch.dead.append((raw, _reason(error), ""))
@@ -171,12 +177,27 @@ class Intake:
         await self._sender.send(self._dead_topic, key, body, headers)
 
 
-def targets_of(rows: Iterable[On], record: Record, origin: Raw) -> Iterator[tuple[str, str, Step[Any]]]:
-    """Store, document and step of each of these rows (of the record's type) that it concerns."""
+def _begun(batch: Batch, record: Record, raw: Raw) -> str | None:
+    """The span of one record, which lasts until its batch is taken in."""
+    made = tracing.begin(
+        f"process {record.type}", "consumer", record.trace or tracing.ROOT, messaging__system="kafka",
+        messaging__operation__type="process", messaging__destination__name=raw.topic,
+        messaging__destination__partition__id=str(raw.partition), messaging__kafka__offset=raw.offset,
+        messaging__message__id=record.id, tokenswitch__customer=record.key,
+    )  # fmt: skip
+    batch.spans.append(made)
+    return made.trace
+
+
+def targets_of(
+    rows: Iterable[On], record: Record, origin: Raw, trace: str | None = None
+) -> Iterator[tuple[str, str, Step[Any]]]:
+    """Store, document and step of each of these rows (of the record's type) that it concerns. `trace`: that of the
+    span which takes it in, else its own."""
     for row in rows:
         fact = record if row.whole else record.event
         if (id := row.key(fact)) is not None:
-            yield row.store, id, Step(partial(_fact, row.rule, fact), record.id, record.trace, origin)
+            yield row.store, id, Step(partial(_fact, row.rule, fact), record.id, trace or record.trace, origin)
 
 
 def _fact(rule: FactRule, fact: Event | Record, state: Any, now: datetime) -> Change[Any] | None:
@@ -185,7 +206,7 @@ def _fact(rule: FactRule, fact: Event | Record, state: Any, now: datetime) -> Ch
 
 def _reason(error: Exception) -> str:
     """What went wrong, without the values of the event (they may be personal)."""
-    kind = "refused by the database" if isinstance(error, Refuses) else "rule raised"
+    kind = REFUSED if isinstance(error, Refuses) else RAISED
     return f"{kind}: {type(error).__name__}"
 
 

@@ -37,14 +37,15 @@ MAX_RECORD = MAX_REQUEST - 10_000
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """How to reach Kafka, and the topic's name and shape. `replication` -1: the broker's default. `access`: what its
-    clients are let in with (`shared.kafka_security`)."""
+    """How to reach Kafka, and the topic's name and shape. `replication` -1, `min_insync` 0: the broker's default.
+    `access`: what its clients are let in with (`shared.kafka_security`)."""
 
     bootstrap: str
     topic: str = "tokenswitch.events"
     partitions: int = 12
     replication: int = -1
     request_timeout_ms: int = 5_000
+    min_insync: int = 0
     access: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def dead_topic(self, group: str) -> str:
@@ -188,8 +189,8 @@ async def ensure_topics(cluster: Cluster, groups: list[str]) -> None:
         request_timeout_ms=cluster.request_timeout_ms,
         **cluster.access,
     )
-    topics = [_new_topic(cluster.topic, cluster.partitions, cluster.replication)]
-    topics += [_new_topic(cluster.dead_topic(group), 1, cluster.replication) for group in groups]
+    topics = [_new_topic(cluster, cluster.topic, cluster.partitions)]
+    topics += [_new_topic(cluster, cluster.dead_topic(group), 1) for group in groups]
     try:
         await within(10, admin.start())
         response = await within(15, admin.create_topics(topics))
@@ -198,10 +199,12 @@ async def ensure_topics(cluster: Cluster, groups: list[str]) -> None:
         await within(5, admin.close())
 
 
-def _new_topic(name: str, partitions: int, replication: int) -> NewTopic:
+def _new_topic(cluster: Cluster, name: str, partitions: int) -> NewTopic:
     configs = {"cleanup.policy": "delete", "retention.ms": str(RETENTION_MS)}
+    if cluster.min_insync:
+        configs["min.insync.replicas"] = str(cluster.min_insync)
     topic = NewTopic(name, partitions, 1, topic_configs=configs)
-    topic.replication_factor = replication  # -1, the broker's default, is refused by the constructor only
+    topic.replication_factor = cluster.replication  # -1, the broker's default, is refused by the constructor only
     return topic
 
 

@@ -6,7 +6,7 @@ Motor's development ended in favour of PyMongo's own async client; the change to
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,13 +30,17 @@ from pymongo.errors import (
 from shared.change import Unavailable
 from shared.operations import Document, Filter, Index, Insert, Sort, Update, Written
 from shared.secret import Secret
+from shared.tracing import listeners
 
 __all__ = ["Collection", "Document", "Filter", "Index", "Insert", "Mongo", "MongoAccess", "Sort", "Update", "Written"]
 
 T = TypeVar("T")
 
 _AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
-_NOT_LET_IN = {13, 18}
+_NOT_LET_IN = {
+    18: "it does not accept our login; check the settings MONGO_...",
+    13: "without a login or the right to it; MONGO_USERNAME must be able to read and write this service's database",
+}
 _AWAY_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 """Shutdown, stepdown, not primary, time exceeded, a write conflict: another try may well succeed."""
 
@@ -68,6 +72,13 @@ class Collection:
         found: list[Document] = await _guard(cursor.to_list(limit))
         return found
 
+    async def pages(self, size: int, *, after: str = "", fields: Sequence[str]) -> AsyncIterator[list[Document]]:
+        """Every document whose id is behind `after`, in the order of ids: nothing is held, nothing skipped when
+        others write meanwhile."""
+        while page := await self.find({"_id": {"$gt": after}}, sort=(("_id", 1),), limit=size, fields=fields):
+            yield page
+            after = page[-1]["_id"]
+
     async def find_ids(
         self, ids: Iterable[str], *, where: Filter | None = None, fields: Sequence[str] | None = None
     ) -> list[Document]:
@@ -87,6 +98,11 @@ class Collection:
     async def count(self, where: Filter, *, limit: int) -> int:
         """Counts at most `limit` documents."""
         counted: int = await _guard(self._inner.count_documents(where, limit=limit))
+        return counted
+
+    async def about(self) -> int:
+        """How many documents there are, roughly and at once."""
+        counted: int = await _guard(self._inner.estimated_document_count())
         return counted
 
     async def write(self, operations: Sequence[Insert | Update]) -> Written:
@@ -181,6 +197,7 @@ class Mongo:
             serverSelectionTimeoutMS=int(timeout_seconds * 400),
             connectTimeoutMS=int(timeout_seconds * 400),
             timeoutMS=int(timeout_seconds * 1000),
+            event_listeners=listeners(),
         )
         self._database: Any = self._client[database]
 
@@ -238,7 +255,7 @@ async def _guard(call: Awaitable[T]) -> T:
         raise Unavailable("MongoDB", type(error).__name__) from error
     except OperationFailure as error:
         if error.code in _NOT_LET_IN:
-            raise Unavailable("MongoDB", "it does not accept our login; check the settings MONGO_...") from None
+            raise Unavailable("MongoDB", _NOT_LET_IN[error.code]) from None
         if error.code in _AWAY_CODES:
             raise Unavailable("MongoDB", type(error).__name__) from error
         raise

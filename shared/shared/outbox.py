@@ -16,7 +16,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from shared import wire
+from shared import tracing, wire
 from shared.change import Clock, Unavailable, utc_now
 from shared.events import REGISTRY
 from shared.kafka import Sender, SendRefused
@@ -203,8 +203,14 @@ class Relay:
     async def _send(self, entry: Document, subject: str) -> None:
         if entry["type"] not in REGISTRY:  # written by a newer version, which will send it
             raise SendRefused(f"{entry['type']} is not known here")
-        headers = wire.headers_of(entry["id"], entry["type"], entry["at"], subject, entry["trace"])
-        await self._sender.send(self._topic, entry["key"].encode(), entry["body"].encode(), headers)
+        with tracing.span(
+            f"send {entry['type']}", "producer", entry["trace"] or tracing.ROOT, messaging__system="kafka",
+            messaging__operation__type="send", messaging__destination__name=self._topic,
+            messaging__message__id=entry["id"], tokenswitch__customer=entry["key"],
+        ) as made:  # fmt: skip
+            trace = made.trace or entry["trace"]
+            headers = wire.headers_of(entry["id"], entry["type"], entry["at"], subject, trace)
+            await self._sender.send(self._topic, entry["key"].encode(), entry["body"].encode(), headers)
 
 
 def _rest(document: Document, sent: _Sent) -> Document:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
+from shared import tracing
 from shared.change import Clock, utc_now
 from shared.consumer import Consumer
 from shared.dead import DeadLetters
@@ -25,14 +26,17 @@ from shared.health import Check, Health, KafkaProbe, Probe
 from shared.http import ErrorPage, install_errors
 from shared.intake import Intake, Log, On
 from shared.kafka import Producer, ensure_topics
+from shared.keys import Keyed, Keys, Reseal
 from shared.mongo import Collection, Document, Index, Mongo
 from shared.operate import operate
 from shared.outbox import Relay
+from shared.reindex import Reindex
 from shared.runtime import Loop, Run, Runtime
 from shared.server import bind, serve
 from shared.settings import CommonSettings
 from shared.store import Store
-from shared.telemetry import Traced, configure
+from shared.telemetry import configure
+from shared.tracing_http import Traced
 from shared.web import Pages
 from shared.web_security import MAX_BYTES, BodyLimit, SecurityHeaders, TrustedHost, allowed_hosts
 from shared.wire import Record
@@ -51,19 +55,22 @@ class Service:
         *,
         public_url: str | None = None,
         max_body: int = MAX_BYTES,
+        bodies: Mapping[str, int] | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.name, self.settings, self.clock = name, settings, clock
         self.full_name = f"{name}-svc"
         self.stopping = asyncio.Event()
         self.health = Health()
+        tracing.start(self.full_name)
         self.mongo = Mongo(settings.mongo, f"{settings.mongo_database}_{name}")
         self.cluster = settings.cluster
         self.producer = Producer(self.cluster, self.full_name)
-        self._public_url, self._max_body = public_url, max_body
+        self._public_url, self._max_body, self._bodies = public_url, max_body, bodies
         self._runtime = Runtime(self.health, self.stopping)
         self._kafka_probe = KafkaProbe(self.cluster, self.full_name)
         self._stores: dict[str, Store[Any]] = {}
+        self._keyed, self._resealing = list[Keyed](), dict[str, Reseal]()
         self._indexes: list[tuple[Collection, Sequence[Index]]] = []
         self._logs: list[Log] = []
         self._table: list[On] = []
@@ -106,6 +113,11 @@ class Service:
         found = self.collection(name, indexes)
         self._logs.append(Log(found, entry))
         return found
+
+    def keys(self, *files: Keyed, resealing: Mapping[str, Reseal] | None = None) -> None:
+        """The key files of the service, for `keys status|rotate|reseal|retire`."""
+        self._keyed += files
+        self._resealing |= resealing or {}
 
     # --- what it does --------------------------------------------------------------------------------------------
 
@@ -161,7 +173,7 @@ class Service:
             install(app)
         app.add_middleware(FailFast, health=self.health, part="MongoDB")
         install_errors(app, self._html)
-        app.add_middleware(BodyLimit, max_bytes=self._max_body)
+        app.add_middleware(BodyLimit, max_bytes=self._max_body, larger=self._bodies)
         app.add_middleware(Traced)
         if self._public_url:
             app.add_middleware(TrustedHost, hosts=allowed_hosts(self._public_url))
@@ -172,7 +184,9 @@ class Service:
     def main(self) -> None:
         """Serves; or, called with arguments, does what they say (`shared.operate`) and exits."""
         if arguments := sys.argv[1:]:
-            sys.exit(operate(self.full_name, arguments, self._dead_letters(), self._close))
+            keys = Keys(self._keyed, self._stores, self._resealing, self.clock)
+            parts = (self._dead_letters(), self._close, keys, Reindex(self._stores))
+            sys.exit(operate(self.full_name, arguments, *parts))
         self.run()
 
     def _dead_letters(self) -> DeadLetters:
@@ -237,3 +251,4 @@ class Service:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(close(), 1)
         self.mongo.close()
+        await asyncio.to_thread(tracing.stop)

@@ -61,6 +61,7 @@ class KafkaSettings(BaseSettings):
     topic: Annotated[str, AfterValidator(matches(_TOPIC, "is not a topic name"))] = "tokenswitch.events"
     topic_partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
     topic_replication: Annotated[int, Field(ge=-1, le=100)] = -1
+    topic_min_insync: Annotated[int, Field(ge=0, le=100)] = 0
 
     @model_validator(mode="after")
     def _kafka_fits_together(self) -> Self:
@@ -112,7 +113,7 @@ class KafkaSettings(BaseSettings):
     def cluster(self) -> Cluster:
         return Cluster(
             self.kafka_bootstrap, self.topic, self.topic_partitions, self.topic_replication,
-            access=self.kafka_security.options(),
+            min_insync=self.topic_min_insync, access=self.kafka_security.options(),
         )  # fmt: skip
 
 

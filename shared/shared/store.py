@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
+from shared import tracing
 from shared.change import Clock, Rule, Unavailable, utc_now
 from shared.document import Command, Plan, Planned, Step, answered, plan_command, plan_fold
 from shared.form import Derived, Form, Lane, Lease
@@ -120,28 +121,31 @@ class Store(Generic[S]):
         cause: str | None = None,
         command: Command | None = None,
         trace: str | None = None,
+        follows: bool = False,
         release: Lease | None = None,
     ) -> Applied[S]:
         """Changes one document by `rule`, which may refuse. `release` ends the caller's lease in the same
-        write.
+        write. `follows`: what is said belongs to the trace that the document is in already.
 
         Raises: Refused (by the rule, or a reused idempotency key), Unavailable.
         """
         turn = self._turns.setdefault(id, asyncio.Lock())
         async with turn:  # those of this process queue: only replicas race
             for round in range(ROUNDS):
-                applied = await self._apply_once(id, Step(rule, cause, trace), command, release)
+                applied = await self._apply_once(id, Step(rule, cause, trace), command, release, follows)
                 if applied is not None:
                     return applied
                 await _pause(round)
         raise Unavailable("MongoDB", f"{self.source} {id} is written by too many at once")
 
     async def _apply_once(
-        self, id: str, step: Step[S], command: Command | None, release: Lease | None
+        self, id: str, step: Step[S], command: Command | None, release: Lease | None, follows: bool = False
     ) -> Applied[S] | None:
         """None: somebody else wrote meanwhile."""
         document = await self.collection.get(id)
         loaded = self._form.loaded(id, document)
+        if follows and document and document.get("trace"):
+            step = replace(step, trace=self._followed(document["trace"]))
         if answer := answered(loaded, command):
             return Applied(loaded.state, loaded.version, answer["body"], replayed=True)
         plan = plan_command(loaded, step, command, self.source, self.clock()).plan
@@ -150,6 +154,12 @@ class Store(Generic[S]):
         if not await self._write_one(plan, _still_held(release, document)):
             return None
         return Applied(plan.state, plan.version + 1, plan.answer["body"] if plan.answer else {}, changed=True)
+
+    def _followed(self, trace: str) -> str:
+        """A span in the document's trace, for the request that is another trace."""
+        made = tracing.begin(f"apply {self.collection.name}", "internal", trace)
+        made.end()
+        return made.trace or trace
 
     async def _write_one(self, plan: Plan[S], release: Lease | None) -> bool:
         written = await self.collection.write([self._form.write(plan, release, self.clock())])

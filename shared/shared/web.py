@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from gettext import NullTranslations
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
@@ -54,6 +58,7 @@ __all__ = [
     "protect", "require_csrf", "set_cookie", "trusted_networks",
 ]  # fmt: skip
 
+TEXTS_KEPT = 2048
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 DEFAULTS: Mapping[str, Any] = {
     "brand": "Tokenswitch", "logo": None, "nav": (), "active": "", "flash": (), "user": None, "steps": (),
@@ -105,9 +110,26 @@ def environment(package: Path, language: str, clock: Clock = utc_now) -> Environ
     )
     catalog = translations(language, package)
     found.install_gettext_translations(catalog, newstyle=True)  # type: ignore[attr-defined]
+    found.globals["gettext"] = found.globals["_"] = _texts(catalog)
     found.filters.update(Formats(language, clock).filters(), monogram=monogram)
     found.globals.update(lang=language, csrf_field=CSRF_FIELD)
     return found
+
+
+def _texts(catalog: NullTranslations) -> Callable[..., str]:
+    """What the extension's own gettext gives, each text looked up once: a third of a page's time went there."""
+
+    @lru_cache(maxsize=TEXTS_KEPT)
+    def found(message: str, escaped: bool) -> tuple[str, str | None]:
+        text = Markup(catalog.gettext(message)) if escaped else catalog.gettext(message)
+        return text, None if "%(" in text else text % {}
+
+    @pass_eval_context
+    def gettext(context: EvalContext, message: str, /, **values: Any) -> str:
+        text, plain = found(message, bool(context.autoescape))
+        return plain if plain is not None and not values else text % values
+
+    return gettext
 
 
 class Pages:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -134,21 +134,25 @@ class BodyLimit:
     """Refuses a body over the limit with 413: by its stated length before reading, else while reading. One that does
     not come in time is 408."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BYTES, seconds: float = BODY_SECONDS) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int = MAX_BYTES, seconds: float = BODY_SECONDS,
+        larger: Mapping[str, int] | None = None,
+    ) -> None:  # fmt: skip
+        """`larger`: paths that take larger bodies (whole files), and how large."""
         self._app = app
-        self._max_bytes, self._seconds = max_bytes, seconds
+        self._max_bytes, self._seconds, self._larger = max_bytes, seconds, larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif self._stated(scope) > self._max_bytes:
+        elif self._stated(scope) > self._most(scope):
             await self._refuse(scope, receive, send)
         else:
             await self._metered(scope, receive, send)
 
     async def _metered(self, scope: Scope, receive: Receive, send: Send) -> None:
         ends = asyncio.get_running_loop().time() + self._seconds
-        meter = _Meter(self._max_bytes, ends, receive, send)
+        meter = _Meter(self._most(scope), ends, receive, send)
         try:
             await self._app(scope, meter.receive_counted, meter.send_unless_cut)
         except Exception:
@@ -158,12 +162,15 @@ class BodyLimit:
         if meter.cut and not meter.started:
             await (self._too_late if meter.late else self._refuse)(scope, receive, send)
 
+    def _most(self, scope: Scope) -> int:
+        return self._larger.get(scope["path"], self._max_bytes)
+
     def _stated(self, scope: Scope) -> int:
         length = Headers(scope=scope).get("content-length", "0")
         return int(length) if length.isascii() and length.isdigit() else 0
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        detail = f"The body may have {self._max_bytes} bytes at most. Send less."
+        detail = f"The body may have {self._most(scope)} bytes at most. Send less."
         await self._hang_up(problem(413, "body_too_large", "Body too large", detail), scope, receive, send)
 
     async def _too_late(self, scope: Scope, receive: Receive, send: Send) -> None:
