@@ -1,0 +1,79 @@
+"""tokenswitch: all commands, composed."""
+
+from __future__ import annotations
+
+import json as json_module
+from typing import Annotated
+
+import typer
+
+from tokenswitch_cli import bulk, customers, output, session, switches, watch
+from tokenswitch_cli.common import Chosen, Json, api, ends
+from tokenswitch_cli.errors import USAGE, Problem
+
+app = typer.Typer(
+    name="tokenswitch", no_args_is_help=True, pretty_exceptions_enable=False,
+    help="Move customers to token authentication. Exit codes: 0 done, 1 failed, 2 wrong use, 3 not signed in, "
+    "4 not found, 5 conflict, 6 away, 130 interrupted.",
+)  # fmt: skip
+
+
+@app.callback()
+def main(
+    url: Annotated[str | None, typer.Option(envvar="TOKENSWITCH_URL", help="The portal; else that of the last login.")]
+    = None,
+    ca_file: Annotated[str | None, typer.Option(envvar="TOKENSWITCH_CA_FILE", help="A private authority, PEM.")] = None,
+) -> None:  # fmt: skip
+    Chosen.url, Chosen.ca_file = url, ca_file
+
+
+@app.command()
+@ends
+def login(
+    url: Annotated[str | None, typer.Option(help="The portal, like https://portal.example.com.")] = None,
+    ca_file: Annotated[str | None, typer.Option(help="A private authority, PEM.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open a browser; without it the address is printed.")] = True,
+    port: Annotated[int | None, typer.Option(help="The loopback port to come back to; else any.")] = None,
+) -> None:
+    """Sign in at the provider's Microsoft tenant, in a browser."""
+    address = url or Chosen.url or session.kept("last.json").get("url")
+    if not address:
+        raise Problem("Name the portal: `tokenswitch login --url https://portal.example.com`.", USAGE)
+    where = session.place(address, ca_file or Chosen.ca_file)
+    told = session.told(where)
+    show = None if browser else _shown
+    person = session.Login(where, told).by_browser(show, port)
+    session.keep("sign-in.json", json_module.dumps(session.kept("sign-in.json") | {where.url: dict(told)}))
+    session.keep("last.json", json_module.dumps({"url": where.url, "ca_file": where.ca_file}))
+    output.say(f"Signed in as {person} at {where.url}.")
+
+
+def _shown(address: str) -> None:
+    output.say("Open this address in a browser on this machine:")
+    print(address, flush=True)
+
+
+@app.command()
+@ends
+def logout() -> None:
+    """Forget the tokens on this machine."""
+    output.say("Signed out." if session.forget() else "Nobody was signed in.")
+
+
+@app.command()
+@ends
+def whoami(json: Json = False) -> None:
+    """Who you are for the portal, and what you may do."""
+    with api() as portal:
+        found = portal.get("/me") | {"url": portal.where.url}
+    output.as_json(found) if json else output.facts(found | {"roles": ", ".join(found["roles"])})
+
+
+app.add_typer(customers.app, name="customers")
+app.add_typer(bulk.app, name="bulk")
+switches.add_to(app)
+watch.add_to(app)
+
+
+def run() -> None:
+    app()

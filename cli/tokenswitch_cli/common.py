@@ -1,0 +1,62 @@
+"""What commands share: their options, and how a problem ends one."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from tokenswitch_cli import output, session
+from tokenswitch_cli.client import Api, given_token
+from tokenswitch_cli.errors import INTERRUPTED, USAGE, Problem
+
+F = TypeVar("F", bound=Callable[..., Any])
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+Limit = Annotated[int, typer.Option(help="Rows at most; 0 for all.", min=0)]
+Customer = Annotated[str, typer.Argument(help="The customer's id.", metavar="CUSTOMER")]
+
+
+class Chosen:
+    """Where commands go, chosen before them: `tokenswitch --url ... COMMAND`, the environment, or the last login."""
+
+    url: str | None = None
+    ca_file: str | None = None
+
+
+def api() -> Api:
+    """Raises: Problem, where no portal was named."""
+    last = session.kept("last.json")
+    url = Chosen.url or last.get("url")
+    if not url:
+        raise Problem("Name the portal: `tokenswitch login --url https://portal.example.com`.", USAGE)
+    ca_file = Chosen.ca_file or (last.get("ca_file") if url.rstrip("/") == last.get("url") else None)
+    return Api(session.place(url, ca_file), given_token())
+
+
+def ends(command: F) -> F:
+    """A problem ends the command with its sentence and code; Ctrl-C with 130."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **more: Any) -> Any:
+        try:
+            return command(*args, **more)
+        except Problem as problem:
+            if more.get("json"):
+                output.as_json(problem.answer)
+            output.say(problem.sentence)
+            raise typer.Exit(problem.code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # whoever read has read enough
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+
+    return run  # type: ignore[return-value]
+
+
+def body(**said: Any) -> dict[str, Any]:
+    """Only what was given."""
+    return {name: value for name, value in said.items() if value not in (None, "", (), [])}

@@ -1,0 +1,135 @@
+"""tokenswitch customers: list, show, import."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tokenswitch_cli import output
+from tokenswitch_cli.client import Api
+from tokenswitch_cli.common import Customer, Json, Limit, api, body, ends
+from tokenswitch_cli.errors import AWAY, FAILED, NOT_SIGNED_IN, USAGE, Problem
+
+app = typer.Typer(no_args_is_help=True, help="Customers: list, show, import.")
+COLUMNS = ("id", "name", "tenant", "reference", "client_id", "client_secret", "secret_expires_on")
+NEEDED = COLUMNS[:3]
+MOST = 10_000
+
+
+@app.command("list")
+@ends
+def list_(
+    q: Annotated[str | None, typer.Argument(help="Beginnings of words.")] = None,
+    method: Annotated[str | None, typer.Option(help="token, app_registration or none.")] = None,
+    status: Annotated[str | None, typer.Option(help="failed, checking, unknown or successful.")] = None,
+    switch: Annotated[str | None, typer.Option(help="running, none, or a state.")] = None,
+    limit: Limit = 50, json: Json = False,
+) -> None:  # fmt: skip
+    """Customers by name, filtered and searched as in the portal."""
+    with api() as portal:
+        rows = list(portal.every("/customers", limit, q=q, method=method, status=status, switch=switch))
+    if json:
+        output.as_json(rows)
+        return
+    output.table(
+        ("id", "name", "tenant", "method", "status", "switch"),
+        [(row["id"], row["name"], row["tenant"], row["method"], row["status"], (row["switch"] or {}).get("state"))
+         for row in rows],
+    )  # fmt: skip
+
+
+@app.command()
+@ends
+def show(customer: Customer, json: Json = False) -> None:
+    """One customer: how it is reached, whether that works, its switch."""
+    with api() as portal:
+        found = portal.get(f"/customers/{customer}")
+    if json:
+        output.as_json(found)
+        return
+    switch, reason = found["switch"] or {}, found["status_reason"] or {}
+    output.facts({
+        "id": found["id"], "name": found["name"], "tenant": found["tenant"], "tenant id": found["tenant_id"],
+        "method": found["method"], "status": found["status"], "since": found["status_at"],
+        "reason": reason.get("sentence") or reason.get("code"),
+        "roles": ", ".join(found["roles"]) or None, "secret expires": found["secret_expires_on"],
+        "switch": f"{switch['number']} to {switch['to']}: {switch['state']}" if switch else None,
+    })  # fmt: skip
+
+
+@app.command("import")
+@ends
+def import_(
+    file: Annotated[Path, typer.Argument(help=f"CSV with the columns {', '.join(NEEDED)} and more.")],
+    check: Annotated[bool, typer.Option("--check", help="Only look at the file.")] = False,
+    json: Json = False,
+) -> None:
+    """Register customers, or change their master data; the same file again changes nothing more."""
+    rows, problems = read(file)
+    for problem in problems:
+        output.say(problem)
+    if problems:
+        raise Problem(f"{len(problems)} lines have problems; nothing was sent.", USAGE, {"problems": problems})
+    if check:
+        output.say(f"{len(rows)} lines, no problem found.")
+        return
+    with api() as portal:
+        done = [_put(portal, line, row) for line, row in rows]
+    failed = [row for row in done if row["problem"]]
+    if json:
+        output.as_json(done)
+    else:
+        output.table(("line", "id", "problem"), [(row["line"], row["id"], row["problem"]) for row in failed or done])
+    output.say(f"{len(done) - len(failed)} of {len(done)} customers are as the file says.")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def read(file: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
+    """Lines by number, and every problem of the file. Raises: Problem, where it is no such file at all."""
+    try:
+        text = file.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"{file} cannot be read as UTF-8: {error}", USAGE) from None
+    delimiter = max((",", ";", "\t"), key=text.partition("\n")[0].count)
+    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
+    unknown = [name for name in reader.fieldnames or () if name not in COLUMNS]
+    if missing or unknown:
+        said = f"missing: {', '.join(missing) or '-'}; unknown: {', '.join(unknown) or '-'}"
+        raise Problem(f"The first line of {file} must name columns of {', '.join(COLUMNS)} ({said}).", USAGE)
+    rows = [(reader.line_num, row) for row in reader]
+    if len(rows) > MOST:
+        raise Problem(f"{file} has more than {MOST} lines; split it.", USAGE)
+    return rows, _problems(rows)
+
+
+def _problems(rows: list[tuple[int, dict[str, str]]]) -> list[str]:
+    seen: set[str] = set()
+    found = []
+    for line, row in rows:
+        gaps = [name for name in NEEDED if not (row.get(name) or "").strip()]
+        if gaps or None in row:
+            found.append(f"line {line}: {', '.join(gaps) + ' is missing' if gaps else 'more cells than columns'}")
+        elif row["id"] in seen:
+            found.append(f"line {line}: {row['id']} stands in an earlier line already")
+        seen.add(row.get("id") or "")
+    return found
+
+
+def _put(portal: Api, line: int, row: Mapping[str, str]) -> dict[str, Any]:
+    said = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    registration = body(**{name: said[name] for name in COLUMNS[4:]})
+    try:
+        portal.put(f"/customers/{said['id']}", body(
+            name=said["name"], tenant=said["tenant"], reference=said["reference"],
+            app_registration=registration if said["client_id"] else None))  # fmt: skip
+    except Problem as problem:
+        if problem.code in (AWAY, NOT_SIGNED_IN):
+            raise
+        return {"line": line, "id": said["id"], "problem": problem.sentence}
+    return {"line": line, "id": said["id"], "problem": None}

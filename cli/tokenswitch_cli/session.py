@@ -1,0 +1,162 @@
+"""Signing in: the authorization code with PKCE on a loopback address, by MSAL; tokens in a file of the user alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msal
+import requests
+
+from tokenswitch_cli.errors import AWAY, NOT_SIGNED_IN, USAGE, Problem
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+SIGN_IN_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A portal, and the certificate authority where it has a private one."""
+
+    url: str
+    ca_file: str | None = None
+
+    def client(self) -> httpx.Client:
+        local = urlsplit(self.url).hostname in LOOPBACK
+        return httpx.Client(base_url=self.url, verify=_verify(self.ca_file), timeout=TIMEOUT, trust_env=not local)
+
+
+def place(url: str, ca_file: str | None) -> Place:
+    """Raises: Problem, for an address that tokens must not be sent to."""
+    parts = urlsplit(url.rstrip("/"))
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        raise Problem(f"{url} is not an address; give the portal's, like https://portal.example.com.", USAGE)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise Problem("Tokens are sent over https only; give the portal's https address.", USAGE)
+    if ca_file and not Path(ca_file).is_file():
+        raise Problem(f"There is no file {ca_file}; give the certificate authority's as PEM.", USAGE)
+    return Place(url.rstrip("/"), str(Path(ca_file).resolve()) if ca_file else None)
+
+
+def _verify(ca_file: str | None) -> Any:
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+# --- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def folder() -> Path:
+    given = os.environ.get("TOKENSWITCH_HOME")
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(given) if given else Path(base) / "tokenswitch"
+
+
+def keep(name: str, text: str) -> None:
+    """Written whole or not at all, readable by its user alone."""
+    folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, path = tempfile.mkstemp(dir=folder())  # made with mode 0600
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(path).replace(folder() / name)
+
+
+def kept(name: str) -> dict[str, Any]:
+    try:
+        found = json.loads((folder() / name).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def forget() -> bool:
+    """Signs out here. False: nobody was signed in."""
+    there = (folder() / "tokens.json").exists()
+    (folder() / "tokens.json").unlink(missing_ok=True)
+    return there
+
+
+# --- signing in ------------------------------------------------------------------------------------------------------
+
+
+class Login:
+    """MSAL for one portal, by what the portal says of its sign-in (`GET /api/v1/sign-in`)."""
+
+    def __init__(self, where: Place, told: Mapping[str, Any]) -> None:
+        self._cache = msal.SerializableTokenCache()
+        self._cache.deserialize(json.dumps(kept("tokens.json")))
+        self._scopes = [str(scope) for scope in told["scopes"]]
+        session = requests.Session()
+        session.trust_env = urlsplit(str(told["authority"])).hostname not in LOOPBACK
+        session.verify = where.ca_file or True
+        self._app = msal.PublicClientApplication(
+            str(told["client_id"]), authority=str(told["authority"]), token_cache=self._cache, timeout=10,
+            instance_discovery=False, http_client=_Timed(session),
+        )  # fmt: skip
+
+    def by_browser(self, show: Callable[[str], None] | None, port: int | None = None) -> str:
+        """Who signed in. `show` gets the address instead of a browser. Raises: Problem."""
+        more = {"auth_uri_callback": show} if show else {}
+        try:
+            answer = self._app.acquire_token_interactive(
+                self._scopes, prompt="select_account", timeout=SIGN_IN_SECONDS, port=port, **more
+            )
+        except (msal.BrowserInteractionTimeoutError, OSError) as error:
+            said = f"Nobody signed in within {SIGN_IN_SECONDS // 60} minutes, or no port could be opened ({error})"
+            raise Problem(f"{said}; run `tokenswitch login` again.", NOT_SIGNED_IN) from None
+        return str(self._taken(answer).get("id_token_claims", {}).get("preferred_username", ""))
+
+    def silently(self) -> str:
+        """An access token, renewed if need be. Raises: Problem."""
+        accounts = self._app.get_accounts()
+        answer = self._app.acquire_token_silent_with_error(self._scopes, accounts[0]) if accounts else None
+        return str(self._taken(answer)["access_token"])
+
+    def _taken(self, answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        if self._cache.has_state_changed:
+            keep("tokens.json", self._cache.serialize())
+        if answer and "access_token" in answer:
+            return answer
+        said = str((answer or {}).get("error_description", "")).partition("\n")[0]
+        raise Problem(f"You are not signed in: run `tokenswitch login`. {said}".strip(), NOT_SIGNED_IN)
+
+
+class _Timed:
+    """MSAL's HTTP client with a timeout on every call."""
+
+    def __init__(self, session: requests.Session) -> None:
+        self._session = session
+
+    def post(self, url: str, **more: Any) -> requests.Response:
+        return self._session.post(url, **({"timeout": (5, 15)} | more))
+
+    def get(self, url: str, **more: Any) -> requests.Response:
+        return self._session.get(url, **({"timeout": (5, 15)} | more))
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def told(where: Place) -> Mapping[str, Any]:
+    """How one signs in there. Raises: Problem."""
+    try:
+        with where.client() as client:
+            answer = client.get("/api/v1/sign-in")
+            said = answer.json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise Problem(f"{where.url} does not answer as a portal does: {error}", AWAY) from None
+    if answer.status_code != 200:
+        raise Problem(str(said.get("detail", "This portal has no sign-in for the command line.")), NOT_SIGNED_IN, said)
+    found: Mapping[str, Any] = said
+    return found

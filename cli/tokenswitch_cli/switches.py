@@ -1,0 +1,163 @@
+"""tokenswitch validate, switch, resend, cancel, pending, status, timeline."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tokenswitch_cli import bulk, output
+from tokenswitch_cli.client import Api
+from tokenswitch_cli.common import Customer, Json, Limit, api, body, ends
+from tokenswitch_cli.errors import FAILED, USAGE, Problem
+
+LOOK_EVERY = 2.0
+Number = Annotated[int | None, typer.Option("--switch", help="Which switch is meant; else the current one.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    for command in (validate, switch, resend, cancel, pending, status, timeline):
+        app.command()(command)
+
+
+@ends
+def validate(
+    customers: Annotated[list[str], typer.Argument(help="Ids of customers.", metavar="CUSTOMER...")],
+    wait: Annotated[int, typer.Option(help="Seconds to wait for the outcomes; 0: do not wait.", min=0, max=3600)] = 60,
+    json: Json = False,
+) -> None:
+    """Prove the method in force; exit code 1 if one of them failed or did not answer in time."""
+    with api() as portal:
+        asked = {id: portal.command(f"/customers/{id}/validation")["request"] for id in dict.fromkeys(customers)}
+        rows = [_outcome(portal, id, time.monotonic() + wait if wait else None) for id in asked]
+    if json:
+        output.as_json(rows)
+    else:
+        output.table(("customer", "status", "reason"), [(row["id"], row["status"], row["reason"]) for row in rows])
+    if wait and any(row["status"] != "successful" for row in rows):
+        raise typer.Exit(FAILED)
+
+
+def _outcome(portal: Api, id: str, until: float | None) -> dict[str, Any]:
+    while True:
+        found = portal.get(f"/customers/{id}")
+        if found["status"] != "checking" or until is None or time.monotonic() >= until:
+            reason = found["status_reason"] or {}
+            return {"id": id, "status": found["status"], "reason": reason.get("sentence") or reason.get("code")}
+        time.sleep(LOOK_EVERY)
+
+
+@ends
+def switch(
+    customer: Annotated[str | None, typer.Argument(help="The customer's id; or --file.", metavar="[CUSTOMER]")] = None,
+    email: Annotated[str | None, typer.Option(help="The administrator who is to sign in.")] = None,
+    name: Annotated[str, typer.Option(help="Their name; with --file the bulk switch's.")] = "",
+    to: Annotated[str, typer.Option(help="token or app_registration.")] = "token",
+    language: Annotated[str, typer.Option(help="en, de, fr, es or ja.")] = "en",
+    reference: Annotated[str | None, typer.Option(help="Your own, a ticket's number say.")] = None,
+    renew: Annotated[bool, typer.Option("--renew", help="Claim the access in force anew.")] = False,
+    file: Annotated[
+        Path | None, typer.Option(help="CSV: customer, admin_email, admin_name, locale, reference.")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="With --file: only look at the file.")] = False,
+    pace: Annotated[int, typer.Option(help="With --file: invitations a minute.", min=1, max=600)] = 60,
+    first: Annotated[int, typer.Option(help="With --file: so many first; 0: no waves.", min=0)] = 10,
+    go_on: Annotated[bool, typer.Option("--go-on", help="With --file: do not pause after the first.")] = False,
+    skip_problems: Annotated[bool, typer.Option("--skip-problems", help="With --file: ask the good lines.")] = False,
+    follow: Annotated[bool, typer.Option(help="With --file: show how far it is until all are asked.")] = True,
+    json: Json = False,
+) -> None:
+    """Ask for a switch: of one customer, or of all in a file. The same file again goes on where it was."""
+    if (customer is None) == (file is None):
+        raise Problem("Name one customer, or a file by --file.", USAGE)
+    with api() as portal:
+        if file is not None:
+            chosen = bulk.Chosen(name or file.stem, pace, first, not go_on, skip_problems)
+            bulk.from_file(portal, file, chosen, check, follow, json)
+            return
+        said = body(
+            to=to, admin_email=email, admin_name=name, locale=language, reference=reference, renew=renew or None
+        )
+        answer = portal.command(f"/customers/{customer}/switch", said)
+    output.as_json(answer) if json else output.say(f"Switch {answer['switch']} of {customer} has begun.")
+
+
+@ends
+def resend(
+    customer: Customer, number: Number = None,
+    email: Annotated[str | None, typer.Option(help="Another address: a new switch.")] = None, json: Json = False,
+) -> None:  # fmt: skip
+    """Send the invitation again."""
+    with api() as portal:
+        said = body(switch=number or _current(portal, customer), admin_email=email)
+        answer = portal.command(f"/customers/{customer}/switch/resend", said)
+    output.as_json(answer) if json else output.say(f"The invitation of switch {answer['switch']} is on its way.")
+
+
+@ends
+def cancel(customer: Customer, number: Number = None, json: Json = False) -> None:
+    """End a running switch; what is in force stays in force."""
+    with api() as portal:
+        answer = portal.delete(f"/customers/{customer}/switch", switch=number or _current(portal, customer))
+    output.as_json(answer) if json else output.say(f"Switch {answer['switch']} is cancelled.")
+
+
+def _current(portal: Api, customer: str) -> int:
+    found = portal.get(f"/customers/{customer}")["switch"]
+    if not found:
+        raise Problem(f"{customer} has no switch; ask for one by `tokenswitch switch`.", FAILED)
+    return int(found["number"])
+
+
+@ends
+def pending(
+    q: Annotated[str | None, typer.Argument(help="Beginnings of words.")] = None,
+    state: Annotated[str, typer.Option(help="all, pending, or a state.")] = "pending",
+    sort: Annotated[str, typer.Option(help="created, expires or name; with - the other way round.")] = "-created",
+    limit: Limit = 50, json: Json = False,
+) -> None:  # fmt: skip
+    """Pending invitations."""
+    with api() as portal:
+        rows = list(portal.every("/invitations", limit, q=q, state=state, sort=sort))
+    if json:
+        output.as_json(rows)
+        return
+    output.table(
+        ("customer", "administrator", "state", "created", "expires", "reference"),
+        [(row["customer"], row["invitation_email"], row["state"], row["created_at"], row["expires_at"],
+          row["reference"]) for row in rows],
+    )  # fmt: skip
+
+
+@ends
+def status(
+    q: Annotated[str | None, typer.Argument(help="Beginnings of words.")] = None,
+    state: Annotated[str, typer.Option(help="failed, checking, unknown, successful, or all.")] = "failed",
+    limit: Limit = 50, json: Json = False,
+) -> None:  # fmt: skip
+    """Customers whose access does not work (or in another status); exit code 1 if any failed."""
+    with api() as portal:
+        rows = list(portal.every("/customers", limit, q=q, status=None if state == "all" else state))
+    if json:
+        output.as_json(rows)
+    else:
+        output.table(
+            ("customer", "name", "status", "since", "reason"),
+            [(row["id"], row["name"], row["status"], row["status_at"],
+              (row["status_reason"] or {}).get("sentence")) for row in rows],
+        )  # fmt: skip
+    if any(row["status"] == "failed" for row in rows):
+        raise typer.Exit(FAILED)
+
+
+@ends
+def timeline(customer: Customer, limit: Limit = 30, json: Json = False) -> None:
+    """What happened to a customer, newest first."""
+    with api() as portal:
+        rows = list(portal.every(f"/customers/{customer}/timeline", limit))
+    if json:
+        output.as_json(rows)
+        return
+    output.table(("at", "what", "by"), [(row["at"], row["summary"], row.get("by")) for row in rows])

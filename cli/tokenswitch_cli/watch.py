@@ -1,0 +1,89 @@
+"""tokenswitch watch: follows the event stream, and goes on where it was when the connection breaks."""
+
+from __future__ import annotations
+
+import json as json_module
+import time
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from tokenswitch_cli import output
+from tokenswitch_cli.client import Api
+from tokenswitch_cli.common import Json, api, ends
+from tokenswitch_cli.errors import AWAY, Problem, of_answer
+
+WAIT, LONGEST_WAIT, MOST_TRIES = 1.0, 30.0, 100
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(watch)
+
+
+@ends
+def watch(
+    customer: Annotated[str | None, typer.Option(help="Only this customer's events.")] = None,
+    kind: Annotated[list[str] | None, typer.Option("--type", help="Only these types (may be repeated).")] = None,
+    count: Annotated[int, typer.Option(help="End after so many; 0: never.", min=0)] = 0,
+    json: Json = False,
+) -> None:
+    """Events as they come, one a line; with --json one JSON object a line."""
+    with api() as portal:
+        for number, event in enumerate(_wanted(events(portal), customer, kind), 1):
+            output.json_line(event) if json else print(_line(event), flush=True)
+            if number == count:
+                return
+
+
+def _wanted(found: Iterable[dict[str, Any]], customer: str | None, kinds: list[str] | None) -> Iterator[dict[str, Any]]:
+    return (
+        event for event in found
+        if customer in (None, event["data"].get("customer")) and (not kinds or event["type"] in kinds)
+    )  # fmt: skip
+
+
+def _line(event: dict[str, Any]) -> str:
+    return "  ".join(output.clean(part) for part in (event["time"], event["type"], event["data"].get("customer")))
+
+
+def events(portal: Api) -> Iterator[dict[str, Any]]:
+    """Every event since now, none twice. Raises: Problem, when the portal stays away."""
+    last, wait, failed = "", WAIT, 0
+    while failed < MOST_TRIES:
+        try:
+            with portal.stream("/events", {"Last-Event-ID": last} if last else {}) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    _refused(answer)
+                for id, data in messages(answer.iter_lines()):
+                    last, wait, failed = id or last, WAIT, 0
+                    yield data
+        except httpx.TransportError:
+            pass
+        failed += 1
+        time.sleep(wait)
+        wait = min(LONGEST_WAIT, wait * 2)
+    raise Problem("The portal is away; try again later.", AWAY)
+
+
+def _refused(answer: httpx.Response) -> None:
+    """Ends for what another try would not mend."""
+    if answer.status_code not in (429, 503):
+        raise of_answer(answer.status_code, answer.json())
+
+
+def messages(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Server-sent events with JSON data: (id, data); comments and events without data are left out."""
+    id, data = "", list[str]()
+    for line in lines:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "id":
+            id = value
+        elif name == "data":
+            data.append(value)
+        elif not line and data:
+            yield id, json_module.loads("\n".join(data))
+            data = []

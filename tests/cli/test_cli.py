@@ -1,0 +1,179 @@
+"""The command line by itself: its calls, its exit codes, what it prints, what it keeps."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner, Result
+
+from tokenswitch_cli import client, output, session, watch
+from tokenswitch_cli.app import app
+from tokenswitch_cli.errors import AWAY, CONFLICT, FAILED, NOT_FOUND, NOT_SIGNED_IN, OK, USAGE, Problem
+
+PORTAL = "http://127.0.0.1:1"
+Answer = Callable[[httpx.Request], httpx.Response]
+ROW = {"id": "c1", "name": "Contoso\x1b[31m", "tenant": "contoso.example", "method": "token", "status": "failed",
+       "status_at": None, "status_reason": None, "switch": None}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("TOKENSWITCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TOKENSWITCH_TOKEN", "a-token")
+    monkeypatch.setattr(client, "WAIT", 0.0)
+    monkeypatch.setattr(watch, "WAIT", 0.0)
+    yield tmp_path / "home"
+
+
+@pytest.fixture
+def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[httpx.Request]]:
+    """A portal that answers by `portal.answer`; the requests that it got."""
+    seen = Portal()
+    monkeypatch.setattr(session.Place, "client", lambda place: httpx.Client(
+        base_url=place.url, transport=httpx.MockTransport(seen.take)))  # fmt: skip
+    yield seen
+
+
+class Portal(list[httpx.Request]):
+    answer: Answer = staticmethod(lambda request: httpx.Response(200, json={"items": [], "next": None}))
+
+    def take(self, request: httpx.Request) -> httpx.Response:
+        self.append(request)
+        return self.answer(request)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["--url", PORTAL, *arguments])
+
+
+def answers(*given: httpx.Response | Exception) -> Answer:
+    rest = list(given)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        found = rest.pop(0) if len(rest) > 1 else rest[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return answer
+
+
+def refused(status: int, code: str, detail: str = "Do this.") -> httpx.Response:
+    return httpx.Response(status, json={"status": status, "code": code, "detail": detail})
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, NOT_SIGNED_IN), (403, NOT_SIGNED_IN), (404, NOT_FOUND), (409, CONFLICT), (412, CONFLICT), (422, USAGE),
+     (429, AWAY), (500, AWAY), (418, FAILED)],
+)  # fmt: skip
+def test_each_kind_of_refusal_has_its_exit_code_and_one_sentence(portal: Any, status: int, code: int) -> None:
+    portal.answer = answers(refused(status, "x"))
+    found = run("customers", "show", "c1")
+    assert found.exit_code == code and len(found.stderr.strip().splitlines()) == 1 and not found.stdout
+    as_json = run("customers", "show", "c1", "--json")
+    assert as_json.exit_code == code and json.loads(as_json.stdout)["code"] == "x"
+
+
+def test_while_the_portal_is_away_the_same_command_is_sent_again_under_the_same_key(portal: Any) -> None:
+    away = httpx.ConnectError("refused")
+    busy = httpx.Response(503, json={}, headers={"Retry-After": "0"})
+    portal.answer = answers(away, busy, httpx.Response(202, json={"switch": 3}))
+    found = run("switch", "c1", "--email", "a@x.example")
+    assert found.exit_code == OK and "Switch 3" in found.stderr
+    assert len(portal) == 3 and len({request.headers["idempotency-key"] for request in portal}) == 1
+    portal.answer = answers(away)
+    assert run("customers", "list").exit_code == AWAY
+
+
+def test_rows_of_all_pages_come_and_nothing_in_them_steers_the_terminal(portal: Any) -> None:
+    page = {"items": [ROW], "next": "more"}
+    portal.answer = answers(httpx.Response(200, json=page), httpx.Response(200, json=page | {"next": None}))
+    found = run("customers", "list", "--limit", "0")
+    lines = found.stdout.splitlines()
+    assert lines[0].split("\t")[:2] == ["ID", "NAME"] and len(lines) == 3 and "\x1b" not in found.stdout
+    assert portal[1].url.params["cursor"] == "more"
+    assert run("status").exit_code == FAILED
+
+
+def test_a_file_is_one_bulk_switch_however_often_it_is_sent(portal: Any, tmp_path: Path) -> None:
+    file = tmp_path / "sw.csv"
+    file.write_text("customer,admin_email\nc1,a@x.example\n")
+    ended = {"id": "b", "name": "sw", "state": "ended", "counts": {"all": 1, "problem": 0, "waiting": 0, "refused": 0}}
+    keys = []
+    for pace in ("60", "60", "30"):
+        portal.answer = answers(httpx.Response(202, json={"bulk": "b"}), httpx.Response(200, json=ended))
+        del portal[:]
+        assert run("switch", "--file", str(file), "--pace", pace).exit_code == OK
+        assert portal[0].headers["content-type"].startswith("text/csv") and portal[0].content == file.read_bytes()
+        keys.append(portal[0].headers["idempotency-key"])
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_every_problem_of_a_file_is_told_by_line(portal: Any, tmp_path: Path) -> None:
+    file = tmp_path / "sw.csv"
+    file.write_text("customer,admin_email\nc1,x\n")
+    problems = [{"line": 2, "customer": "c1", "code": "invalid", "detail": "Enter an address."}]
+    portal.answer = answers(
+        httpx.Response(422, json={"code": "bulk_problems", "detail": "1 row.", "problems": problems})
+    )
+    found = run("switch", "--file", str(file))
+    assert found.exit_code == USAGE and "line 2: c1: Enter an address." in found.stderr
+    assert run("switch").exit_code == run("switch", "c1", "--file", str(file)).exit_code == USAGE
+
+
+def test_an_import_is_checked_before_anything_is_sent(portal: Any, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text("id,name,tenant\nc1,One,one.example\nc1,Two,two.example\nc3,,three.example\n")
+    found = run("customers", "import", str(file))
+    assert found.exit_code == USAGE and not portal
+    assert "line 3: c1 stands in an earlier line" in found.stderr and "line 4: name is missing" in found.stderr
+    file.write_text("id;name;tenant;client_id\nc1;One;one.example;\nc2;Two;two.example;app\n")
+    portal.answer = answers(httpx.Response(201, json={}), refused(422, "invalid", "No GUID."))
+    found = run("customers", "import", str(file))
+    assert found.exit_code == FAILED and "1 of 2" in found.stderr and "No GUID." in found.stdout
+    assert json.loads(portal[0].content) == {"name": "One", "tenant": "one.example"}
+
+
+def test_events_go_on_where_they_were_and_none_comes_twice(portal: Any) -> None:
+    def event(number: int) -> str:
+        return f'id: 0:{number}\nevent: x\ndata: {{"type": "E{number}", "time": "t", "data": {{"customer": "c1"}}}}\n\n'
+
+    first = httpx.Response(200, text=": hello\n\n" + event(1) + event(2))
+    portal.answer = answers(first, httpx.ReadError("cut"), httpx.Response(200, text=event(3)))
+    found = run("watch", "--count", "3", "--json")
+    assert [json.loads(line)["type"] for line in found.stdout.splitlines()] == ["E1", "E2", "E3"]
+    assert [request.headers.get("last-event-id") for request in portal] == [None, "0:2", "0:2"]
+    portal.answer = answers(refused(403, "role_missing"))
+    assert run("watch").exit_code == NOT_SIGNED_IN
+
+
+def test_tokens_are_sent_over_https_only_and_kept_for_their_user_alone(home: Path) -> None:
+    for url in ("http://portal.example.com", "ftp://x", "portal"):
+        with pytest.raises(Problem) as problem:
+            session.place(url, None)
+        assert problem.value.code == USAGE
+    assert session.place("http://localhost:8000/", None).url == "http://localhost:8000"
+    session.keep("tokens.json", '{"a": 1}')
+    assert session.kept("tokens.json") == {"a": 1}
+    assert stat.S_IMODE((home / "tokens.json").stat().st_mode) == 0o600 and stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert session.forget() and not session.forget() and session.kept("tokens.json") == {}
+
+
+def test_who_is_not_signed_in_is_told_what_to_run(portal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TOKENSWITCH_TOKEN")
+    found = run("customers", "list")
+    assert found.exit_code == NOT_SIGNED_IN and "tokenswitch login" in found.stderr and not portal
+    portal.answer = answers(refused(404, "no_sign_in", "Set CLI_CLIENT_ID."))
+    found = CliRunner().invoke(app, ["login", "--url", PORTAL])
+    assert found.exit_code == NOT_SIGNED_IN and "CLI_CLIENT_ID" in found.stderr
+
+
+def test_what_is_no_text_becomes_a_word() -> None:
+    assert [output.clean(value) for value in (None, True, "a\nb\x9b", 3)] == ["-", "yes", "a b ", "3"]
