@@ -3,7 +3,7 @@
 #   BOOTSTRAP=kafka-1.example:9093 ADMIN_CONFIG=admin.properties deploy/kafka-acls.sh
 # Readers of dashboards get `--operation Read` on the topic alone: READERS="User:dashboards User:siem".
 set -euo pipefail
-: "${BOOTSTRAP:?like kafka-1.example:9093}" "${ADMIN_CONFIG:?a file with the administrator's client settings}"
+: "${BOOTSTRAP:?like kafka-1.example:9093}" "${ADMIN_CONFIG:?a file with the client settings of an administrator}"
 topic=${TOPIC:-tokenswitch.events}
 acls() { kafka-acls.sh --bootstrap-server "$BOOTSTRAP" --command-config "$ADMIN_CONFIG" --add "$@"; }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,9 +43,31 @@ def test_every_reason_in_an_alert_exists() -> None:
             assert explain(code).code == code
 
 
+@pytest.mark.parametrize(
+    ("measure", "label"),
+    [("tokenswitch_dead_letters_total", "reason"), ("tokenswitch_sign_ins_failed_total", "reason")],
+)
+def test_a_first_one_is_a_rise(measure: str, label: str) -> None:
+    """`increase` sees no rise in a series that begins at 1: what alerts at once is there from the start."""
+    text = (DEPLOY / "prometheus" / "tokenswitch.rules.yml").read_text()
+    named = re.findall(measure + r'\{reason=~"([^"]+)"', text)
+    wanted = set(named[0].split("|")) if named else set(metrics.DEAD_REASONS)
+    code = f"""
+import auth_svc.metrics, shared.metrics
+from prometheus_client import REGISTRY
+print(*(one.labels["{label}"] for family in REGISTRY.collect() for one in family.samples if one.name == "{measure}"),
+      sep="|")
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert wanted <= set(out.stdout.strip().split("|"))
+
+
 def test_every_alert_says_what_to_do() -> None:
     text = (DEPLOY / "prometheus" / "tokenswitch.rules.yml").read_text()
+    manual = (DEPLOY.parent / "docs" / "operations.md").read_text()
     alerts = re.split(r"- alert: ", text)[1:]
     assert len(alerts) >= 10
     for alert in alerts:
-        assert "summary:" in alert and "todo:" in alert, alert.splitlines()[0]
+        name = alert.splitlines()[0]
+        assert "summary:" in alert and "todo:" in alert, name
+        assert f'runbook: "docs/operations.md#{name.lower()}"' in alert and f"### {name}\n" in manual, name

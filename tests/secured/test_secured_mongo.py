@@ -1,4 +1,4 @@
-"""MongoDB over TLS with a login for each service: the settings that a service is started with get in."""
+"""MongoDB over TLS with a login for each service: its settings let a service in, and no further."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import pytest
 from pymongo import MongoClient
 
 from shared.change import Unavailable
-from shared.mongo import Insert, Mongo
+from shared.mongo import Index, Insert, Mongo
 from shared.settings import CommonSettings, load
 from tests.secured.secured_kit import BASE, Certificates, certificates
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import free_port
 
 USER, PASSWORD = "config", "mongo-password-kept-secret"
+OWN, OTHERS = "tokenswitch_config", "tokenswitch_auth"
+ROLE = {"role": "readWrite", "db": OWN}
+"""As deploy/mongo-users.js gives it."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ def port(tmp_path_factory: pytest.TempPathFactory, pki: Certificates) -> Iterato
     """A user is made before the server demands one."""
     folder, port = tmp_path_factory.mktemp("mongo"), free_port()
     with EmbeddedMongo(folder, port) as open_server, MongoClient[dict[str, object]](open_server.url) as client:
-        client.admin.command("createUser", USER, pwd=PASSWORD, roles=["root"])
+        client.admin.command("createUser", USER, pwd=PASSWORD, roles=[ROLE])
     tls = ("--tls-cert-file", str(pki.server_cert), "--tls-key-file", str(pki.server_key))
     client_certificate = ("--tls-ca-file", str(pki.ca), "--tls-require-client-cert")
     server = SecuredMongo(folder, port, ("--auth", *tls, *client_certificate), pki)
@@ -68,7 +71,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pki: Certificat
 
 
 async def test_documents_are_written_and_read(environment: Path) -> None:
-    mongo = Mongo(load(CommonSettings).mongo, "secured")
+    mongo = Mongo(load(CommonSettings).mongo, OWN)
     try:
         await mongo.ping()
         collection = mongo.collection("things")
@@ -76,6 +79,20 @@ async def test_documents_are_written_and_read(environment: Path) -> None:
         assert await collection.get("a") == {"_id": "a", "n": 1}
     finally:
         mongo.close()
+
+
+async def test_a_users_own_database_is_all_that_a_service_needs_and_gets(environment: Path) -> None:
+    own, others = (Mongo(load(CommonSettings).mongo, name) for name in (OWN, OTHERS))
+    try:
+        await own.collection("things").ensure([Index((("at", 1),), expire_after=60)])
+        assert await own.collection("things").write([Insert({"_id": "b"})])
+        with pytest.raises(Unavailable, match="read and write this service"):
+            await others.collection("things").get("a")
+        with pytest.raises(Unavailable):
+            await others.collection("things").write([Insert({"_id": "a"})])
+    finally:
+        own.close()
+        others.close()
 
 
 @pytest.mark.parametrize("wrong", ["password", "MONGO_CA_FILE", "MONGO_CERT_FILE", "MONGO_USERNAME"])
@@ -89,7 +106,7 @@ async def test_who_is_not_let_in_hears_it_in_time(
         monkeypatch.delenv(wrong)
     if wrong == "MONGO_USERNAME":
         monkeypatch.delenv("MONGO_PASSWORD_FILE")
-    mongo = Mongo(load(CommonSettings).mongo, "secured", timeout_seconds=3)
+    mongo = Mongo(load(CommonSettings).mongo, OWN, timeout_seconds=3)
     try:
         with pytest.raises(Unavailable) as caught:
             await mongo.collection("things").get("a")
