@@ -1,0 +1,1 @@
+"""docs/settings.md, made of the settings classes: `make settings`."""
