@@ -14,6 +14,7 @@ PACKAGES = (
     "services/invite-svc",
     "services/auth-svc",
     "services/notify-svc",
+    "cli",
     "dev",
 )
 OLDEST = (3, 11)

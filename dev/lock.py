@@ -58,7 +58,7 @@ def lock(name: str, needed: Iterable[str], constraint: Path | None) -> Path:
 
 def main() -> None:
     every = tuple(dict.fromkeys(package for packages in LOCKS.values() for package in packages))
-    everything = lock("dev", all_of(*every, "dev"), None)
+    everything = lock("dev", all_of(*every, "cli", "dev"), None)
     for name, packages in LOCKS.items():
         lock(name, all_of(*packages), everything)
     extras = project("dev")["optional-dependencies"]

@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import docker
+import pymongo
 from docker.errors import DockerException
 from testcontainers.core.container import DockerContainer
 
 from tokenswitch_dev.stack.kafka import knows_brokers
 from tokenswitch_dev.stack.mongo import answers_ping
+from tokenswitch_dev.stack.process import answers_ok
 
 KAFKA_IMAGE = os.environ.get("TEST_KAFKA_IMAGE", "apache/kafka:4.3.1")
 MONGO_IMAGE = os.environ.get("TEST_MONGO_IMAGE", "mongo:8")
+MAILPIT_IMAGE = os.environ.get("TEST_MAILPIT_IMAGE", "axllent/mailpit:v1.27")
+ALREADY_INITIALIZED = 23
 START_TIMEOUT = 120.0
 KAFKA_SETTINGS = {
     "KAFKA_NODE_ID": "1",
@@ -62,10 +66,34 @@ def kafka(port: int) -> Iterator[str]:
 
 @contextlib.contextmanager
 def mongo() -> Iterator[str]:
-    with DockerContainer(MONGO_IMAGE).with_exposed_ports(27017) as container:
+    """A replica set of one, as in production: a server alone refuses transactions and keeps no log of changes."""
+    container = DockerContainer(MONGO_IMAGE).with_exposed_ports(27017).with_command("--replSet rs0 --bind_ip_all")
+    with container:
         port = int(container.get_exposed_port(27017))
         wait_for(lambda: answers_ping(port), MONGO_IMAGE)
-        yield f"mongodb://127.0.0.1:{port}"
+        url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        with pymongo.MongoClient[dict[str, object]](url) as client:
+            _make_set(client)
+            wait_for(lambda: bool(client.admin.command("hello").get("isWritablePrimary")), MONGO_IMAGE)
+        yield url
+
+
+def _make_set(client: pymongo.MongoClient[dict[str, object]]) -> None:
+    members = [{"_id": 0, "host": "127.0.0.1:27017"}]
+    try:
+        client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+    except pymongo.errors.OperationFailure as refused:
+        if refused.code != ALREADY_INITIALIZED:
+            raise
+
+
+@contextlib.contextmanager
+def mailpit() -> Iterator[tuple[str, str]]:
+    """Where its mails are read, and where they go in."""
+    with DockerContainer(MAILPIT_IMAGE).with_exposed_ports(1025, 8025) as container:
+        port, smtp_port = (int(container.get_exposed_port(inside)) for inside in (8025, 1025))
+        wait_for(lambda: answers_ok(port, "/readyz"), MAILPIT_IMAGE)
+        yield f"http://127.0.0.1:{port}", f"smtp://127.0.0.1:{smtp_port}"
 
 
 def wait_for(ready: Callable[[], bool], what: str) -> None:

@@ -8,24 +8,28 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests import containers
 from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
+from tokenswitch_dev.mailbox.reader import MailReader
 from tokenswitch_dev.stack.kafka import EmbeddedKafka, prepare_fast_start
+from tokenswitch_dev.stack.kafka_jars import locked
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import free_port
 
-KAFKA, MONGO = "TEST_KAFKA_BOOTSTRAP", "TEST_MONGO_URL"
+KAFKA, MONGO, MAILPIT, SMTP = "TEST_KAFKA_BOOTSTRAP", "TEST_MONGO_URL", "TEST_MAILPIT_URL", "TEST_SMTP_URL"
 
 OwnKafka = Callable[[], EmbeddedKafka]
 OwnMongo = Callable[[], EmbeddedMongo]
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def source(setting: str) -> str:
     """Where a server comes from in this run."""
     if os.environ.get(setting):
@@ -34,7 +38,12 @@ def source(setting: str) -> str:
 
 
 def pytest_report_header() -> list[str]:
-    return [f"Kafka: {source(KAFKA)}; MongoDB: {source(MONGO)}; mailbox: embedded"]
+    mailbox = source(MAILPIT).replace("a container", "Mailpit in a container")
+    return [f"Kafka: {source(KAFKA)}; MongoDB: {source(MONGO)}; mailbox: {mailbox}"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "own_mailbox: needs our own mailbox, which refuses mails when told to")
 
 
 @pytest.fixture(scope="session")
@@ -81,17 +90,51 @@ def topic() -> str:
     return f"test.{uuid.uuid4().hex[:12]}"
 
 
+@dataclass(frozen=True)
+class Mailpit(MailReader):
+    """A Mailpit that runs already."""
+
+    read_at: str
+    sent_to: str
+
+    @property
+    def url(self) -> str:
+        return self.read_at
+
+    @property
+    def smtp_url(self) -> str:
+        return self.sent_to
+
+
 @pytest.fixture(scope="session")
-def shared_mailbox(server_data: Path) -> Iterator[EmbeddedMailbox]:
+def embedded_mailbox(server_data: Path) -> Iterator[EmbeddedMailbox]:
     with EmbeddedMailbox(server_data / "mailbox", free_port(), free_port()) as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def mailpit() -> Iterator[Mailpit]:
+    if named := os.environ.get(MAILPIT):
+        yield Mailpit(named.rstrip("/"), os.environ.get(SMTP, "smtp://127.0.0.1:1025"))
+    else:
+        with containers.mailpit() as (url, smtp_url):
+            yield Mailpit(url, smtp_url)
+
+
 @pytest.fixture
-def mailbox(shared_mailbox: EmbeddedMailbox) -> EmbeddedMailbox:
-    """An empty mailbox that refuses nothing."""
-    shared_mailbox.reset()
-    return shared_mailbox
+def mailbox(request: pytest.FixtureRequest) -> Iterator[MailReader]:
+    """An empty mailbox: Mailpit if there is one, else our own; our own in any case where it is to refuse."""
+    wants_own = request.node.get_closest_marker("own_mailbox") is not None
+    if wants_own or source(MAILPIT) == "embedded":
+        own = cast(EmbeddedMailbox, request.getfixturevalue("embedded_mailbox"))
+        own.heal()
+        own.clear()
+        yield own
+    else:
+        with locked(Path(tempfile.gettempdir()) / "tokenswitch-mailpit.lock"):  # one server, many workers
+            shared = cast(Mailpit, request.getfixturevalue("mailpit"))
+            shared.clear()
+            yield shared
 
 
 @pytest.fixture

@@ -6,12 +6,14 @@ import asyncio
 import ssl
 from email.message import EmailMessage
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiosmtplib
 import httpx
 import pytest
 
 from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
+from tokenswitch_dev.mailbox.reader import MailReader
 from tokenswitch_dev.stack.process import free_port
 
 LINK = "http://127.0.0.1:9/i/abc?x=1&y=2"
@@ -26,11 +28,12 @@ def mail(to: str = "admin@contoso.example") -> EmailMessage:
     return message
 
 
-async def send(mailbox: EmbeddedMailbox, message: EmailMessage) -> None:
-    await aiosmtplib.send(message, hostname="127.0.0.1", port=mailbox.smtp_port, timeout=10)
+async def send(mailbox: MailReader, message: EmailMessage) -> None:
+    at = urlsplit(mailbox.smtp_url)
+    await aiosmtplib.send(message, hostname=at.hostname, port=at.port, timeout=10)
 
 
-async def test_a_mail_is_listed_and_read_through_mailpits_api(mailbox: EmbeddedMailbox) -> None:
+async def test_a_mail_is_listed_and_read_through_mailpits_api(mailbox: MailReader) -> None:
     await send(mailbox, mail())
     listed = httpx.get(f"{mailbox.url}/api/v1/messages").json()
     assert (listed["total"], listed["messages_count"], listed["count"]) == (1, 1, 1)
@@ -42,7 +45,7 @@ async def test_a_mail_is_listed_and_read_through_mailpits_api(mailbox: EmbeddedM
     assert LINK in read["Text"] and "öffnen" in read["HTML"]
 
 
-async def test_mails_are_found_by_recipient_and_deleted(mailbox: EmbeddedMailbox) -> None:
+async def test_mails_are_found_by_recipient_and_deleted(mailbox: MailReader) -> None:
     await send(mailbox, mail("one@contoso.example"))
     await send(mailbox, mail("two@contoso.example"))
     found = mailbox.messages(to="two@contoso.example")
@@ -53,6 +56,7 @@ async def test_mails_are_found_by_recipient_and_deleted(mailbox: EmbeddedMailbox
     assert mailbox.messages() == []
 
 
+@pytest.mark.own_mailbox
 async def test_the_page_shows_a_mail_with_clickable_links_in_a_sandbox(mailbox: EmbeddedMailbox) -> None:
     message = mail()
     message.get_body(("html",)).set_content("<script>alert(1)</script><p>hello</p>", subtype="html")  # type: ignore[union-attr]
@@ -66,6 +70,7 @@ async def test_the_page_shows_a_mail_with_clickable_links_in_a_sandbox(mailbox: 
     assert "sandbox" in policy and "allow-scripts" not in policy and "default-src 'none'" in policy
 
 
+@pytest.mark.own_mailbox
 @pytest.mark.parametrize("code", [451, 550])
 async def test_it_refuses_as_often_as_told(mailbox: EmbeddedMailbox, code: int) -> None:
     mailbox.refuse(code, times=1)
@@ -76,6 +81,7 @@ async def test_it_refuses_as_often_as_told(mailbox: EmbeddedMailbox, code: int) 
     assert len(mailbox.messages()) == 1
 
 
+@pytest.mark.own_mailbox
 async def test_it_refuses_one_recipient_only_until_healed(mailbox: EmbeddedMailbox) -> None:
     mailbox.refuse(550, recipient="gone@contoso.example")
     await send(mailbox, mail("here@contoso.example"))

@@ -1,4 +1,4 @@
-"""The world of one end-to-end test."""
+"""The world of one end-to-end test: as it was started, whatever the test before it left (a replica has no traces)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.system import WholeSystem
 
 @pytest.fixture
 async def world(system: WholeSystem) -> AsyncIterator[World]:
+    system.heal()
     opened = open_world(system)
     yield opened
     await opened.close()

@@ -75,12 +75,14 @@ class Customer:
 
 @dataclass
 class World:
-    """One test's view of the system. `wizard`: another replica of invite-svc than the first."""
+    """One test's view of the system. `wizard`: another replica of invite-svc than the first. `patience`: how many
+    seconds the service may take; where replicas die, a lease and a session of Kafka's must end first."""
 
     system: WholeSystem
     api: Api
     entra: httpx.AsyncClient
     wizard: str = ""
+    patience: float = 20
     invitees: list[Invitee] = field(default_factory=list)
 
     # --- Microsoft, simulated ---------------------------------------------------------------------------
@@ -132,7 +134,7 @@ class World:
     async def shown(self, customer: Customer) -> Body:
         return await self.api.done("GET", customer.path)
 
-    async def until(self, customer: Customer, timeout: float = 20, **wanted: Any) -> Body:
+    async def until(self, customer: Customer, timeout: float = 0, **wanted: Any) -> Body:
         """The customer once these fields are so; `switch` is the state of the switch."""
         seen: Body = {}
 
@@ -142,7 +144,7 @@ class World:
                 seen.update(answer.json() if answer.is_success else {})
             return seen if all(_field(seen, name) == value for name, value in wanted.items()) else None
 
-        return await wait_for(fits, f"{wanted}", timeout, lambda: json.dumps(seen)[:1500])
+        return await wait_for(fits, f"{wanted}", timeout or self.patience, lambda: json.dumps(seen)[:1500])
 
     async def request(self, customer: Customer, **more: Any) -> int:
         body = {"to": "token", "admin_email": customer.user("admin"), "admin_name": "Avery Admin"} | more
@@ -169,19 +171,19 @@ class World:
         """The addresses in the invitations that came to somebody, newest first."""
         return [found[0] for mail in await self.mails(to) if (found := LINK.search(mail["Text"]))]
 
-    async def link(self, customer: Customer, to: str = "", number: int = 1, timeout: float = 30) -> str:
+    async def link(self, customer: Customer, to: str = "", number: int = 1, timeout: float = 0) -> str:
         """The address in the newest invitation, once that many came."""
 
         async def look() -> str | None:
             links = await self.links(to or customer.user("admin"))
             return links[0] if len(links) >= number else None
 
-        return await wait_for(look, f"invitation {number} by mail", timeout)
+        return await wait_for(look, f"invitation {number} by mail", timeout or self.patience + 10)
 
     # --- the invitee ------------------------------------------------------------------------------------
 
     def browser(self) -> Invitee:
-        self.invitees.append(Invitee(self.wizard or self.system.base("invite")))
+        self.invitees.append(Invitee(self.wizard or self.system.base("invite"), self.patience + 10))
         return self.invitees[-1]
 
     async def invited(self, customer: Customer, **more: Any) -> Invitee:

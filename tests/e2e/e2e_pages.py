@@ -75,9 +75,10 @@ NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class Invitee:
-    """One browser. Every page that it saw is kept for those who search them."""
+    """One browser, which waits `patience` seconds for a page. All that it saw is kept for those who search it."""
 
-    def __init__(self, base: str) -> None:
+    def __init__(self, base: str, patience: float = 30) -> None:
+        self.patience = patience
         self.http = httpx.AsyncClient(
             base_url=base, follow_redirects=True, trust_env=False, timeout=10, verify=NO_CERTIFICATES
         )
@@ -106,7 +107,7 @@ class Invitee:
         """The link in the mail, and `Start`; at the replica that this browser is led to."""
         return await self.send(await self.get(urlsplit(link).path), "/start")
 
-    async def until(self, *screens: str, timeout: float = 30) -> Page:
+    async def until(self, *screens: str, timeout: float = 0) -> Page:
         """The wizard's page once it shows one of these screens."""
 
         async def shown() -> Page | None:
@@ -115,14 +116,16 @@ class Invitee:
                 return page if page.screen in screens else None
             return None
 
-        return await wait_for(shown, f"screen {screens}", timeout, lambda: Page(self.seen[-1]).words[:600])
+        return await wait_for(
+            shown, f"screen {screens}", timeout or self.patience, lambda: Page(self.seen[-1]).words[:600]
+        )
 
-    async def ask_code(self, user_name: str, timeout: float = 30) -> str:
+    async def ask_code(self, user_name: str, timeout: float = 0) -> str:
         """`Use Device Token`, the user name, `Start authentication`, and the code that is shown."""
         await self.send(await self.get("/w/device"), "/w/device", user_name=user_name)
         return code_on(await self.until("code", timeout=timeout))
 
-    async def ask_sign_in(self, timeout: float = 30) -> str:
+    async def ask_sign_in(self, timeout: float = 0) -> str:
         """`Sign in with Microsoft`, and the address behind `Continue to Microsoft`."""
         await self.send(await self.get("/w"), "/w/sign-in")
         return (await self.until("ready", timeout=timeout)).links["Continue to Microsoft"]

@@ -41,7 +41,8 @@ class Scene:
         page.on("console", lambda said: self.complaints.append(said.text) if wrong(said) else None)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         await page.goto(self.base + self.wizard.link())
-        await page.get_by_role("button", name="Start").click()
+        async with page.expect_navigation():
+            await page.get_by_role("button", name="Start").click()
         return page
 
 

@@ -144,6 +144,7 @@ async def test_what_is_no_address_is_given_up(post: Post, mailbox: Any, to: str)
 # --- refusals -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_mailbox
 @pytest.mark.parametrize("code", [421, 450, 451, 452])
 async def test_a_temporary_refusal_is_tried_again_as_the_same_mail(post: Post, mailbox: Any, code: int) -> None:
     await asyncio.to_thread(mailbox.refuse, code, 1)
@@ -162,6 +163,7 @@ async def test_a_temporary_refusal_is_tried_again_as_the_same_mail(post: Post, m
     assert [kind for kind, _ in await post.said()] == ["EmailFailed", "EmailSent"]
 
 
+@pytest.mark.own_mailbox
 @pytest.mark.parametrize("code", [550, 553, 554])
 async def test_a_refusal_for_good_is_final_and_said_without_the_address(post: Post, mailbox: Any, code: int) -> None:
     await asyncio.to_thread(mailbox.refuse, code)
@@ -172,6 +174,7 @@ async def test_a_refusal_for_good_is_final_and_said_without_the_address(post: Po
     assert kind == "EmailFailed" and f"refuses the recipient ({code})" in body and INVITEE.email not in body
 
 
+@pytest.mark.own_mailbox
 async def test_other_mails_go_on_while_one_is_refused(post: Post, mailbox: Any) -> None:
     await asyncio.to_thread(mailbox.refuse, 451, 0, INVITEE.email)
     await post.hears(requested(), created(), COMPLETED)
@@ -180,6 +183,7 @@ async def test_other_mails_go_on_while_one_is_refused(post: Post, mailbox: Any) 
     assert (await post.notice("done")).state == "queued"
 
 
+@pytest.mark.own_mailbox
 async def test_a_switch_that_ended_meanwhile_is_not_invited_to(post: Post, mailbox: Any) -> None:
     await asyncio.to_thread(mailbox.refuse, 451, 1)
     await post.hears(requested(), created())
@@ -349,6 +353,7 @@ async def test_a_mail_goes_out_when_it_is_owed_not_at_the_next_look(post: Post, 
 # --- what nobody may read -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.own_mailbox
 async def test_the_link_is_in_the_mail_only(post: Post, mailbox: Any, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     await asyncio.to_thread(mailbox.refuse, 451, 1)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from shared.change import Change, Rule, Unavailable
 from shared.due import Claim, Due, GiveBack
@@ -193,3 +194,10 @@ async def test_two_lanes_of_one_document_are_held_apart(tallies: Store[Tally], c
     await check.settled()
     state = await state_of(tallies)
     assert (state.mails, state.checks, await due_at(tallies, "check")) == (1, 1, None)
+
+
+def test_failures_of_a_lane_are_counted_from_nought(tallies: Store[Tally]) -> None:
+    """So that the first one is a rise that an alert sees."""
+    Due(tallies, "never ran", mailer())
+    labels = {"lane": "never ran", "outcome": "bug"}
+    assert REGISTRY.get_sample_value("tokenswitch_due_done_total", labels) == 0

@@ -18,7 +18,7 @@ from shared.change import Refused, Unavailable
 from shared.document import Command
 from shared.http import Strict, command, etag, idempotency, install_errors, require_match
 from shared.refusals import TooMany, Unauthenticated
-from shared.telemetry import Traced
+from shared.tracing_http import Traced
 from shared.web_security import BodyLimit
 
 API, JSON = "/api/v1", {"content-type": "application/json"}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from urllib.parse import urlencode
 
+from tokenswitch_dev.entra.directory import App
 from tokenswitch_dev.entra.errors import Refusal, described, new_trace, refuse
 from tokenswitch_dev.entra.grants import PAGE_LIFETIME, SignIn, opaque_page
-from tokenswitch_dev.entra.scopes import parse_scopes
+from tokenswitch_dev.entra.scopes import api_of, parse_scopes
 from tokenswitch_dev.entra.signin import Who, issue_code
 from tokenswitch_dev.entra.simulator import Simulator
 from tokenswitch_dev.entra.wire import Answer, Call, html, redirect
 
+LOOPBACK = re.compile(r"^http://localhost:\d{1,5}(?=/?$)")
 KEPT = (
     "redirect_uri",
     "state",
@@ -33,13 +36,22 @@ def start_authorize(sim: Simulator, call: Call) -> SignIn | Refusal:
     app = sim.find_app(asked.get("client_id", ""), tenant)
     if isinstance(app, Refusal):
         return app
-    if asked.get("redirect_uri", "") not in app.redirect_uris:
+    if not _registered(app, asked.get("redirect_uri", "")):
         return refuse("50011", redirect=asked.get("redirect_uri", ""), client=app.client_id)
     wrong = _wrong(asked)
     scopes = parse_scopes(asked.get("scope", ""))
+    audience = None if isinstance(scopes, Refusal) else api_of(scopes)
+    if audience not in (None, sim.options.api_audience):
+        return refuse("500011", scope=audience, tenant=call.tenant)
     if wrong or isinstance(scopes, Refusal):
         return wrong or refuse("70011", scope=asked.get("scope", ""))
     return sim.grants.signins.put(_page(sim, call.tenant, app.client_id, scopes, asked))
+
+
+def _registered(app: App, uri: str) -> bool:
+    """As registered; of `http://localhost` a public client may use any port."""
+    plain = LOOPBACK.sub("http://localhost", uri) if app.public else uri
+    return uri in app.redirect_uris or plain in app.redirect_uris
 
 
 def _wrong(asked: dict[str, str]) -> Refusal | None:

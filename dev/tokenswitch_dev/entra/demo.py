@@ -24,9 +24,11 @@ API_CLIENT_ID = "0d9a1c5e-1000-4a6f-8b1e-5f0a2c3d1000"
 PORTAL_CLIENT_ID = "0d9a1c5e-1001-4a6f-8b1e-5f0a2c3d1001"
 SIGNIN_CLIENT_ID = "0d9a1c5e-1002-4a6f-8b1e-5f0a2c3d1002"
 DEVICE_CLIENT_ID = "0d9a1c5e-1003-4a6f-8b1e-5f0a2c3d1003"
+CLI_CLIENT_ID = "0d9a1c5e-1004-4a6f-8b1e-5f0a2c3d1004"
 PORTAL_SECRET = "demo-portal-client-secret"
 SIGNIN_SECRET = "demo-signin-client-secret"
 API_AUDIENCE = "api://tokenswitch"
+CLI_SCOPE = f"{API_AUDIENCE}/.default"
 PORTAL_REDIRECT = "http://localhost:8000/auth/callback"
 SIGNIN_REDIRECT = "http://localhost:8001/signin/return"
 
@@ -207,7 +209,7 @@ def customers() -> list[DemoCustomer]:
 
 def _provider(options: Options) -> Tenant:
     def person(m: int, user: str, name: str) -> Account:
-        roles = {PORTAL_CLIENT_ID: [user]}
+        roles = {PORTAL_CLIENT_ID: [user], API_CLIENT_ID: [user]}
         return Account(upn=f"{user}@provider.example", name=name, oid=guid(2, 99, m), app_roles=roles)
 
     own = [
@@ -234,6 +236,7 @@ def _provider(options: Options) -> Tenant:
             public=True,
             emits_wids=True,
         ),
+        App(client_id=CLI_CLIENT_ID, name="Tokenswitch command line", public=True, redirect_uris=["http://localhost"]),
     ]
     machines = [
         App(
@@ -256,7 +259,7 @@ def _provider(options: Options) -> Tenant:
         shows="Operators of the portal",
         accounts=people,
         apps=own + machines,
-        consents={PORTAL_CLIENT_ID: {"*": ["User.Read"]}},
+        consents={PORTAL_CLIENT_ID: {"*": ["User.Read"]}, CLI_CLIENT_ID: {"*": ["User.Read", CLI_SCOPE]}},
     )
 
 
@@ -267,7 +270,19 @@ def seed(directory: Directory, options: Options) -> None:
         if kept is None:
             directory.save(tenant)
     provider = directory.tenants[PROVIDER_TENANT]
-    fresh = {app.client_id: app.redirect_uris for app in _provider(options).apps}
+    made = _provider(options)
+    fresh = {app.client_id: app.redirect_uris for app in made.apps}
     for app in provider.apps:
         app.redirect_uris = fresh.get(app.client_id, app.redirect_uris)
+    _newer(provider, made)
     directory.save(provider)
+
+
+def _newer(kept: Tenant, made: Tenant) -> None:
+    """What an earlier version did not have yet: applications, their consents, people's roles in them."""
+    there = {app.client_id for app in kept.apps}
+    kept.apps += [app for app in made.apps if app.client_id not in there]
+    kept.consents = {**made.consents, **kept.consents}
+    roles = {account.upn: account.app_roles for account in made.accounts}
+    for account in kept.accounts:
+        account.app_roles = {**roles.get(account.upn, {}), **account.app_roles}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from tokenswitch_dev.entra.directory import CONSENT_GIVERS, Account, Tenant
 from tokenswitch_dev.entra.errors import Refusal, refuse
@@ -10,6 +11,7 @@ from tokenswitch_dev.entra.tokens import RESERVED
 
 GRAPH_PREFIXES = ("https://graph.microsoft.com/", "00000003-0000-0000-c000-000000000000/")
 USER_MAY_CONSENT = {"User.Read", "User.ReadBasic.All"}
+API_SCOPE = re.compile(r"api://[\w.-]+/[\w.]+")
 GRAPH_SCOPE = re.compile(r"[A-Z][A-Za-z]+(\.[A-Z][A-Za-z]*)+")
 DESCRIPTIONS = {
     "User.Read": "Sign you in and read your profile",
@@ -23,10 +25,19 @@ DESCRIPTIONS = {
 def parse_scopes(text: str) -> list[str] | Refusal:
     """Short names, without the resource; `.default` stands for what the registration lists: User.Read."""
     scopes = [_short(scope) for scope in text.split()]
-    wrong = [scope for scope in scopes if scope not in RESERVED and not GRAPH_SCOPE.fullmatch(scope)]
+    wrong = [scope for scope in scopes if scope not in RESERVED and not _known(scope)]
     if wrong or not scopes:
         return refuse("70011", scope=" ".join(wrong) or "(empty)")
     return list(dict.fromkeys(scopes))
+
+
+def _known(scope: str) -> bool:
+    return bool(GRAPH_SCOPE.fullmatch(scope) or API_SCOPE.fullmatch(scope))
+
+
+def api_of(scopes: Iterable[str]) -> str | None:
+    """The API that a token is asked for, where it is not Graph: `api://name` of `api://name/.default`."""
+    return next((scope.rpartition("/")[0] for scope in scopes if API_SCOPE.fullmatch(scope)), None)
 
 
 def _short(scope: str) -> str:

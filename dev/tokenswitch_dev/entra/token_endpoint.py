@@ -11,14 +11,23 @@ from typing import Any
 
 from tokenswitch_dev.entra.app_grant import client_credentials
 from tokenswitch_dev.entra.clients import check_client, credentials
+from tokenswitch_dev.entra.demo import API_CLIENT_ID
 from tokenswitch_dev.entra.directory import Tenant
 from tokenswitch_dev.entra.errors import Refusal, Trace, new_trace, refuse, refused
 from tokenswitch_dev.entra.faults import Fault, fault_answer
 from tokenswitch_dev.entra.grants import RefreshToken, opaque_refresh
 from tokenswitch_dev.entra.refresh_rules import check_refresh, refresh_person
-from tokenswitch_dev.entra.scopes import parse_scopes
+from tokenswitch_dev.entra.scopes import api_of, parse_scopes
 from tokenswitch_dev.entra.simulator import Simulator
-from tokenswitch_dev.entra.tokens import LIFETIME, Person, client_info, granted_scope, graph_token, id_token
+from tokenswitch_dev.entra.tokens import (
+    LIFETIME,
+    Person,
+    api_user_token,
+    client_info,
+    granted_scope,
+    graph_token,
+    id_token,
+)
 from tokenswitch_dev.entra.wire import Answer, Call, answer
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -193,7 +202,7 @@ def issue(sim: Simulator, person: Person, origin: str, old: RefreshToken | None)
         "scope": granted_scope(person.scopes),
         "expires_in": LIFETIME,
         "ext_expires_in": LIFETIME,
-        "access_token": graph_token(sim, person),
+        "access_token": _access_token(sim, person),
     }
     if "offline_access" in person.scopes or old:
         made = RefreshToken(
@@ -210,6 +219,13 @@ def issue(sim: Simulator, person: Person, origin: str, old: RefreshToken | None)
     if "openid" in person.scopes:
         body["id_token"] = id_token(sim, person)
     return body | {"client_info": client_info(person)}
+
+
+def _access_token(sim: Simulator, person: Person) -> str:
+    audience = api_of(person.scopes)
+    if audience is None:
+        return graph_token(sim, person)
+    return api_user_token(sim, person, audience, person.account.app_roles.get(API_CLIENT_ID, []))
 
 
 def _capabilities(asked: Asked) -> tuple[str, ...]:

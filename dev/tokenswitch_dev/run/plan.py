@@ -86,7 +86,7 @@ def programs(system: System) -> list[Program]:
     mailbox = EmbeddedMailbox(system.home / "mailbox", ports.mailbox, ports.smtp)
     return [
         _kafka(EmbeddedKafka(system.home / "kafka", ports.kafka), system.home / "kafka-training"),
-        _server("mongodb", EmbeddedMongo(system.home / "mongo", ports.mongo)),
+        server("mongodb", EmbeddedMongo(system.home / "mongo", ports.mongo)),
         _entra(system),
         Program("mailbox", _prepared(mailbox), mailbox.ready),
         *(_service(system, name, environment) for name in SERVICES),
@@ -107,8 +107,8 @@ def _prepared(server: EmbeddedServer) -> Callable[[], list[str]]:
     return prepare
 
 
-def _server(name: str, server: EmbeddedServer) -> Program:
-    return Program(name, _prepared(server), server.ready, server=True)
+def server(name: str, embedded: EmbeddedServer) -> Program:
+    return Program(name, _prepared(embedded), embedded.ready, server=True)
 
 
 def _kafka(broker: EmbeddedKafka, training: Path) -> Program:
@@ -150,6 +150,7 @@ def settings(system: System) -> dict[str, str]:
         "PORTAL_CLIENT_ID": demo.PORTAL_CLIENT_ID,
         "PORTAL_CLIENT_SECRET_FILE": str(system.secrets / "portal-client-secret"),
         "API_AUDIENCE": API_AUDIENCE,
+        "CLI_CLIENT_ID": demo.CLI_CLIENT_ID,
         "OPS_EMAIL": "ops@provider.example",
         "PROVIDER_NAME": PROVIDER_NAME,
         "PROVIDER_LOGO_FILE": str(LOGO),

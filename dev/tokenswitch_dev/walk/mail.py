@@ -1,10 +1,16 @@
-"""The mailbox page: the newest mail to somebody, and its button."""
+"""The mailbox page, our own or Mailpit's: the newest mail to somebody, and its button."""
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
+from typing import Any
 
 from playwright.async_api import Locator, Page, expect
+
+BUTTON = "Open the invitation"
+ARRIVES_WITHIN = 30.0
 
 
 class Mailbox:
@@ -30,7 +36,7 @@ class Mailbox:
     async def follow(self) -> Page:
         """Its button, which opens the wizard in a new tab."""
         async with self.page.expect_popup() as opened:
-            await self.page.frame_locator("iframe").get_by_role("link", name="Open the invitation").click()
+            await self.page.frame_locator("iframe").get_by_role("link", name=BUTTON).click()
         page = await opened.value
         await page.wait_for_load_state()
         return page
@@ -39,6 +45,48 @@ class Mailbox:
         """Its address, to be opened elsewhere."""
         found = await self.page.locator("pre a[href*='/i/']").first.get_attribute("href")
         return found or ""
+
+
+class Mailpit(Mailbox):
+    """Its mails are found by its API; the mail itself is shown as Mailpit shows it, links in a new tab."""
+
+    async def open_newest(self, to: str, subject: str, count: int = 1) -> None:
+        found = await self._once_there(to, subject, count)
+        await self.page.goto(f"{self._address}/view/{found[0]['ID']}.html?embed=1")
+
+    async def count(self, to: str, subject: str) -> int:
+        return len(await self._found(to, subject))
+
+    async def follow(self) -> Page:
+        async with self.page.expect_popup() as opened:
+            await self.page.get_by_role("link", name=BUTTON).click()
+        page = await opened.value
+        await page.wait_for_load_state()
+        return page
+
+    async def link(self) -> str:
+        return await self.page.get_by_role("link", name=BUTTON).get_attribute("href") or ""
+
+    async def _once_there(self, to: str, subject: str, count: int) -> list[dict[str, Any]]:
+        deadline = time.monotonic() + ARRIVES_WITHIN
+        while len(found := await self._found(to, subject)) < count:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"mail {count} to {to} did not come within {ARRIVES_WITHIN:.0f} s")
+            await asyncio.sleep(0.2)
+        return found
+
+    async def _found(self, to: str, subject: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        answer = await self.page.context.request.get(
+            f"{self._address}/api/v1/search", params={"query": f'to:"{to}"', "limit": 200}
+        )
+        return [mail for mail in (await answer.json())["messages"] if re.search(subject, mail["Subject"])]
+
+
+async def mailbox_at(page: Page, address: str) -> Mailbox:
+    """Only Mailpit says what it is."""
+    told = await page.context.request.get(f"{address}/api/v1/info")
+    return (Mailpit if told.ok else Mailbox)(page, address)
 
 
 def _mails(page: Page, to: str, subject: str) -> Locator:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from playwright.async_api import Browser, Page, StorageState, ViewportSize, expect
 
 from tokenswitch_dev.walk.browser import LAPTOP, Window, open_window
-from tokenswitch_dev.walk.mail import Mailbox
+from tokenswitch_dev.walk.mail import Mailbox, mailbox_at
 from tokenswitch_dev.walk.places import Places, Someone
 from tokenswitch_dev.walk.portal import Portal
 from tokenswitch_dev.walk.wizard import Wizard
@@ -57,7 +57,7 @@ async def cast(
     operator = await open_window(browser, known=signed_in)
     administrator = await open_window(browser, size=size)
     portal = Portal(await operator.page(), places.portal)
-    mailbox = Mailbox(await administrator.page(), places.mailbox)
+    mailbox = await mailbox_at(await administrator.page(), places.mailbox)
     return Cast(places, someone, operator, administrator, portal, mailbox)
 
 
