@@ -7,20 +7,21 @@ WORKERS ?= 3
 RUN_DIR ?= .run
 FOLDER ?= test-results/screens
 PORT_ENTRA ?= 8443
-CHECKED := shared services dev tests $(wildcard bench)
+CHECKED := shared services cli dev tests $(wildcard bench)
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test check format demo screens token bench lock clean
+.PHONY: help env run test check format demo screens token bench settings kubernetes alerts lane-brokers lane-replicas lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
 	@echo
 	@echo "  Ports of make run, each moved by its variable (make run PORT_PORTAL=9000):"
 	@echo "    PORT_PORTAL 8000       PORT_INVITE 8001       PORT_AUTH 8002     PORT_NOTIFY 8003"
 	@echo "    PORT_MAILBOX 8025      PORT_SMTP 1025         PORT_KAFKA 9092    PORT_MONGO 27017"
 	@echo "    PORT_ENTRA 8443        PORT_ENTRA_PAGES 8444"
 	@echo "  RUN_DIR (.run) is where the data of make run live; PYTHON (python3) makes the environment."
-	@echo "  Tests take the servers named in TEST_KAFKA_BOOTSTRAP and TEST_MONGO_URL, else containers, else their own;"
+	@echo "  Tests take the servers named in TEST_KAFKA_BOOTSTRAP, TEST_MONGO_URL, TEST_MAILPIT_URL (which they empty) and"
+	@echo "  TEST_SMTP_URL, else containers (TEST_KAFKA_IMAGE, TEST_MONGO_IMAGE, TEST_MAILPIT_IMAGE), else their own;"
 	@echo "  TEST_CONTAINERS=0 leaves containers out. One part only: make test TESTS=tests/dev; one after the other: WORKERS=0"
 
 env:
@@ -32,6 +33,12 @@ run: env ## start the whole system on this machine; Ctrl-C stops it
 test: env ## all tests, the last ones in a real browser
 	@$(PY) dev/browser.py
 	@$(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(TESTS)
+
+lane-brokers: env ## three Kafka brokers, each killed in turn, under load and under the integration tests (not part of make test)
+	@TEST_CONTAINERS=0 $(PY) -m pytest tests/lanes/test_lane_brokers.py tests/lanes/test_lane_integration.py
+
+lane-replicas: env ## every service three times, one of each killed under load (not part of make test)
+	@TEST_CONTAINERS=0 $(PY) -m pytest tests/lanes/test_lane_replicas.py
 
 check: env ## ruff, mypy strict, the import law, dead code
 	$(PY) -m ruff check .
@@ -57,9 +64,25 @@ token: env ## print a bearer token of the running system: make token ROLE=operat
 bench: env ## throughput and latency against a plain consumer
 	@$(PY) -m bench
 
+settings: env ## write docs/settings.md anew from the settings classes
+	@$(PY) -m tokenswitch_dev.reference
+
+alerts: ## check the alert rules and run their tests with Prometheus' own promtool (built by Go, minutes the first time)
+	@command -v promtool >/dev/null || test -x .tools/promtool || command -v go >/dev/null \
+	  || { echo "make alerts needs promtool, or Go to build it: install one of them."; exit 1; }
+	@command -v promtool >/dev/null || test -x .tools/promtool \
+	  || GOBIN=$(CURDIR)/.tools go install github.com/prometheus/prometheus/cmd/promtool@v0.316.0
+	@PATH=$$PATH:$(CURDIR)/.tools promtool check rules deploy/prometheus/tokenswitch.rules.yml
+	@PATH=$$PATH:$(CURDIR)/.tools promtool test rules deploy/prometheus/tokenswitch.rules.test.yml
+
+kubernetes: ## build the Kubernetes manifests and check them against its schemas (needs kubectl)
+	@$(PYTHON) -m venv .venv-kubernetes && .venv-kubernetes/bin/pip install -q kubernetes-validate==1.37.0
+	@mkdir -p test-results && kubectl kustomize deploy/kubernetes/overlays/example >test-results/kubernetes.yaml
+	@.venv-kubernetes/bin/kubernetes-validate --strict --quiet test-results/kubernetes.yaml && echo "The manifests are valid."
+
 lock: env ## renew requirements/*.txt
 	$(PY) dev/lock.py
 
 clean: ## remove the environment, the data of make run and all caches
-	rm -rf .venv .run .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
+	rm -rf .venv .venv-kubernetes .tools .run .pytest_cache .mypy_cache .ruff_cache .hypothesis test-results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

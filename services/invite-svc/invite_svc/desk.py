@@ -66,7 +66,7 @@ class Desk:
         return session, invitation
 
     async def change(self, id: str, rule: Rule[Invitation]) -> Invitation | None:
-        return (await self.store.apply(id, rule, trace=current_trace())).state
+        return (await self.store.apply(id, rule, trace=current_trace(), follows=True)).state
 
     async def count(self, request: Request, name: str, limit: int) -> None:
         """Raises: Refused (429)."""

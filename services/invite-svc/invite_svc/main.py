@@ -14,6 +14,7 @@ from invite_svc.settings import InviteSettings
 from invite_svc.starts import StartPages
 from invite_svc.wizard import WizardPages
 from shared.change import Clock, utc_now
+from shared.keys import Keyed
 from shared.limits import INDEXES, Limits
 from shared.links import Links
 from shared.seal import Opener, Sealer
@@ -24,6 +25,8 @@ from shared.web import Pages
 
 def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
     service = Service("invite", settings, public_url=settings.invite_url, clock=clock)
+    seal = Keyed("seal", settings.seal_keys_file, settings.seal_public_keys_file, "invite")
+    service.keys(Keyed("link", settings.link_keys_file), seal)
     store = service.store(INVITATIONS, Invitation, lanes={jobs.DEADLINES: domain.deadline})
     service.consume(CONSUMES)
     service.due(store, jobs.DEADLINES, jobs.on_deadline)

@@ -11,6 +11,7 @@ from notify_svc.letters import Letters, Provider
 from notify_svc.settings import NotifySettings
 from notify_svc.smtp import PART, Mailer, SmtpMailer
 from shared.change import Clock, utc_now
+from shared.keys import Keyed
 from shared.links import Links
 from shared.service import Service
 from shared.vault import KeyRing
@@ -19,6 +20,7 @@ from shared.vault import KeyRing
 def build(settings: NotifySettings, *, mailer: Mailer | None = None, clock: Clock = utc_now) -> Service:
     """The service; `mailer` is a fake in tests."""
     service = Service("notify", settings, clock=clock)
+    service.keys(Keyed("link", settings.link_keys_file))
     store = service.store(NOTICES, Notices, lanes={MAIL: domain.deadline})
     texts = service.store(TEXTS, Texts)
     service.consume(CONSUMES)

@@ -31,6 +31,7 @@ from aiosmtplib import (
 )
 
 from notify_svc.settings import SmtpServer
+from shared import tracing
 from shared.change import Unavailable
 from shared.client_tokens import ClientTokens
 
@@ -82,8 +83,9 @@ class SmtpMailer:
 
     async def send(self, mail: bytes, sender: Address, recipient: Address) -> None:
         try:
-            async with self._connected() as smtp:
-                await self._hand_over(smtp, mail, sender.addr_spec, recipient.addr_spec)
+            with tracing.span("SMTP send", "client", server__address=self._server.host, server__port=self._server.port):
+                async with self._connected() as smtp:
+                    await self._hand_over(smtp, mail, sender.addr_spec, recipient.addr_spec)
         except Temporary as error:
             if error.ours:
                 self._saw(error.why)
