@@ -45,6 +45,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: (not _rank(item), item.path.parent.name not in TOGETHER))
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Why a test was tried once more: a stalled machine and a seldom defect look alike until one reads it."""
+    for report in terminalreporter.stats.get("rerun", ()):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        why = f"{crash.path}:{crash.lineno}: {crash.message}" if crash else str(report.longrepr)
+        terminalreporter.write_line(f"TRIED AGAIN {report.nodeid}\n    " + "\n    ".join(why.splitlines()[:12]))
+
+
 def _fixtures(item: pytest.Item) -> set[str]:
     return set(getattr(item, "fixturenames", ()))
 
