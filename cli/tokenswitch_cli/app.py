@@ -43,7 +43,9 @@ def login(
     told = session.told(where)
     show = None if browser else _shown
     person = session.Login(where, told).by_browser(show, port)
-    session.keep("sign-in.json", json_module.dumps(session.kept("sign-in.json") | {where.url: dict(told)}))
+    session.keep(
+        "sign-in.json", json_module.dumps(session.kept("sign-in.json") | {where.url: {**told, "person": person}})
+    )
     session.keep("last.json", json_module.dumps({"url": where.url, "ca_file": where.ca_file}))
     output.say(f"Signed in as {person} at {where.url}.")
 

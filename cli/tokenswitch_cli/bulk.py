@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -88,6 +89,8 @@ def _follow(portal: Api, id: str, json: bool) -> None:
             if found["state"] in ("ended", "stopped", "paused"):
                 break
             time.sleep(LOOK_EVERY)
+        else:
+            raise Problem(f"It still runs after a day: `tokenswitch bulk show {id}`.", FAILED)
     except KeyboardInterrupt:
         output.say(f"It goes on without you: `tokenswitch bulk show {id}`.")
         raise
@@ -182,7 +185,7 @@ for _verb, _what in {
 
 def _id(portal: Api, bulk: str) -> str:
     if bulk != "last":
-        return bulk
+        return quote(bulk, safe="")
     found = portal.get(HERE, limit=1)["items"]
     if not found:
         raise Problem("There is no bulk switch yet: `tokenswitch switch --file customers.csv`.", FAILED)

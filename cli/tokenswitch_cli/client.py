@@ -24,6 +24,7 @@ class Api:
 
     def __init__(self, where: Place, token: str | None = None, client: httpx.Client | None = None) -> None:
         self.where, self._token = where, token
+        self._login: Login | None = None
         self._client = client or where.client()
 
     def __enter__(self) -> Api:
@@ -34,12 +35,17 @@ class Api:
 
     @property
     def headers(self) -> dict[str, str]:
-        if self._token is None:
+        """Asked for by each call: a token lives an hour, following a bulk switch may take a day."""
+        token = self._token or self._signed_in().silently()
+        return {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+
+    def _signed_in(self) -> Login:
+        if self._login is None:
             kept = session.kept("sign-in.json").get(self.where.url)
             if not kept:
                 raise Problem(f"You are not signed in: run `tokenswitch login --url {self.where.url}`.", NOT_SIGNED_IN)
-            self._token = Login(self.where, kept).silently()
-        return {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+            self._login = Login(self.where, kept)
+        return self._login
 
     # --- calls -------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 import typer
 
@@ -55,6 +56,11 @@ def ends(command: F) -> F:
             raise typer.Exit(0) from None
 
     return run  # type: ignore[return-value]
+
+
+def at(customer: str, what: str = "") -> str:
+    """The path of a customer, or of something of theirs; whatever was typed as an id stays one part of it."""
+    return f"/customers/{quote(customer, safe='')}{what}"
 
 
 def body(**said: Any) -> dict[str, Any]:

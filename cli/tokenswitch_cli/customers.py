@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 
 from tokenswitch_cli import output
 from tokenswitch_cli.client import Api
-from tokenswitch_cli.common import Customer, Json, Limit, api, body, ends
+from tokenswitch_cli.common import Customer, Json, Limit, api, at, body, ends
 from tokenswitch_cli.errors import AWAY, FAILED, NOT_SIGNED_IN, USAGE, Problem
 
 app = typer.Typer(no_args_is_help=True, help="Customers: list, show, import.")
@@ -47,7 +48,7 @@ def list_(
 def show(customer: Customer, json: Json = False) -> None:
     """One customer: how it is reached, whether that works, its switch."""
     with api() as portal:
-        found = portal.get(f"/customers/{customer}")
+        found = portal.get(at(customer))
     if json:
         output.as_json(found)
         return
@@ -77,8 +78,13 @@ def import_(
     if check:
         output.say(f"{len(rows)} lines, no problem found.")
         return
-    with api() as portal:
-        done = [_put(portal, line, row) for line, row in rows]
+    done: list[dict[str, Any]] = []
+    try:
+        with api() as portal:
+            done.extend(_put(portal, line, row) for line, row in rows)
+    except Problem:
+        output.say(f"{len(done)} of {len(rows)} lines were sent. The same file again does the others as well.")
+        raise
     failed = [row for row in done if row["problem"]]
     if json:
         output.as_json(done)
@@ -96,13 +102,16 @@ def read(file: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(f"{file} cannot be read as UTF-8: {error}", USAGE) from None
     delimiter = max((",", ";", "\t"), key=text.partition("\n")[0].count)
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     unknown = [name for name in reader.fieldnames or () if name not in COLUMNS]
     if missing or unknown:
         said = f"missing: {', '.join(missing) or '-'}; unknown: {', '.join(unknown) or '-'}"
         raise Problem(f"The first line of {file} must name columns of {', '.join(COLUMNS)} ({said}).", USAGE)
-    rows = [(reader.line_num, row) for row in reader]
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise Problem(f"Line {reader.line_num} of {file} is not CSV ({error}).", USAGE) from None
     if len(rows) > MOST:
         raise Problem(f"{file} has more than {MOST} lines; split it.", USAGE)
     return rows, _problems(rows)
@@ -115,9 +124,9 @@ def _problems(rows: list[tuple[int, dict[str, str]]]) -> list[str]:
         gaps = [name for name in NEEDED if not (row.get(name) or "").strip()]
         if gaps or None in row:
             found.append(f"line {line}: {', '.join(gaps) + ' is missing' if gaps else 'more cells than columns'}")
-        elif row["id"] in seen:
+        elif row["id"].strip() in seen:
             found.append(f"line {line}: {row['id']} stands in an earlier line already")
-        seen.add(row.get("id") or "")
+        seen.add((row.get("id") or "").strip())
     return found
 
 
@@ -125,7 +134,7 @@ def _put(portal: Api, line: int, row: Mapping[str, str]) -> dict[str, Any]:
     said = {name: (row.get(name) or "").strip() for name in COLUMNS}
     registration = body(**{name: said[name] for name in COLUMNS[4:]})
     try:
-        portal.put(f"/customers/{said['id']}", body(
+        portal.put(at(said['id']), body(
             name=said["name"], tenant=said["tenant"], reference=said["reference"],
             app_registration=registration if said["client_id"] else None))  # fmt: skip
     except Problem as problem:

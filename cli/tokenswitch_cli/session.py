@@ -91,12 +91,14 @@ def forget() -> bool:
 
 
 class Login:
-    """MSAL for one portal, by what the portal says of its sign-in (`GET /api/v1/sign-in`)."""
+    """MSAL for one portal, by what the portal says of its sign-in (`GET /api/v1/sign-in`), and `person`: who signed in
+    there last. The cache may hold other people, and those of other portals."""
 
     def __init__(self, where: Place, told: Mapping[str, Any]) -> None:
         self._cache = msal.SerializableTokenCache()
         self._cache.deserialize(json.dumps(kept("tokens.json")))
         self._scopes = [str(scope) for scope in told["scopes"]]
+        self._person = str(told.get("person", ""))
         session = requests.Session()
         session.trust_env = urlsplit(str(told["authority"])).hostname not in LOOPBACK
         session.verify = where.ca_file or True
@@ -119,7 +121,7 @@ class Login:
 
     def silently(self) -> str:
         """An access token, renewed if need be. Raises: Problem."""
-        accounts = self._app.get_accounts()
+        accounts = self._app.get_accounts(username=self._person) if self._person else []
         answer = self._app.acquire_token_silent_with_error(self._scopes, accounts[0]) if accounts else None
         return str(self._taken(answer)["access_token"])
 

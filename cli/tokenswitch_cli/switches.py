@@ -10,7 +10,7 @@ import typer
 
 from tokenswitch_cli import bulk, output
 from tokenswitch_cli.client import Api
-from tokenswitch_cli.common import Customer, Json, Limit, api, body, ends
+from tokenswitch_cli.common import Customer, Json, Limit, api, at, body, ends
 from tokenswitch_cli.errors import FAILED, USAGE, Problem
 
 LOOK_EVERY = 2.0
@@ -30,8 +30,9 @@ def validate(
 ) -> None:
     """Prove the method in force; exit code 1 if one of them failed or did not answer in time."""
     with api() as portal:
-        asked = {id: portal.command(f"/customers/{id}/validation")["request"] for id in dict.fromkeys(customers)}
-        rows = [_outcome(portal, id, time.monotonic() + wait if wait else None) for id in asked]
+        asked = {id: portal.command(at(id, "/validation"))["request"] for id in dict.fromkeys(customers)}
+        until = time.monotonic() + wait if wait else None
+        rows = [_outcome(portal, id, until) for id in asked]
     if json:
         output.as_json(rows)
     else:
@@ -42,7 +43,7 @@ def validate(
 
 def _outcome(portal: Api, id: str, until: float | None) -> dict[str, Any]:
     while True:
-        found = portal.get(f"/customers/{id}")
+        found = portal.get(at(id))
         if found["status"] != "checking" or until is None or time.monotonic() >= until:
             reason = found["status_reason"] or {}
             return {"id": id, "status": found["status"], "reason": reason.get("sentence") or reason.get("code")}
@@ -80,7 +81,7 @@ def switch(
         said = body(
             to=to, admin_email=email, admin_name=name, locale=language, reference=reference, renew=renew or None
         )
-        answer = portal.command(f"/customers/{customer}/switch", said)
+        answer = portal.command(at(str(customer), "/switch"), said)
     output.as_json(answer) if json else output.say(f"Switch {answer['switch']} of {customer} has begun.")
 
 
@@ -92,7 +93,7 @@ def resend(
     """Send the invitation again."""
     with api() as portal:
         said = body(switch=number or _current(portal, customer), admin_email=email)
-        answer = portal.command(f"/customers/{customer}/switch/resend", said)
+        answer = portal.command(at(customer, "/switch/resend"), said)
     output.as_json(answer) if json else output.say(f"The invitation of switch {answer['switch']} is on its way.")
 
 
@@ -100,12 +101,12 @@ def resend(
 def cancel(customer: Customer, number: Number = None, json: Json = False) -> None:
     """End a running switch; what is in force stays in force."""
     with api() as portal:
-        answer = portal.delete(f"/customers/{customer}/switch", switch=number or _current(portal, customer))
+        answer = portal.delete(at(customer, "/switch"), switch=number or _current(portal, customer))
     output.as_json(answer) if json else output.say(f"Switch {answer['switch']} is cancelled.")
 
 
 def _current(portal: Api, customer: str) -> int:
-    found = portal.get(f"/customers/{customer}")["switch"]
+    found = portal.get(at(customer))["switch"]
     if not found:
         raise Problem(f"{customer} has no switch; ask for one by `tokenswitch switch`.", FAILED)
     return int(found["number"])
@@ -156,7 +157,7 @@ def status(
 def timeline(customer: Customer, limit: Limit = 30, json: Json = False) -> None:
     """What happened to a customer, newest first."""
     with api() as portal:
-        rows = list(portal.every(f"/customers/{customer}/timeline", limit))
+        rows = list(portal.every(at(customer, "/timeline"), limit))
     if json:
         output.as_json(rows)
         return

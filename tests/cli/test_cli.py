@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import msal
 import pytest
 from typer.testing import CliRunner, Result
 
-from tokenswitch_cli import client, output, session, watch
+from tokenswitch_cli import bulk, client, output, session, watch
 from tokenswitch_cli.app import app
 from tokenswitch_cli.errors import AWAY, CONFLICT, FAILED, NOT_FOUND, NOT_SIGNED_IN, OK, USAGE, Problem
 
@@ -177,3 +180,72 @@ def test_who_is_not_signed_in_is_told_what_to_run(portal: Any, monkeypatch: pyte
 
 def test_what_is_no_text_becomes_a_word() -> None:
     assert [output.clean(value) for value in (None, True, "a\nb\x9b", 3)] == ["-", "yes", "a b ", "3"]
+
+
+def test_a_token_is_renewed_while_a_command_runs_for_hours(
+    portal: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("TOKENSWITCH_TOKEN")
+    monkeypatch.setattr(bulk, "LOOK_EVERY", 0.0)
+    session.keep("sign-in.json", json.dumps({PORTAL: {"client_id": "c", "authority": "https://a", "scopes": []}}))
+    tokens = iter(["first", "second", "third"])
+    monkeypatch.setattr(client, "Login", lambda *_: SimpleNamespace(silently=lambda: next(tokens)))
+    running = {"name": "n", "state": "running", "counts": {"all": 1, "problem": 0, "waiting": 1, "refused": 0}}
+    portal.answer = answers(
+        httpx.Response(202, json={"bulk": "b1"}), httpx.Response(200, json=running),
+        httpx.Response(200, json=running | {"state": "ended"}),
+    )  # fmt: skip
+    file = tmp_path / "customers.csv"
+    file.write_text("customer,admin_email\nc1,a@b.example\n")
+    assert run("switch", "--file", str(file)).exit_code == 0
+    assert [request.headers["Authorization"] for request in portal] == ["Bearer first", "Bearer second", "Bearer third"]
+
+
+def test_who_signed_in_last_at_a_portal_is_who_one_is_there(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = "https://login.example.com/11111111-1111-1111-1111-111111111111"
+    says = {"authorization_endpoint": f"{authority}/a", "token_endpoint": f"{authority}/t", "issuer": authority}
+    answer = SimpleNamespace(status_code=200, headers={}, text=json.dumps(says))
+    monkeypatch.setattr(session._Timed, "get", lambda *_, **__: answer)
+    cache = msal.SerializableTokenCache()
+    for person in ("avery", "blake"):
+        claims = {"preferred_username": f"{person}@p.example", "aud": "c", "iss": authority, "sub": person, "iat": 1}
+        cache.add({
+            "client_id": "c", "scope": ["s"], "token_endpoint": f"{authority}/oauth2/v2.0/token", "grant_type": "any",
+            "response": {"access_token": f"of {person}", "expires_in": 3600, "token_type": "Bearer",
+                         "client_info": part({"uid": person, "utid": "t"}), "id_token_claims": claims,
+                         "id_token": f"{part({})}.{part(claims)}.x"},
+        })  # fmt: skip
+    session.keep("tokens.json", cache.serialize())
+    told = {"client_id": "c", "authority": authority, "scopes": ["s"]}
+    for person in ("blake", "avery"):
+        login = session.Login(session.place(PORTAL, None), {**told, "person": f"{person}@p.example"})
+        assert login.silently() == f"of {person}"
+    with pytest.raises(Problem, match="tokenswitch login"):
+        session.Login(session.place(PORTAL, None), {**told, "person": "casey@p.example"}).silently()
+
+
+def part(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(("typed", "asked"), [("a/../b", "a%2F..%2Fb"), ("a?x=1", "a%3Fx%3D1"), ("c1", "c1")])
+def test_what_is_typed_as_an_id_stays_one_part_of_the_path(portal: Any, typed: str, asked: str) -> None:
+    portal.answer = answers(refused(404, "unknown"))
+    run("customers", "show", typed)
+    assert portal[0].url.raw_path.decode() == f"/api/v1/customers/{asked}"
+
+
+def test_cells_of_an_import_may_have_line_breaks(portal: Any, tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text('id,name,tenant\nc1,"Contoso\nLtd",contoso.example\nc2,Adatum,adatum.example\n')
+    portal.answer = answers(httpx.Response(200, json={}))
+    assert run("customers", "import", str(file)).exit_code == 0
+    assert [json.loads(request.content)["name"] for request in portal] == ["Contoso\nLtd", "Adatum"]
+
+
+def test_an_import_that_the_portal_breaks_off_says_how_far_it_came(portal: Any, tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text("id,name,tenant\nc1,A,a.example\nc2,B,b.example\n")
+    portal.answer = answers(httpx.Response(200, json={}), refused(500, "away"))
+    result = run("customers", "import", str(file))
+    assert (result.exit_code, "1 of 2 lines were sent" in result.stderr) == (AWAY, True)
