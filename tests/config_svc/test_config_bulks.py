@@ -219,6 +219,21 @@ async def test_killed_while_the_file_is_kept_it_is_sent_again_and_is_one_bulk(
     assert len((await config.gateway("viewer").get(HERE)).json()["items"]) == 1
 
 
+async def test_what_was_found_before_a_crash_is_what_counts_after_it(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows that were kept, and the bulk that counts them, must not come from two different checks."""
+    text = file([*(await known(config, 2)), "c02"])
+    monkeypatch.setattr(type(config.bulks.store), "apply", _dies_at(config.bulks.store))
+    assert (await begin(config, text, first=0, skip_problems=True)).status_code == 503
+    monkeypatch.undo()
+    await known(config, 3)
+    id = (await begin(config, text, first=0, skip_problems=True)).json()["bulk"]
+    await work(config)
+    assert await counts(config, id) == {"all": 3, "problem": 1, "requested": 2}
+    assert (await config.gateway("viewer").get(f"{HERE}/{id}")).json()["state"] == "ended"
+
+
 async def test_three_replicas_ask_each_row_once(config: Config) -> None:
     ids = await known(config, 12)
     id = (await begin(config, file(ids), first=0)).json()["bulk"]

@@ -54,12 +54,14 @@ class Bulks:
         return await asyncio.to_thread(bulk_file.against, rows, found, asked, self.desk.clock())
 
     async def draft(self, id: str, name: str, rows: Sequence[Row], by: Actor) -> Bulk:
-        """Keeps a checked file; the same id again is the same bulk. Raises: Refused, Unavailable."""
-        forget = self.desk.clock() + KEPT
+        """Keeps a checked file; the same id again is the same bulk, with what the first try found: a part that was
+        written before a crash stays as it is. Raises: Refused, Unavailable."""
+        forget, kept = self.desk.clock() + KEPT, list[Row]()
         for number, start in enumerate(range(0, len(rows), ROWS_IN_PART)):
             part = Part(id, number, tuple(rows[start : start + ROWS_IN_PART]), forget)
-            await self.read.parts.apply(part_id(id, number), partial(_kept, part))
-        applied = await self.store.apply(id, lambda found, now: bulks.draft(found, id, name, rows, by, now))
+            applied_part = await self.read.parts.apply(part_id(id, number), partial(_kept, part))
+            kept += (applied_part.state or part).rows
+        applied = await self.store.apply(id, lambda found, now: bulks.draft(found, id, name, kept, by, now))
         return bulks.known(applied.state)
 
     # --- commands ----------------------------------------------------------------------------------------------------
