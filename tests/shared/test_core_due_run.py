@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from shared.change import Change, Rule, Unavailable, utc_now
+from shared.change import Rule, Unavailable, utc_now
 from shared.due import Claim, Due
 from shared.mongo import Collection, Document, Filter, Mongo, Sort
 from shared.store import Store
+from tests.shared.core_due import mailer, sent
 from tests.shared.core_kit import Tally, eventually, put, store
 
 
@@ -33,14 +33,6 @@ class Counting(Collection):
 
 
 @pytest.fixture
-async def mongo(mongo_url: str, mongo_database: str) -> AsyncIterator[Mongo]:
-    client = Mongo(mongo_url, mongo_database)
-    yield client
-    await client.drop()
-    client.close()
-
-
-@pytest.fixture
 async def collection(mongo: Mongo) -> Counting:
     return Counting(mongo.collection("tallies")._inner)
 
@@ -50,15 +42,6 @@ async def tallies(collection: Counting) -> Store[Tally]:
     made = store(collection)
     await made.prepare()
     return made
-
-
-def sent(state: Tally | None, now: datetime) -> Change[Tally]:
-    assert state is not None
-    return Change(replace(state, mails=state.mails + 1, mail_at=None))
-
-
-async def mail(claim: Claim[Tally]) -> Rule[Tally]:
-    return sent
 
 
 async def stop(stopping: asyncio.Event, running: asyncio.Future[Any]) -> None:
@@ -74,7 +57,7 @@ async def mailed(tallies: Store[Tally], id: str = "a") -> bool:
 @pytest.mark.parametrize("seconds", [0.0, 0.3])
 async def test_work_starts_by_the_write_not_by_the_tick(tallies: Store[Tally], seconds: float) -> None:
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Due(tallies, "mail", mail, tick=1000).run(stopping))
+    running = asyncio.ensure_future(Due(tallies, "mail", mailer(), tick=1000).run(stopping))
     await asyncio.sleep(0.3)
     await tallies.apply("far", put(mail_at=utc_now() + timedelta(days=1)))
     await tallies.fold({})
@@ -85,7 +68,7 @@ async def test_work_starts_by_the_write_not_by_the_tick(tallies: Store[Tally], s
 
 async def test_deadlines_far_away_cost_no_look(collection: Counting, tallies: Store[Tally]) -> None:
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Due(tallies, "mail", mail, tick=1000).run(stopping))
+    running = asyncio.ensure_future(Due(tallies, "mail", mailer(), tick=1000).run(stopping))
     await asyncio.sleep(0.3)
     before = collection.reads
     for number in range(20):
@@ -99,7 +82,7 @@ async def test_more_work_than_hands_is_done_without_waiting_for_ticks(tallies: S
     for number in range(25):
         await tallies.apply(f"d{number}", put(mail_at=utc_now()))
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Due(tallies, "mail", mail, concurrency=4, tick=1000).run(stopping))
+    running = asyncio.ensure_future(Due(tallies, "mail", mailer(), concurrency=4, tick=1000).run(stopping))
 
     async def all_done() -> bool:
         return all([await mailed(tallies, f"d{number}") for number in range(25)])
@@ -126,7 +109,7 @@ async def test_stopping_gives_back_what_waits_and_finishes_what_runs(tallies: St
     await started.wait()
     await stop(stopping, running)
     assert await mailed(tallies, "runs")
-    other = Due(tallies, "mail", mail)
+    other = Due(tallies, "mail", mailer())
     assert await other.once() == 1  # at once, not after the lease
     await other.settled()
     assert await mailed(tallies, "waits")
@@ -146,7 +129,7 @@ async def test_what_does_not_end_in_time_is_given_back_too(tallies: Store[Tally]
 
     await eventually(held)
     await stop(stopping, running)
-    assert await Due(tallies, "mail", mail).once() == 1
+    assert await Due(tallies, "mail", mailer()).once() == 1
 
 
 async def test_mongodb_away_ends_neither_the_loop_nor_the_work(collection: Counting, tallies: Store[Tally]) -> None:

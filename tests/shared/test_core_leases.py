@@ -3,66 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from shared.change import Change, Rule, Unavailable
+from shared.change import Rule, Unavailable
 from shared.due import Claim, Due, GiveBack
 from shared.mongo import Collection, Document, Filter, Mongo
 from shared.store import Store
+from tests.shared.core_due import due_at, mailer, sent, state_of
 from tests.shared.core_kit import NOW, Tally, Ticking, put, store
-
-Work = Callable[[Claim[Tally]], Awaitable[Rule[Tally] | None]]
-
-
-@pytest.fixture
-async def mongo(mongo_url: str, mongo_database: str) -> AsyncIterator[Mongo]:
-    client = Mongo(mongo_url, mongo_database)
-    await store(client.collection("tallies")).prepare()
-    yield client
-    await client.drop()
-    client.close()
-
-
-@pytest.fixture
-def clock() -> Ticking:
-    return Ticking()
-
-
-@pytest.fixture
-def tallies(mongo: Mongo, clock: Ticking) -> Store[Tally]:
-    return store(mongo.collection("tallies"), clock=clock)
-
-
-def sent(state: Tally | None, now: datetime) -> Change[Tally]:
-    """The outcome of a mail: counted, and no mail is due any more."""
-    assert state is not None
-    return Change(replace(state, mails=state.mails + 1, mail_at=None))
-
-
-def mailer(log: list[str] | None = None) -> Work:
-    async def mail(claim: Claim[Tally]) -> Rule[Tally]:
-        if log is not None:
-            log.append(claim.id)
-        return sent
-
-    return mail
-
-
-async def state_of(tallies: Store[Tally], id: str = "a") -> Tally:
-    found = await tallies.get(id)
-    assert found is not None
-    return found.state
-
-
-async def due_at(tallies: Store[Tally], lane: str = "mail") -> datetime | None:
-    document = await tallies.collection.get("a")
-    assert document is not None
-    at: datetime | None = document["due"].get(lane)
-    return at
 
 
 @pytest.mark.parametrize("first_succeeds", [True, False])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-
-import pytest
 
 from shared.change import utc_now
 from shared.due import Claim, Due
@@ -16,8 +14,8 @@ from shared.mongo import Collection, Document, Filter, Insert, Mongo, Sort, Upda
 from shared.outbox import Relay
 from shared.store import Store
 from shared.wire import Record
+from tests.shared.core_due import mailer
 from tests.shared.core_kit import Memory, Tally, add, command, headers, put, step, store
-from tests.shared.test_core_due_run import mail
 
 
 @dataclass(frozen=True)
@@ -62,14 +60,6 @@ class Noting(Collection):
         return await super().update_many(where, change)
 
 
-@pytest.fixture
-async def mongo(mongo_url: str, mongo_database: str) -> AsyncIterator[Mongo]:
-    client = Mongo(mongo_url, mongo_database)
-    yield client
-    await client.drop()
-    client.close()
-
-
 def stages(plan: Any) -> set[str]:
     """The names of all stages of the plan that was chosen."""
     if isinstance(plan, list):
@@ -97,7 +87,7 @@ async def everything(tallies: Store[Tally]) -> None:
         await due.renew()
 
     due = Due(tallies, "check", held)
-    for work in (Due(tallies, "mail", mail), due):
+    for work in (Due(tallies, "mail", mailer()), due):
         await work.once()
         await work.settled()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from shared import reindex
@@ -15,14 +13,6 @@ from tests.shared.core_faults import Crash, Fuse, faulty
 from tests.shared.core_kit import Tally
 
 NUMBER = 7
-
-
-@pytest.fixture
-async def mongo(mongo_url: str, mongo_database: str) -> AsyncIterator[Mongo]:
-    made = Mongo(mongo_url, mongo_database)
-    yield made
-    await made.drop()
-    made.close()
 
 
 def newer(mongo: Mongo, fuse: int = 0) -> Store[Tally]:

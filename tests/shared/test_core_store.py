@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -15,14 +14,6 @@ from shared.mongo import Index, Insert, Mongo
 from shared.store import Refuses, Store
 from tests.shared.core_faults import Crash, Fuse, faulty
 from tests.shared.core_kit import NOW, Tally, add, command, put, step, store
-
-
-@pytest.fixture
-async def mongo(mongo_url: str, mongo_database: str) -> AsyncIterator[Mongo]:
-    client = Mongo(mongo_url, mongo_database)
-    yield client
-    await client.drop()
-    client.close()
 
 
 @pytest.fixture
