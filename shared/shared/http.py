@@ -198,6 +198,9 @@ def _invalid(request: Request, errors: Sequence[Any]) -> tuple[int, str, list[di
     if whole_body and request.headers.get("content-length", "0") != "0" and not _is_json(request):
         detail = "The body must be JSON; send it with Content-Type: application/json."
         return 415, "content_type", [{"field": "Content-Type", "detail": detail}]
+    if errors and all(error["loc"][:1] == ("path",) for error in errors):  # an id of another form is of nothing
+        code, detail = _HTTP[404]
+        return 404, code, [{"field": None, "detail": detail}]
     return 422, "invalid", [_wrong(error) for error in errors[:20]]
 
 
@@ -212,11 +215,22 @@ _ADVICE = {
     "string_type": "This must be text.",
     "json_type": "This must be JSON.",
     "model_attributes_type": "The body must be a JSON object.",
+    "literal_error": "Choose {expected}.",
+    "enum": "Choose {expected}.",
+    "string_pattern_mismatch": "This has not the form that is wanted; the API's description shows it.",
+    "string_too_long": "This is too long; {max_length} characters at most.",
+    "int_parsing": "This must be a whole number.",
+    "int_type": "This must be a whole number.",
+    "bool_parsing": "This must be true or false.",
+    "greater_than_equal": "This must be {ge} or more.",
+    "less_than_equal": "This must be {le} or less.",
 }
+"""By pydantic's kinds of errors; in braces what the kind says of what was expected."""
 
 
 def _wrong(error: Mapping[str, Any]) -> dict[str, Any]:
     place, *path = error["loc"] or ("",)
     field = ".".join(str(part) for part in path) or str(place)
-    message = _ADVICE.get(error["type"]) or str(error["msg"]).removeprefix("Value error, ")
+    advice = _ADVICE.get(error["type"], "").format_map(error.get("ctx") or {})
+    message = advice or str(error["msg"]).removeprefix("Value error, ")
     return {"field": field, "detail": message if message.endswith(".") else f"{message}."}

@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, to_jsonable_python
 from starlette.responses import JSONResponse, Response
 
 from config_svc import bulk_file, bulk_inputs, csvs
@@ -104,7 +103,7 @@ def router(parts: Parts) -> APIRouter:
                 responses={200: examples.answered({"items": [examples.bulk()]}), **problems(422)})  # fmt: skip
     async def list_bulks(by: Annotated[Actor, viewer], limit: Limit = 50) -> dict[str, Any]:
         """Role: viewer. Without numbers by state; those stand at each one."""
-        return {"items": [jsonable_encoder(bulk_inputs.bulk(bulk, {})) for bulk in await bulks.read.newest(limit)]}
+        return {"items": [to_jsonable_python(bulk_inputs.bulk(bulk, {})) for bulk in await bulks.read.newest(limit)]}
 
     @routes.get("/bulk-switches/{id}", summary="How far a bulk switch is",
                 responses={200: examples.answered(examples.bulk()), **problems(404)})  # fmt: skip
@@ -128,7 +127,7 @@ def router(parts: Parts) -> APIRouter:
         if "text/csv" in request.headers.get("accept", ""):
             return result(bulks, bulk, frozenset(state))
         rows, next = await bulks.read.rows(bulk, frozenset(state), place, limit)
-        return JSONResponse(jsonable_encoder({"items": [bulk_inputs.row(row) for row in rows], "next": next}))
+        return JSONResponse(to_jsonable_python({"items": [bulk_inputs.row(row) for row in rows], "next": next}))
 
     for verb, what, act in (
         ("pause", "Ask nobody else for now", bulks.pause), ("resume", "Go on", bulks.resume),

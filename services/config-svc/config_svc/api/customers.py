@@ -5,7 +5,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Query
-from fastapi.encoders import jsonable_encoder
+from pydantic_core import to_jsonable_python
 from starlette.responses import JSONResponse, Response
 
 from config_svc import inputs, lists, views
@@ -85,5 +85,5 @@ def router(parts: Parts) -> APIRouter:
 
 
 def _one(found: Found[Any], parts: Parts, status: int) -> Response:
-    body = jsonable_encoder(views.customer(found, parts.clock()))
+    body = to_jsonable_python(views.customer(found, parts.clock()))
     return JSONResponse(body, status, headers={"ETag": etag(found.state.edition)})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from fastapi.encoders import jsonable_encoder
+from pydantic_core import to_jsonable_python
 
 from config_svc import bulk_inputs, views
 from config_svc.bulk_reads import Shown
@@ -59,15 +59,15 @@ def _customer() -> Found[Customer]:
 
 
 def customer() -> Any:
-    return jsonable_encoder(views.customer(_customer(), NOW))
+    return to_jsonable_python(views.customer(_customer(), NOW))
 
 
 def customers() -> Any:
-    return page(jsonable_encoder(views.brief(_customer(), NOW)))
+    return page(to_jsonable_python(views.brief(_customer(), NOW)))
 
 
 def invitations() -> Any:
-    return page(jsonable_encoder(views.invitation(_customer(), NOW)))
+    return page(to_jsonable_python(views.invitation(_customer(), NOW)))
 
 
 def page(row: Any) -> dict[str, Any]:
@@ -88,12 +88,12 @@ def event_row() -> dict[str, Any]:
 def bulk() -> Any:
     counts = {"all": 11, "problem": 0, "waiting": 8, "refused": 0, "invited": 3, "replaced": 0}
     made = Bulk(BULK, "Autumn", BY, 11, 0, NOW, NOW, "paused", begun_at=NOW, begun_by=BY, place=3, asked=3)
-    return jsonable_encoder(bulk_inputs.bulk(made, counts))
+    return to_jsonable_python(bulk_inputs.bulk(made, counts))
 
 
 def bulk_rows() -> Any:
     row = Row(2, "contoso", "admin@contoso.example", "Avery Admin", outcome=ASKED, switch=1)
-    return {"items": [jsonable_encoder(bulk_inputs.row(Shown(0, row, "completed", _customer().state)))], "next": None}
+    return {"items": [to_jsonable_python(bulk_inputs.row(Shown(0, row, "completed", _customer().state)))], "next": None}
 
 
 def events() -> str:

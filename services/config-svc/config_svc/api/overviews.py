@@ -5,8 +5,8 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.encoders import jsonable_encoder
 from pydantic import AwareDatetime
+from pydantic_core import to_jsonable_python
 from starlette.responses import JSONResponse, Response
 
 from config_svc import csvs, lists, views
@@ -50,7 +50,7 @@ def router(parts: Parts) -> APIRouter:
             return csv_answer(parts, query)
         page = await parts.lists.page(query, limit, cursor)
         rows = [views.invitation(row, parts.clock()) for row in page.rows]
-        return JSONResponse(jsonable_encoder({"items": rows, "next": page.next}))
+        return JSONResponse(to_jsonable_python({"items": rows, "next": page.next}))
 
     @routes.get("/customers/{id}/timeline", tags=["History"], summary="What happened to a customer, newest first",
                 responses={200: examples.answered(examples.page(timeline_item(examples.event_row()))),
@@ -83,7 +83,7 @@ def router(parts: Parts) -> APIRouter:
             return csvs.audit(parts.history.every(asked), str)
         page = await parts.history.audit(asked, limit, cursor)
         items = [audit_item(row) for row in page.rows]
-        return JSONResponse(jsonable_encoder({"items": items, "next": page.next}))
+        return JSONResponse(to_jsonable_python({"items": items, "next": page.next}))
 
     @routes.get(
         "/events", tags=["History"], summary="Every event as it happens (server-sent events)", response_model=None,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header
-from fastapi.encoders import jsonable_encoder
+from pydantic_core import to_jsonable_python
 from starlette.responses import JSONResponse, Response
 
 from config_svc.api import examples
@@ -54,7 +54,7 @@ def router(parts: Parts) -> APIRouter:
 
 
 def _answer(desk: SettingsDesk, settings: Settings) -> Response:
-    return JSONResponse(jsonable_encoder(shown(desk, settings)), headers={"ETag": etag(settings.edition)})
+    return JSONResponse(to_jsonable_python(shown(desk, settings)), headers={"ETag": etag(settings.edition)})
 
 
 def shown(desk: SettingsDesk, settings: Settings) -> dict[str, Any]:
