@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json as json_module
+import sys
 from typing import Annotated
 
 import typer
@@ -78,4 +80,6 @@ watch.add_to(app)
 
 
 def run() -> None:
+    if not sys.stdout.isatty() and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # programs read the same wherever it runs
     app()

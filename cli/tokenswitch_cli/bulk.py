@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json as json_module
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ HERE = "/bulk-switches"
 LOOK_EVERY, LONGEST_FOLLOW = 2.0, 24 * 3600
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
 UNANSWERED = ("requested", "invited", "opened")
-Id = Annotated[str, typer.Argument(help="The bulk switch's id, or `last`.", metavar="BULK")]
+Id = Annotated[str, typer.Argument(help="The bulk switch's id, or `last`: the newest that has begun.", metavar="BULK")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,12 @@ def from_file(portal: Api, file: Path, chosen: Chosen, check: bool, follow: bool
     try:
         answer = portal.command(HERE, key=key, content=text, headers=CSV, params=chosen.query)
     except Problem as problem:
-        _tell(problem.answer.get("problems", ()))
-        raise
+        if problem.answer.get("code") != "bulk_problems":
+            raise
+        found = problem.answer["problems"]
+        _tell(found)
+        said = f"{len(found)} lines have problems, nobody was asked: correct them, or leave them out by"
+        raise Problem(said, problem.code, problem.answer) from None
     if follow:
         _follow(portal, answer["bulk"], json)
         return
@@ -110,10 +115,10 @@ def _line(found: dict[str, Any]) -> str:
 
 @app.command("list")
 @ends
-def list_(limit: Limit = 20, json: Json = False) -> None:
+def list_(limit: Annotated[int, typer.Option(help="Rows at most.", min=1, max=100)] = 20, json: Json = False) -> None:
     """The newest bulk switches."""
     with api() as portal:
-        rows = portal.get(HERE, limit=min(100, limit or 100))["items"]
+        rows = portal.get(HERE, limit=limit)["items"]
     if json:
         output.as_json(rows)
         return
@@ -158,8 +163,13 @@ def result(
     """The result file, as CSV."""
     with api() as portal:
         text = portal.text(f"{HERE}/{_id(portal, bulk)}/rows", "text/csv")
+    if to is None and sys.stdout.isatty():
+        for line in text.splitlines():
+            print(output.clean(line))
+        return
     if to is None:
-        print(text, end="")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
         return
     to.write_text(text, "utf-8", newline="")
     output.say(f"Written to {to}.")
@@ -186,7 +196,7 @@ for _verb, _what in {
 def _id(portal: Api, bulk: str) -> str:
     if bulk != "last":
         return quote(bulk, safe="")
-    found = portal.get(HERE, limit=1)["items"]
+    found = [row for row in portal.get(HERE, limit=100)["items"] if row["state"] != "draft"]
     if not found:
         raise Problem("There is no bulk switch yet: `tokenswitch switch --file customers.csv`.", FAILED)
     return str(found[0]["id"])

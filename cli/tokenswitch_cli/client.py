@@ -17,6 +17,7 @@ from tokenswitch_cli.session import Login, Place
 API = "/api/v1"
 TRIES, WAIT, LONGEST_WAIT = 4, 1.0, 30.0
 MOST_PAGES = 10_000
+AWAYS = (502, 503, 504)
 
 
 class Api:
@@ -25,6 +26,7 @@ class Api:
     def __init__(self, where: Place, token: str | None = None, client: httpx.Client | None = None) -> None:
         self.where, self._token = where, token
         self._login: Login | None = None
+        self._turn = 0
         self._client = client or where.client()
 
     def __enter__(self) -> Api:
@@ -58,8 +60,14 @@ class Api:
     def put(self, path: str, body: Any) -> Any:
         return self._sent("PUT", path, json=body).json()
 
-    def delete(self, path: str, **query: Any) -> Any:
-        answer = self._sent("DELETE", path, params=query)
+    def delete(self, path: str, done: str, **query: Any) -> Any:
+        """`done`: the code by which a second try is refused after the first one, whose answer was lost, did it."""
+        try:
+            answer = self._sent("DELETE", path, params=query)
+        except Problem as problem:
+            if self._turn and problem.answer.get("code") == done:
+                return query
+            raise
         return answer.json() if answer.content else {}
 
     def command(self, path: str, body: Any = None, key: str | None = None, **more: Any) -> Any:
@@ -89,29 +97,40 @@ class Api:
     def _sent(self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any) -> httpx.Response:
         """Tries again while the portal is away; reading and commands with a key may be repeated."""
         wait = WAIT
-        for turn in range(TRIES):
+        for self._turn in range(TRIES):
+            last = self._turn == TRIES - 1
             try:
                 answer = self._client.request(method, API + path, headers=self.headers | dict(headers or {}), **more)
             except httpx.TransportError as error:
-                if turn == TRIES - 1:
+                if last:
                     raise Problem(f"{self.where.url} is away ({error}); try again later.", AWAY) from None
+            except Problem as problem:  # no token: Microsoft is away
+                if last or problem.code != AWAY:
+                    raise
             else:
-                if answer.status_code != 503 or turn == TRIES - 1:
-                    return _good(answer)
-                wait = min(LONGEST_WAIT, float(answer.headers.get("retry-after", wait)))
+                if answer.is_success:
+                    return answer
+                if answer.status_code not in AWAYS or last:
+                    raise refusal(answer)
+                wait = _asked(answer, wait)
             time.sleep(wait)
             wait = min(LONGEST_WAIT, wait * 2)
         raise AssertionError("every last try returns or raises")
 
 
-def _good(answer: httpx.Response) -> httpx.Response:
-    if answer.is_success:
-        return answer
+def _asked(answer: httpx.Response, wait: float) -> float:
+    """How long to wait: as long as it says, if it says so in seconds."""
+    said = answer.headers.get("retry-after", "")
+    return min(LONGEST_WAIT, float(said) if said.isdecimal() else wait)
+
+
+def refusal(answer: httpx.Response) -> Problem:
+    """What an answer that refuses says; whatever stands between us and the portal may have written it."""
     try:
         said = answer.json()
     except ValueError:
         said = {}
-    raise of_answer(answer.status_code, said if isinstance(said, dict) else {})
+    return of_answer(answer.status_code, said if isinstance(said, dict) else {})
 
 
 def given_token() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -43,7 +44,9 @@ def ends(command: F) -> F:
     @functools.wraps(command)
     def run(*args: Any, **more: Any) -> Any:
         try:
-            return command(*args, **more)
+            answer = command(*args, **more)
+            sys.stdout.flush()
+            return answer
         except Problem as problem:
             if more.get("json"):
                 output.as_json(problem.answer)
@@ -52,7 +55,7 @@ def ends(command: F) -> F:
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:  # whoever read has read enough
-            sys.stderr.close()
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed goes nowhere
             raise typer.Exit(0) from None
 
     return run  # type: ignore[return-value]

@@ -69,13 +69,16 @@ def import_(
     check: Annotated[bool, typer.Option("--check", help="Only look at the file.")] = False,
     json: Json = False,
 ) -> None:
-    """Register customers, or change their master data; the same file again changes nothing more."""
+    """Register customers, or change their master data. The same file again changes nothing more, but a client secret
+    counts as a new one each time. A column that the file has not stays as it is."""
     rows, problems = read(file)
     for problem in problems:
         output.say(problem)
     if problems:
         raise Problem(f"{len(problems)} lines have problems; nothing was sent.", USAGE, {"problems": problems})
     if check:
+        if json:
+            output.as_json({"rows": len(rows), "problems": []})
         output.say(f"{len(rows)} lines, no problem found.")
         return
     done: list[dict[str, Any]] = []
@@ -105,8 +108,10 @@ def read(file: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
     unknown = [name for name in reader.fieldnames or () if name not in COLUMNS]
-    if missing or unknown:
-        said = f"missing: {', '.join(missing) or '-'}; unknown: {', '.join(unknown) or '-'}"
+    twice = sorted({name for name in reader.fieldnames or () if list(reader.fieldnames or ()).count(name) > 1})
+    if missing or unknown or twice:
+        said = "; ".join(f"{what}: {', '.join(names)}" for what, names in
+                         (("missing", missing), ("unknown", unknown), ("twice", twice)) if names)  # fmt: skip
         raise Problem(f"The first line of {file} must name columns of {', '.join(COLUMNS)} ({said}).", USAGE)
     try:
         rows = [(reader.line_num, row) for row in reader]
@@ -122,7 +127,9 @@ def _problems(rows: list[tuple[int, dict[str, str]]]) -> list[str]:
     found = []
     for line, row in rows:
         gaps = [name for name in NEEDED if not (row.get(name) or "").strip()]
-        if gaps or None in row:
+        if not gaps and (row.get("client_secret") or "").strip() and not (row.get("client_id") or "").strip():
+            found.append(f"line {line}: a client_secret needs its client_id")
+        elif gaps or None in row:
             found.append(f"line {line}: {', '.join(gaps) + ' is missing' if gaps else 'more cells than columns'}")
         elif row["id"].strip() in seen:
             found.append(f"line {line}: {row['id']} stands in an earlier line already")
@@ -134,9 +141,9 @@ def _put(portal: Api, line: int, row: Mapping[str, str]) -> dict[str, Any]:
     said = {name: (row.get(name) or "").strip() for name in COLUMNS}
     registration = body(**{name: said[name] for name in COLUMNS[4:]})
     try:
-        portal.put(at(said['id']), body(
-            name=said["name"], tenant=said["tenant"], reference=said["reference"],
-            app_registration=registration if said["client_id"] else None))  # fmt: skip
+        portal.put(at(said["id"]), body(
+            name=said["name"], tenant=said["tenant"], app_registration=registration if said["client_id"] else None,
+        ) | ({"reference": said["reference"] or None} if "reference" in row else {}))  # fmt: skip
     except Problem as problem:
         if problem.code in (AWAY, NOT_SIGNED_IN):
             raise

@@ -102,10 +102,13 @@ class Login:
         session = requests.Session()
         session.trust_env = urlsplit(str(told["authority"])).hostname not in LOOPBACK
         session.verify = where.ca_file or True
-        self._app = msal.PublicClientApplication(
-            str(told["client_id"]), authority=str(told["authority"]), token_cache=self._cache, timeout=10,
-            instance_discovery=False, http_client=_Timed(session),
-        )  # fmt: skip
+        try:
+            self._app = msal.PublicClientApplication(
+                str(told["client_id"]), authority=str(told["authority"]), token_cache=self._cache, timeout=10,
+                instance_discovery=False, http_client=_Timed(session),
+            )  # fmt: skip
+        except (OSError, ValueError) as error:  # it asks for the authority's endpoints
+            raise _unreached(error) from None
 
     def by_browser(self, show: Callable[[str], None] | None, port: int | None = None) -> str:
         """Who signed in. `show` gets the address instead of a browser. Raises: Problem."""
@@ -122,7 +125,10 @@ class Login:
     def silently(self) -> str:
         """An access token, renewed if need be. Raises: Problem."""
         accounts = self._app.get_accounts(username=self._person) if self._person else []
-        answer = self._app.acquire_token_silent_with_error(self._scopes, accounts[0]) if accounts else None
+        try:
+            answer = self._app.acquire_token_silent_with_error(self._scopes, accounts[0]) if accounts else None
+        except OSError as error:
+            raise _unreached(error) from None
         return str(self._taken(answer)["access_token"])
 
     def _taken(self, answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -132,6 +138,10 @@ class Login:
             return answer
         said = str((answer or {}).get("error_description", "")).partition("\n")[0]
         raise Problem(f"You are not signed in: run `tokenswitch login`. {said}".strip(), NOT_SIGNED_IN)
+
+
+def _unreached(error: Exception) -> Problem:
+    return Problem(f"Microsoft's sign-in cannot be reached ({type(error).__name__}); try again later.", AWAY)
 
 
 class _Timed:

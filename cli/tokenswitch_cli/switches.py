@@ -11,7 +11,7 @@ import typer
 from tokenswitch_cli import bulk, output
 from tokenswitch_cli.client import Api
 from tokenswitch_cli.common import Customer, Json, Limit, api, at, body, ends
-from tokenswitch_cli.errors import FAILED, USAGE, Problem
+from tokenswitch_cli.errors import AWAY, FAILED, NOT_SIGNED_IN, USAGE, Problem
 
 LOOK_EVERY = 2.0
 Number = Annotated[int | None, typer.Option("--switch", help="Which switch is meant; else the current one.")]
@@ -30,15 +30,29 @@ def validate(
 ) -> None:
     """Prove the method in force; exit code 1 if one of them failed or did not answer in time."""
     with api() as portal:
-        asked = {id: portal.command(at(id, "/validation"))["request"] for id in dict.fromkeys(customers)}
+        refused = {id: _asked(portal, id, alone=len(customers) == 1) for id in dict.fromkeys(customers)}
         until = time.monotonic() + wait if wait else None
-        rows = [_outcome(portal, id, until) for id in asked]
+        rows = [
+            {"id": id, "status": "refused", "reason": why} if why else _outcome(portal, id, until)
+            for id, why in refused.items()
+        ]
     if json:
         output.as_json(rows)
     else:
         output.table(("customer", "status", "reason"), [(row["id"], row["status"], row["reason"]) for row in rows])
     if wait and any(row["status"] != "successful" for row in rows):
         raise typer.Exit(FAILED)
+
+
+def _asked(portal: Api, id: str, alone: bool) -> str:
+    """Why this one was refused; one of several does not keep the others from being asked."""
+    try:
+        portal.command(at(id, "/validation"))
+    except Problem as problem:
+        if alone or problem.code in (AWAY, NOT_SIGNED_IN):
+            raise
+        return problem.sentence
+    return ""
 
 
 def _outcome(portal: Api, id: str, until: float | None) -> dict[str, Any]:
@@ -55,16 +69,18 @@ def switch(
     customer: Annotated[str | None, typer.Argument(help="The customer's id; or --file.", metavar="[CUSTOMER]")] = None,
     email: Annotated[str | None, typer.Option(help="The administrator who is to sign in.")] = None,
     name: Annotated[str, typer.Option(help="Their name; with --file the bulk switch's.")] = "",
-    to: Annotated[str, typer.Option(help="token or app_registration.")] = "token",
-    language: Annotated[str, typer.Option(help="en, de, fr, es or ja.")] = "en",
+    to: Annotated[str | None, typer.Option(help="token (so without it) or app_registration.")] = None,
+    language: Annotated[str | None, typer.Option(help="en (so without it), de, fr, es or ja.")] = None,
     reference: Annotated[str | None, typer.Option(help="Your own, a ticket's number say.")] = None,
     renew: Annotated[bool, typer.Option("--renew", help="Claim the access in force anew.")] = False,
     file: Annotated[
         Path | None, typer.Option(help="CSV: customer, admin_email, admin_name, locale, reference.")
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="With --file: only look at the file.")] = False,
-    pace: Annotated[int, typer.Option(help="With --file: invitations a minute.", min=1, max=600)] = 60,
-    first: Annotated[int, typer.Option(help="With --file: so many first; 0: no waves.", min=0)] = 10,
+    pace: Annotated[
+        int | None, typer.Option(help="With --file: invitations a minute; else 60.", min=1, max=600)
+    ] = None,
+    first: Annotated[int | None, typer.Option(help="With --file: so many first, else 10; 0: no waves.", min=0)] = None,
     go_on: Annotated[bool, typer.Option("--go-on", help="With --file: do not pause after the first.")] = False,
     skip_problems: Annotated[bool, typer.Option("--skip-problems", help="With --file: ask the good lines.")] = False,
     follow: Annotated[bool, typer.Option(help="With --file: show how far it is until all are asked.")] = True,
@@ -73,13 +89,25 @@ def switch(
     """Ask for a switch: of one customer, or of all in a file. The same file again goes on where it was."""
     if (customer is None) == (file is None):
         raise Problem("Name one customer, or a file by --file.", USAGE)
+    alone = {"--email": email, "--to": to, "--language": language, "--reference": reference, "--renew": renew or None}
+    files = {"--check": check or None, "--pace": pace, "--first": first, "--go-on": go_on or None,
+             "--skip-problems": skip_problems or None, "--no-follow": None if follow else True}  # fmt: skip
+    if strange := [option for option, given in (alone if file else files).items() if given is not None]:
+        what = "is of one customer; a file has columns for it" if file else "goes with --file only"
+        raise Problem(f"{', '.join(strange)} {what}.", USAGE)
     with api() as portal:
         if file is not None:
-            chosen = bulk.Chosen(name or file.stem, pace, first, not go_on, skip_problems)
+            waves = 10 if first is None else first
+            chosen = bulk.Chosen(name or file.stem, pace or 60, waves, not go_on, skip_problems)
             bulk.from_file(portal, file, chosen, check, follow, json)
             return
         said = body(
-            to=to, admin_email=email, admin_name=name, locale=language, reference=reference, renew=renew or None
+            to=to or "token",
+            admin_email=email,
+            admin_name=name,
+            locale=language,
+            reference=reference,
+            renew=renew or None,
         )
         answer = portal.command(at(str(customer), "/switch"), said)
     output.as_json(answer) if json else output.say(f"Switch {answer['switch']} of {customer} has begun.")
@@ -101,7 +129,7 @@ def resend(
 def cancel(customer: Customer, number: Number = None, json: Json = False) -> None:
     """End a running switch; what is in force stays in force."""
     with api() as portal:
-        answer = portal.delete(at(customer, "/switch"), switch=number or _current(portal, customer))
+        answer = portal.delete(at(customer, "/switch"), "switch_ended", switch=number or _current(portal, customer))
     output.as_json(answer) if json else output.say(f"Switch {answer['switch']} is cancelled.")
 
 
@@ -141,6 +169,9 @@ def status(
     """Customers whose access does not work (or in another status); exit code 1 if any failed."""
     with api() as portal:
         rows = list(portal.every("/customers", limit, q=q, status=None if state == "all" else state))
+        failed = [row for row in rows if row["status"] == "failed"]
+        if state == "all" and not failed:  # it may stand behind the rows that are shown
+            failed = portal.get("/customers", q=q, status="failed", limit=1)["items"]
     if json:
         output.as_json(rows)
     else:
@@ -149,7 +180,7 @@ def status(
             [(row["id"], row["name"], row["status"], row["status_at"],
               (row["status_reason"] or {}).get("sentence")) for row in rows],
         )  # fmt: skip
-    if any(row["status"] == "failed" for row in rows):
+    if failed:
         raise typer.Exit(FAILED)
 
 

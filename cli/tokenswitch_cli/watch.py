@@ -11,9 +11,9 @@ import httpx
 import typer
 
 from tokenswitch_cli import output
-from tokenswitch_cli.client import Api
+from tokenswitch_cli.client import Api, refusal
 from tokenswitch_cli.common import Json, api, ends
-from tokenswitch_cli.errors import AWAY, Problem, of_answer
+from tokenswitch_cli.errors import AWAY, Problem
 
 WAIT, LONGEST_WAIT, MOST_TRIES = 1.0, 30.0, 100
 
@@ -56,34 +56,38 @@ def events(portal: Api) -> Iterator[dict[str, Any]]:
             with portal.stream("/events", {"Last-Event-ID": last} if last else {}) as answer:
                 if answer.status_code != 200:
                     answer.read()
-                    _refused(answer)
-                for id, data in messages(answer.iter_lines()):
+                    raise refusal(answer)
+                for kind, id, data in messages(answer.iter_lines()):
                     last, wait, failed = id or last, WAIT, 0
-                    yield data
+                    if kind == "reset":
+                        output.say(f"Some events were missed: {(data or {}).get('reason')}.")
+                    elif not kind and data is not None:
+                        yield data
         except httpx.TransportError:
             pass
+        except Problem as problem:
+            if problem.code != AWAY:
+                raise
         failed += 1
         time.sleep(wait)
         wait = min(LONGEST_WAIT, wait * 2)
     raise Problem("The portal is away; try again later.", AWAY)
 
 
-def _refused(answer: httpx.Response) -> None:
-    """Ends for what another try would not mend."""
-    if answer.status_code not in (429, 503):
-        raise of_answer(answer.status_code, answer.json())
-
-
-def messages(lines: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Server-sent events with JSON data: (id, data); comments and events without data are left out."""
-    id, data = "", list[str]()
+def messages(lines: Iterable[str]) -> Iterator[tuple[str, str, dict[str, Any] | None]]:
+    """Server-sent events with JSON data: (kind, id, data). The kind of an event of the log is empty; one without data
+    only says the place in the log by now."""
+    kind, id, data = "", "", list[str]()
     for line in lines:
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
-        if name == "id":
+        if name == "event":
+            kind = value
+        elif name == "id":
             id = value
         elif name == "data":
             data.append(value)
-        elif not line and data:
-            yield id, json_module.loads("\n".join(data))
-            data = []
+        elif not line:
+            if id or data:
+                yield kind, id, json_module.loads("\n".join(data)) if data else None
+            kind, data = "", []

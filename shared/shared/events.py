@@ -554,8 +554,8 @@ class BulkSwitchBegun(Event):
 @event("config")
 @dataclass(frozen=True, slots=True)
 class BulkSwitchChanged(Event):
-    """`customer` is always `bulk-switches`. `change`: `paused`, `resumed`, `stopped`, `reminded`, or `ended` (all rows
-    were asked; then nobody did it)."""
+    """`customer` is always `bulk-switches`. `change`: `paused`, `resumed`, `stopped`, `reminded`, `reminder_stopped`,
+    or `ended` (all rows were asked; then nobody did it)."""
 
     bulk: str
     name: str

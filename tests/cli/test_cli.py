@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +16,7 @@ from typing import Any
 import httpx
 import msal
 import pytest
+import requests
 from typer.testing import CliRunner, Result
 
 from tokenswitch_cli import bulk, client, output, session, watch
@@ -146,13 +150,19 @@ def test_an_import_is_checked_before_anything_is_sent(portal: Any, tmp_path: Pat
 
 def test_events_go_on_where_they_were_and_none_comes_twice(portal: Any) -> None:
     def event(number: int) -> str:
-        return f'id: 0:{number}\nevent: x\ndata: {{"type": "E{number}", "time": "t", "data": {{"customer": "c1"}}}}\n\n'
+        return f'id: 0:{number}\ndata: {{"type": "E{number}", "time": "t", "data": {{"customer": "c1"}}}}\n\n'
 
-    first = httpx.Response(200, text=": hello\n\n" + event(1) + event(2))
-    portal.answer = answers(first, httpx.ReadError("cut"), httpx.Response(200, text=event(3)))
+    end = 'id: 0:2\nevent: end\ndata: {"reason": "go on"}\n\n'
+    reset = 'id: 0:8\nevent: reset\ndata: {"reason": "the log is shorter"}\n\n'
+    portal.answer = answers(
+        httpx.Response(200, text=": hello\n\n" + event(1) + event(2) + end), httpx.ReadError("cut"),
+        httpx.Response(502, text="<html>a proxy's page</html>"), httpx.Response(200, text=": still here\nid: 0:5\n\n"),
+        httpx.Response(200, text=reset), httpx.Response(200, text=event(9)),
+    )  # fmt: skip
     found = run("watch", "--count", "3", "--json")
-    assert [json.loads(line)["type"] for line in found.stdout.splitlines()] == ["E1", "E2", "E3"]
-    assert [request.headers.get("last-event-id") for request in portal] == [None, "0:2", "0:2"]
+    assert [json.loads(line)["type"] for line in found.stdout.splitlines()] == ["E1", "E2", "E9"]
+    asked = [request.headers.get("last-event-id") for request in portal]
+    assert asked == [None, "0:2", "0:2", "0:2", "0:5", "0:8"] and "the log is shorter" in found.stderr
     portal.answer = answers(refused(403, "role_missing"))
     assert run("watch").exit_code == NOT_SIGNED_IN
 
@@ -249,3 +259,100 @@ def test_an_import_that_the_portal_breaks_off_says_how_far_it_came(portal: Any, 
     portal.answer = answers(httpx.Response(200, json={}), refused(500, "away"))
     result = run("customers", "import", str(file))
     assert (result.exit_code, "1 of 2 lines were sent" in result.stderr) == (AWAY, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "strange"),
+    [("c1 --email a@b.example --check", "--check"), ("c1 --first 0", "--first"), ("c1 --no-follow", "--no-follow"),
+     ("--file f.csv --language de", "--language"), ("--file f.csv --renew", "--renew"),
+     ("--file f.csv --to token", "--to")],
+)  # fmt: skip
+def test_an_option_that_would_not_count_is_refused(portal: Any, arguments: str, strange: str) -> None:
+    found = run("switch", *arguments.split())
+    assert (found.exit_code, found.stderr.startswith(f"{strange} "), portal[:]) == (USAGE, True, [])
+
+
+def test_an_import_leaves_what_its_file_does_not_name(portal: Any, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    portal.answer = answers(httpx.Response(200, json={}))
+    for heading, row, reference in (("", "", "left"), (",reference", ",R-1", "R-1"), (",reference", ",", None)):
+        file.write_text(f"id,name,tenant{heading}\nc1,One,one.example{row}\n")
+        del portal[:]
+        assert run("customers", "import", str(file)).exit_code == OK
+        assert json.loads(portal[0].content).get("reference", "left") == reference
+    file.write_text("id,name,tenant,client_id,client_secret\nc1,One,one.example,,s3cret\n")
+    found = run("customers", "import", str(file))
+    assert (found.exit_code, "line 2: a client_secret needs" in found.stderr) == (USAGE, True)
+    file.write_text("id,name,name,tenant\nc1,One,Two,one.example\n")
+    found = run("customers", "import", str(file))
+    assert (found.exit_code, "twice: name" in found.stderr) == (USAGE, True)
+    file.write_text("id,name,tenant\nc1,One,one.example\n")
+    assert json.loads(run("customers", "import", str(file), "--check", "--json").stdout) == {"rows": 1, "problems": []}
+
+
+def test_a_cancel_whose_answer_was_lost_is_done(portal: Any) -> None:
+    portal.answer = answers(httpx.ReadError("cut"), refused(409, "switch_ended"))
+    assert run("cancel", "c1", "--switch", "2").exit_code == OK
+    portal.answer = answers(refused(409, "switch_ended"))
+    assert run("cancel", "c1", "--switch", "2").exit_code == CONFLICT
+
+
+def test_one_that_is_refused_does_not_keep_the_others_from_being_validated(portal: Any) -> None:
+    good = {"status": "successful", "status_reason": None}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json=good)
+        return (
+            refused(404, "unknown", "No such customer.") if "c2" in request.url.path else httpx.Response(202, json={})
+        )
+
+    portal.answer = answer
+    found = run("validate", "c1", "c2", "c3", "--json")
+    shown = [(row["id"], row["status"], row["reason"]) for row in json.loads(found.stdout)]
+    assert shown == [("c1", "successful", None), ("c2", "refused", "No such customer."), ("c3", "successful", None)]
+    assert (found.exit_code, run("validate", "c2").exit_code) == (FAILED, NOT_FOUND)
+
+
+def test_the_last_bulk_switch_is_the_last_that_has_begun(portal: Any) -> None:
+    items = [{"id": "d", "state": "draft"}, {"id": "b", "state": "running"}]
+    portal.answer = answers(httpx.Response(200, json={"items": items}), httpx.Response(202, json={"bulk": "b"}))
+    assert run("bulk", "pause").exit_code == OK
+    assert portal[1].url.path == "/api/v1/bulk-switches/b/pause"
+
+
+def test_a_failed_customer_behind_the_rows_that_are_shown_counts(portal: Any) -> None:
+    rows = [ROW | {"status": "successful"}]
+    portal.answer = answers(
+        httpx.Response(200, json={"items": rows, "next": "more"}), httpx.Response(200, json={"items": [ROW]})
+    )
+    assert run("status", "--state", "all", "--limit", "1").exit_code == FAILED
+
+
+def test_while_microsoft_is_away_one_is_told_to_try_again(portal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise requests.ConnectionError("no route")
+
+    monkeypatch.delenv("TOKENSWITCH_TOKEN")
+    monkeypatch.setattr(session._Timed, "get", away)
+    told = {"client_id": "c", "authority": "https://login.example.com/t", "scopes": ["s"], "person": "a"}
+    session.keep("sign-in.json", json.dumps({PORTAL: told}))
+    found = run("customers", "list")
+    assert (found.exit_code, "try again later" in found.stderr, portal[:]) == (AWAY, True, [])
+
+
+@pytest.mark.parametrize("after", ["Wed, 21 Oct 2026 07:28:00 GMT", "0", ""])
+def test_a_proxy_that_says_away_in_its_own_way_is_waited_for(portal: Any, after: str) -> None:
+    page = httpx.Response(503, text="<html>", headers={"Retry-After": after})
+    portal.answer = answers(page, httpx.Response(504), httpx.Response(200, json={"items": [], "next": None}))
+    assert (run("customers", "list").exit_code, len(portal)) == (OK, 3)
+
+
+def test_who_reads_only_the_beginning_ends_it_quietly(home: Path) -> None:
+    code = "import sys; from tokenswitch_cli.common import ends; ends(lambda: [print('x' * 80) for _ in range(9999)])()"
+    environment = {"PATH": os.environ["PATH"]}
+    script = f'{sys.executable} -c "{code}" | head -1; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, env=environment, timeout=60, check=False
+    )
+    assert "BrokenPipe" not in done.stderr and "Exception ignored" not in done.stderr

@@ -253,6 +253,29 @@ async def test_stopped_it_asks_nobody_else(config: Config) -> None:
     assert (await act(config, id, "resume")).json()["code"] == "bulk_ended"
 
 
+async def test_paused_while_the_last_rows_are_asked_it_has_ended(config: Config) -> None:
+    """A whole part, so that no part stands behind the last row."""
+    ids = await known(config, 4)
+    text = file([*ids, *(f"gone{number:03}" for number in range(196))])
+    id = (await begin(config, text, first=0, skip_problems=True)).json()["bulk"]
+    rule = await config.bulks.ask(_claim(await config.bulks.read.bulk(id)))
+    await act(config, id, "pause")
+    await config.bulks.store.apply(id, rule)
+    shown = (await config.gateway("viewer").get(f"{HERE}/{id}")).json()
+    assert (shown["state"], await numbers(config, ids)) == ("ended", [1] * 4)
+
+
+async def test_the_same_file_goes_on_although_its_answer_is_long_forgotten(config: Config) -> None:
+    ids = await known(config, 2)
+    id = (await begin(config, file(ids), first=1)).json()["bulk"]
+    await work(config)
+    for number in range(12):
+        await act(config, id, "resume", f"r{number}")
+        await act(config, id, "pause", f"p{number}")
+    again = await begin(config, file(ids), first=1)
+    assert (again.status_code, again.json()) == (202, {"bulk": id})
+
+
 # --- afterwards ------------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +296,31 @@ async def test_only_who_has_not_answered_is_reminded_and_once(config: Config) ->
     assert (reminder["number"], reminder["sent"]) == (1, 2) and reminder["ended_at"]
 
 
+async def test_who_was_invited_at_another_address_is_counted_shown_and_reminded_alike(config: Config) -> None:
+    ids = await known(config, 1)
+    id = (await begin(config, file(ids), first=0)).json()["bulk"]
+    await work(config)
+    await config.gateway().post(f"/customers/{ids[0]}/switch/resend", {"switch": 1, "admin_email": "other@x.example"})
+    assert await counts(config, id) == {"all": 1, "requested": 1}
+    rows = (await config.gateway().get(f"{HERE}/{id}/rows", params={"state": "requested"})).json()["items"]
+    assert [row["customer"] for row in rows] == ids
+    await act(config, id, "remind")
+    await work(config, REMINDING)
+    switch = (await config.customer(ids[0])).switch
+    assert switch and (switch.number, switch.generation) == (2, 2)
+
+
+async def test_a_reminder_is_stopped_although_all_were_asked(config: Config) -> None:
+    ids = await known(config, 3)
+    id = (await begin(config, file(ids), first=0)).json()["bulk"]
+    await work(config)
+    await act(config, id, "remind")
+    assert (await act(config, id, "stop")).json() == {"bulk": id, "state": "ended"}
+    await work(config, REMINDING)
+    assert {(await config.customer(id)).switch.generation for id in ids} == {1}  # type: ignore[union-attr]
+    assert (await act(config, id, "stop", "again")).json()["code"] == "bulk_ended"
+
+
 async def test_rows_say_how_they_stand_and_the_result_is_a_safe_file(config: Config) -> None:
     ids = await known(config, 4)
     text = file(ids).replace("T-c03", "=1+1")
@@ -285,7 +333,7 @@ async def test_rows_say_how_they_stand_and_the_result_is_a_safe_file(config: Con
     config.later(minutes=5)
     gateway = config.gateway("viewer")
     rows = (await gateway.get(f"{HERE}/{id}/rows", params={"limit": 3})).json()
-    assert [row["state"] for row in rows["items"]] == ["completed", "replaced", "replaced"] and rows["next"] == 3
+    assert [row["state"] for row in rows["items"]] == ["completed", "requested", "replaced"] and rows["next"] == 3
     rest = (await gateway.get(f"{HERE}/{id}/rows", params={"place": rows["next"]})).json()
     assert [row["state"] for row in rest["items"]] == ["requested", "problem"] and rest["next"] is None
     assert rest["items"][1]["problem"] == "customer_unknown"

@@ -137,6 +137,24 @@ async def test_pages_forwards_are_what_pages_backwards_are_and_miss_nothing(
 
 
 @PAGES
+@pytest.mark.parametrize("query", [lists.customers(), lists.invitations(), lists.invitations("all", "t42")], ids=str)
+@pytest.mark.parametrize("backwards", [False, True])
+async def test_back_from_a_page_that_became_empty_nothing_is_left_out(
+    many: Config, query: lists.Query, backwards: bool
+) -> None:
+    """Whatever stood behind the key is gone meanwhile: the key is the list's last, or its first."""
+    reader = lists.Lists(many.customers, many.service_cursors())
+    key = [(await many.customers.collection.get(row.id)) or {} async for row in reader.every(query)]
+    edge = key[0 if backwards else -1]
+    empty = await reader.page(
+        query, 3, many.service_cursors().write(query.scope, (backwards, edge["index"][query.key]))
+    )
+    assert not empty.rows
+    back = await reader.page(query, 3, empty.next if backwards else empty.previous)
+    assert edge["_id"] == back.rows[0 if backwards else -1].id and len(back.rows) == min(3, len(key))
+
+
+@PAGES
 async def test_a_list_shows_what_its_filters_say(many: Config) -> None:
     reader = lists.Lists(many.customers, many.service_cursors())
     states = [customer(n, many) for n in range(COUNT)]

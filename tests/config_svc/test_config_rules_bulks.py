@@ -157,6 +157,13 @@ def test_spreadsheets_of_all_kinds_are_read() -> None:
         assert (row.customer, row.email, row.name, row.problem, row.line) == ("c1", "a@x.example", "Ä B", None, 2)
 
 
+@pytest.mark.parametrize("heading", ["customer,admin_email,email", "customer,id,email", "customer,customer,email"])
+def test_a_column_that_stands_twice_is_refused_whichever_names_it_has(heading: str) -> None:
+    with pytest.raises(Refused, match="twice") as refused:
+        bulk_file.read_csv(f"{heading}\nc1,a@x.example,b@x.example\n".encode())
+    assert refused.value.code == "bulk_heading"
+
+
 def test_every_line_says_what_is_wrong_with_it() -> None:
     found = lines(
         "customer,admin_email,locale,reference\nc1,a@x.example,de,T-1\nc1,b@x.example,,\nc 3,b@x.example,,\nc4,,,\n"

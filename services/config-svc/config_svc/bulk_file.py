@@ -48,6 +48,9 @@ def read_csv(body: bytes) -> list[Line]:
         if missing := [name for name in NEEDED if name not in heading]:
             raise Refused("bulk_heading", f"The first line must name the columns {', '.join(NEEDED)} (and may name "
                           f"{', '.join(COLUMNS[2:])}); {', '.join(missing)} is missing.", status=422)  # fmt: skip
+        if twice := [name for name in COLUMNS if heading.count(name) > 1]:
+            raise Refused("bulk_heading", f"The first line names {', '.join(twice)} twice (also by another name); "
+                          "leave one of the columns out.", status=422)  # fmt: skip
         return bounded(
             Line(reader.line_num, dict(zip(heading, cells, strict=False)), any(cells[len(heading) :]))
             for cells in reader

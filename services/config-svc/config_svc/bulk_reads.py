@@ -105,7 +105,7 @@ class Reads:
         found = await self.lists.named(row.customer for row in part.rows if row.problem is None)
         start = part.number * ROWS_IN_PART
         return [
-            Shown(start + at, row, state_of(row, found.get(row.customer)), found.get(row.customer))
+            Shown(start + at, row, state_of(part.bulk, row, found.get(row.customer)), found.get(row.customer))
             for at, row in enumerate(part.rows)
         ]
 
@@ -116,7 +116,8 @@ class Reads:
         return found.state
 
 
-def state_of(row: Row, customer: Customer | None) -> str:
+def state_of(bulk: str, row: Row, customer: Customer | None) -> str:
+    """As counted: a switch to another address is this bulk's as well, one that was asked for otherwise replaces it."""
     if row.problem:
         return "problem"
     if row.outcome is None:
@@ -124,7 +125,7 @@ def state_of(row: Row, customer: Customer | None) -> str:
     if row.outcome != ASKED:
         return "refused"
     switch = customer.switch if customer and not customer.removed else None
-    return switch.state if switch and switch.number == row.switch else "replaced"
+    return switch.state if switch and switch.bulk == bulk else "replaced"
 
 
 def part_id(id: str, number: int) -> str:

@@ -17,7 +17,7 @@ from config_svc.bulk_file import Line
 from config_svc.bulk_reads import UNANSWERED, Reads, part_id, state_of
 from config_svc.desk import Desk
 from config_svc.domain import bulks
-from config_svc.domain.bulks import ASKED, KEPT, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Row
+from config_svc.domain.bulks import ASKED, KEPT, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Reminder, Row
 from config_svc.inputs import ResendBody, SwitchBody
 from shared import tracing
 from shared.change import Change, Refused, Rule
@@ -91,6 +91,8 @@ class Bulks:
     async def ask(self, claim: Claim[Bulk]) -> Rule[Bulk]:
         """Asks the next rows, notes in their part what became of them, then moves on."""
         bulk = claim.state
+        if not bulk.waiting:
+            return partial(_advanced, bulk.place, bulk.place, [])
         part = await self.read.part(bulk.id, bulk.place // ROWS_IN_PART)
         end, chosen = _next(bulk, part)
         outcomes = {place: await self._ask(bulk, part, place) for place in chosen}
@@ -126,14 +128,16 @@ class Bulks:
         sent = 0
         for place in places:
             row = part.rows[place - start]
-            if state_of(row, found.get(row.customer)) in UNANSWERED:
-                sent += await self._remind(bulk, place, row, reminder.number, reminder.by)
+            customer = found.get(row.customer)
+            if customer and customer.switch and state_of(bulk.id, row, customer) in UNANSWERED:
+                body = ResendBody(switch=customer.switch.number)
+                sent += await self._remind(bulk, place, row, reminder, body)
         return partial(_reminded, reminder.number, reminder.place, end, sent)
 
-    async def _remind(self, bulk: Bulk, place: int, row: Row, number: int, by: Actor) -> int:
-        command = Command(f"bulk:{bulk.id}:{place}:remind:{number}", bulk.id)
+    async def _remind(self, bulk: Bulk, place: int, row: Row, reminder: Reminder, body: ResendBody) -> int:
+        command = Command(f"bulk:{bulk.id}:{place}:remind:{reminder.number}", bulk.id)
         try:
-            await self.desk.resend(row.customer, ResendBody(switch=row.switch or 1), by, command)
+            await self.desk.resend(row.customer, body, reminder.by, command)
         except Refused:  # it ended meanwhile, or too many mails went out already
             return 0
         return 1

@@ -167,7 +167,8 @@ def _input(customer: Customer | None, body: CustomerBody, secret: str | None, ed
     said = "app_registration" in body.model_fields_set
     put = body.app_registration
     registration = _registration(customer, put, secret) if put else None
-    return CustomerInput(body.name, body.tenant, body.reference, registration, not said, edition)
+    reference = body.reference if "reference" in body.model_fields_set or not customer else customer.reference
+    return CustomerInput(body.name, body.tenant, reference, registration, not said, edition)
 
 
 def _registration(customer: Customer | None, body: RegistrationBody, secret: str | None) -> RegistrationInput:

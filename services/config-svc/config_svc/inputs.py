@@ -137,7 +137,7 @@ class RegistrationBody(Strict):
 
 
 class CustomerBody(Strict):
-    """A customer's master data. An omitted app_registration stays, null removes it."""
+    """A customer's master data. An omitted reference or app_registration stays, null removes it."""
 
     name: Name
     tenant: Tenant

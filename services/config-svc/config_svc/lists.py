@@ -54,18 +54,24 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is still to be read: behind `start`, up to the list's end, rising or falling."""
+    """What is still to be read: behind `start` (`inclusive`: with it), up to the list's end, rising or falling."""
 
     query: Query
     start: str | None
     falls: bool
+    inclusive: bool = False
 
-    def to(self, stone: str | None, start: str | None = None) -> dict[str, str]:
+    def to(self, stone: str | None, start: str | None = None, inclusive: bool = False) -> dict[str, str]:
         """The bounds from `start` to a milestone (with it), or to the end."""
-        begin, prefix = start or self.start, self.query.prefix
+        begin, prefix, equal = start or self.start, self.query.prefix, "e" if inclusive else ""
         if self.falls:
-            return {"$lt": begin or prefix + TOP, **({"$gte": stone} if stone else {"$gt": prefix})}
-        return {"$gt": begin or prefix, **({"$lte": stone} if stone else {"$lt": prefix + TOP})}
+            return {"$lt" + equal: begin or prefix + TOP, **({"$gte": stone} if stone else {"$gt": prefix})}
+        return {"$gt" + equal: begin or prefix, **({"$lte": stone} if stone else {"$lt": prefix + TOP})}
+
+    def holds(self, key: str) -> bool:
+        if self.start is None or key == self.start:
+            return self.start is None or self.inclusive
+        return (key < self.start) == self.falls
 
 
 class Lists:
@@ -77,7 +83,7 @@ class Lists:
         """Raises: Refused (400) for a cursor of another list."""
         place = self._cursors.read(query.scope, cursor)
         backwards, start = (bool(place[0]), str(place[1])) if place else (False, None)
-        span = Span(query, start, query.descending != backwards)
+        span = Span(query, start, query.descending != backwards, bool(place and place[2:] and place[2]))
         read = await self._few(span, limit + 1) or await self._read(span, limit + 1, hasty=query.sifts)
         documents = await self._whole(read.documents[:limit])
         more = len(read.documents) > limit
@@ -90,9 +96,14 @@ class Lists:
         before = edge if backwards else (first or start) if start is not None else None
         return Slice(
             tuple(self._store.found(document) for document in documents),
-            self._cursors.write(query.scope, (False, after)) if after else None,
-            self._cursors.write(query.scope, (True, before)) if before else None,
+            self._cursor(query, False, after, not documents and backwards),
+            self._cursor(query, True, before, not documents and not backwards),
         )
+
+    def _cursor(self, query: Query, backwards: bool, key: str | None, inclusive: bool) -> str | None:
+        """`inclusive`: back from a page without rows, which begins behind the key: so with what stands there."""
+        values = (backwards, key, *([True] if inclusive else []))
+        return self._cursors.write(query.scope, values) if key else None
 
     async def every(self, query: Query) -> AsyncIterator[Found[Customer]]:
         """All rows, for an export: page by page, each by the index."""
@@ -125,20 +136,19 @@ class Lists:
             return None
         rows = (row for row in read.documents if _key(query, row).startswith(query.prefix))
         found = sorted(rows, key=lambda row: _key(query, row), reverse=span.falls)
-        behind = [row for row in found if span.start is None or (_key(query, row) < span.start) == span.falls]
-        return Read([row for row in behind if _key(query, row) != span.start][:limit])
+        return Read([row for row in found if span.holds(_key(query, row))][:limit])
 
     async def _read(self, span: Span, limit: int, hasty: bool = False) -> Read:
         """By range after range to the list's end, or until `limit` rows are there or LOOKED_AT were looked at. `hasty`:
         ends with ENOUGH rows already, once a batch was looked at."""
         rows: list[Document] = []
         size = BATCH if span.query.looks else limit
-        start, looked = span.start, 0
+        start, looked, inclusive = span.start, 0, span.inclusive
         stones = Stones(self._milestones, span, BATCH if span.query.sifts else limit)
         while True:
             stone, held, before = await stones.after(start), 0, len(rows)
             while True:
-                documents = await self._find(span, span.to(stone, start), size)
+                documents, inclusive = await self._find(span, span.to(stone, start, inclusive), size), False
                 rows += [document for document in documents if span.query.fits(document)]
                 held += len(documents)
                 if len(rows) >= limit:

@@ -104,7 +104,7 @@ STORIES: Mapping[str, Story] = {
 }
 CHANGES: Mapping[str, str] = {
     "paused": N_("paused"), "resumed": N_("goes on"), "stopped": N_("stopped"), "reminded": N_("reminders begun"),
-    "ended": N_("all were asked"),
+    "ended": N_("all were asked"), "reminder_stopped": N_("reminders stopped"),
 }
 PLACES: Mapping[str, tuple[str, str]] = {
     "settings": (N_("Settings"), "/settings"), "bulk-switches": (N_("Bulk Switch"), "/bulk-switches"),

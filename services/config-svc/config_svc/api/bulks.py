@@ -158,10 +158,17 @@ async def _begun(bulks: Bulks, lines: Sequence[Line], body: BulkBody, by: Actor,
     id = action_key(by.id, "bulk", command.key)
     if not await bulks.read.there(id):
         rows = await bulks.check(lines, by)
-        if any(row.problem for row in rows) and not body.skip_problems:
+        flawed = any(row.problem for row in rows) and not body.skip_problems
+        if flawed and not await bulks.read.there(id):  # else the first try came through meanwhile
             return _refused(rows)
-        await bulks.draft(id, body.name, rows, by)
-    return JSONResponse(dict(await bulks.begin(id, body.pace, by, command)), 202)
+        if not flawed:
+            await bulks.draft(id, body.name, rows, by)
+    try:
+        return JSONResponse(dict(await bulks.begin(id, body.pace, by, command)), 202)
+    except Refused as error:
+        if error.code != "bulk_begun":
+            raise
+        return JSONResponse({"bulk": id}, 202)  # by this very key, which its id is made of
 
 
 def _refused(rows: Sequence[Row]) -> Response:

@@ -188,7 +188,7 @@ def advanced(
         bulk, place=end, asked=bulk.asked + asked, refused=bulk.refused + len(outcomes) - asked,
         due_at=now + bulk.pace.span(len(outcomes)),
     )  # fmt: skip
-    if bulk.state == "running" and not moved.waiting:
+    if bulk.state in ("running", "paused") and not moved.waiting:
         return _ended(moved, now)
     return _wave_over(moved) if moved.first_wave and moved.wave_left <= 0 else Change(moved)
 
@@ -216,9 +216,13 @@ def resume(bulk: Bulk | None, by: Actor, now: datetime) -> Change[Bulk]:
 
 
 def stop(bulk: Bulk | None, by: Actor, now: datetime) -> Change[Bulk]:
-    """Who was invited stays invited; nobody else is. A reminder under way ends as well."""
+    """Who was invited stays invited; nobody else is. A reminder under way ends as well, also when all were asked."""
+    bulk = known(bulk)
+    reminder = replace(bulk.reminding, ended_at=now) if bulk.reminding else bulk.reminder
+    if bulk.reminding and bulk.state in ("stopped", "ended"):
+        quiet = replace(bulk, reminder=reminder)
+        return Change(quiet, (_changed(bulk, "reminder_stopped", by),), _answer(bulk, bulk.state))
     bulk = _going(bulk)
-    reminder = replace(bulk.reminder, ended_at=now) if bulk.reminding and bulk.reminder else bulk.reminder
     stopped = replace(bulk, state="stopped", due_at=None, ended_at=now, reminder=reminder)
     return Change(stopped, (_changed(bulk, "stopped", by),), _answer(bulk, "stopped"))
 
