@@ -36,6 +36,7 @@ def login(
     ca_file: Annotated[str | None, typer.Option(help="A private authority, PEM.")] = None,
     browser: Annotated[bool, typer.Option(help="Open a browser; without it the address is printed.")] = True,
     port: Annotated[int | None, typer.Option(help="The loopback port to come back to; else any.")] = None,
+    moved: Annotated[bool, typer.Option("--moved", help="The portal that you know has this address now.")] = False,
 ) -> None:
     """Sign in at the provider's Microsoft tenant, in a browser."""
     address = url or Chosen.url or session.kept("last.json").get("url")
@@ -43,6 +44,8 @@ def login(
         raise Problem("Name the portal: `tokenswitch login --url https://portal.example.com`.", USAGE)
     where = session.place(address, ca_file or Chosen.ca_file)
     told = session.told(where)
+    session.demand_known(where, told, moved)
+    output.say(f"Signing in at {told['authority']}; {where.url} will get tokens for {', '.join(told['scopes'])}.")
     show = None if browser else _shown
     person = session.Login(where, told).by_browser(show, port)
     session.keep(
@@ -54,7 +57,7 @@ def login(
 
 def _shown(address: str) -> None:
     output.say("Open this address in a browser on this machine:")
-    print(address, flush=True)
+    print(output.clean(address), flush=True)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,8 @@ app = typer.Typer(no_args_is_help=True, help="Customers: list, show, import.")
 COLUMNS = ("id", "name", "tenant", "reference", "client_id", "client_secret", "secret_expires_on")
 NEEDED = COLUMNS[:3]
 MOST = 10_000
+PLAIN_NAME = re.compile(r"[a-z_]{1,30}")
+"""Names of columns that are told; a file without a heading has a client secret where a name should be."""
 
 
 @app.command("list")
@@ -110,8 +113,10 @@ def read(file: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
     unknown = [name for name in reader.fieldnames or () if name not in COLUMNS]
     twice = sorted({name for name in reader.fieldnames or () if list(reader.fieldnames or ()).count(name) > 1})
     if missing or unknown or twice:
-        said = "; ".join(f"{what}: {', '.join(names)}" for what, names in
-                         (("missing", missing), ("unknown", unknown), ("twice", twice)) if names)  # fmt: skip
+        names = ", ".join(name for name in unknown if PLAIN_NAME.fullmatch(name)) if not missing else ""
+        told = (("missing", ", ".join(missing)), ("unknown", names or str(len(unknown) or "")),
+                ("twice", ", ".join(name for name in twice if name in COLUMNS)))  # fmt: skip
+        said = "; ".join(f"{what}: {names}" for what, names in told if names)
         raise Problem(f"The first line of {file} must name columns of {', '.join(COLUMNS)} ({said}).", USAGE)
     try:
         rows = [(reader.line_num, row) for row in reader]

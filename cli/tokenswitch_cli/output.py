@@ -31,7 +31,9 @@ def clean(value: Any) -> str:
 
 
 def as_json(value: Any) -> None:
-    print(json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=sys.stdout.encoding != "utf-8"))
+    """At a terminal without letters beyond ASCII: some of them are commands to it."""
+    tty = sys.stdout.isatty()
+    print(json.dumps(value, indent=2 if tty else None, ensure_ascii=tty or sys.stdout.encoding != "utf-8"))
 
 
 def json_line(value: Any) -> None:

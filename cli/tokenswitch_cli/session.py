@@ -160,6 +160,18 @@ class _Timed:
         self._session.close()
 
 
+def demand_known(where: Place, told: Mapping[str, Any], moved: bool) -> None:
+    """A portal that wants the tokens of one known under another address may be somebody else's. Raises: Problem."""
+    if moved or urlsplit(where.url).hostname in LOOPBACK:
+        return
+    for url, known in kept("sign-in.json").items():
+        if url != where.url and (known.get("client_id"), known.get("scopes")) == (told["client_id"], told["scopes"]):
+            said = (
+                f"{where.url} asks for the tokens of {url}. If that portal has moved, say --moved; else do not sign in."
+            )
+            raise Problem(said, USAGE)
+
+
 def told(where: Place) -> Mapping[str, Any]:
     """How one signs in there. Raises: Problem."""
     try:

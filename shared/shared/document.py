@@ -146,13 +146,17 @@ def answered(loaded: Loaded[S], command: Command | None) -> Mapping[str, Any] | 
             continue
         if answer["digest"] == command.digest:
             return answer
-        raise Refused(
-            "idempotency_key_reused",
-            "This Idempotency-Key was used for another request; use a new key for a new request.",
-            status=422,
-            field="Idempotency-Key",
-        )
+        raise reused()
     return None
+
+
+def reused() -> Refused:
+    return Refused(
+        "idempotency_key_reused",
+        "This Idempotency-Key was used for another request; use a new key for a new request.",
+        status=422,
+        field="Idempotency-Key",
+    )
 
 
 def _take(folding: _Folding[S], loaded: Loaded[S], step: Step[S], source: str, now: datetime) -> Change[S] | None:

@@ -122,7 +122,7 @@ def _line(one: Letter) -> str:
 
 
 def _print(found: Any) -> int:
-    print(json.dumps(found, indent=1, ensure_ascii=False))
+    print(json.dumps(found, indent=1, ensure_ascii=sys.stdout.isatty()))
     return 0
 
 

@@ -36,6 +36,7 @@ HEADERS = (
 )  # fmt: skip
 
 
+@cache
 def schema(kind: Kind) -> dict[str, Any]:
     """The JSON Schema of an event's body."""
     made: dict[str, Any] = TypeAdapter(kind.cls).json_schema(mode="serialization")

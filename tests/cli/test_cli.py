@@ -356,3 +356,30 @@ def test_who_reads_only_the_beginning_ends_it_quietly(home: Path) -> None:
         ["bash", "-c", script], capture_output=True, text=True, env=environment, timeout=60, check=False
     )
     assert "BrokenPipe" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def test_a_file_without_a_heading_does_not_show_its_secrets(portal: Any, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text("c1,One,one.example,app,s3cr3t-value\n")
+    found = run("customers", "import", str(file), "--json")
+    assert found.exit_code == USAGE and "s3cr3t" not in found.output + found.stderr and "missing: id" in found.stderr
+
+
+def test_a_portal_that_asks_for_anothers_tokens_is_refused(portal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"client_id": "c", "authority": "https://login.example.com/t", "scopes": ["api://x/.default"]}
+    session.keep("sign-in.json", json.dumps({"https://portal.example.com": told}))
+    portal.answer = answers(httpx.Response(200, json=told))
+    monkeypatch.setattr(session, "Login", lambda *_: SimpleNamespace(by_browser=lambda *_: "a@p.example"))
+    evil = ["login", "--url", "https://portal-example.com"]
+    found = CliRunner().invoke(app, evil)
+    assert (found.exit_code, "asks for the tokens of https://portal.example.com" in found.stderr) == (USAGE, True)
+    found = CliRunner().invoke(app, [*evil, "--moved"])
+    assert found.exit_code == OK and "https://portal-example.com will get tokens for api://x/.default" in found.stderr
+
+
+def test_json_at_a_terminal_holds_no_command_to_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    output.as_json({"name": "a\x9b31m\u202e"})
+    assert capsys.readouterr().out.isascii()

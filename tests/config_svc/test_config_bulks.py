@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +13,17 @@ from typing import Any
 import httpx
 import pytest
 
+from config_svc import bulk_file
 from config_svc.bulks import ASKING, REMINDING, Bulks
-from config_svc.domain.bulks import Bulk
+from config_svc.domain.bulks import Bulk, Pace
 from shared.change import Unavailable
+from shared.document import Command
 from shared.due import Due
+from shared.events import Actor
 from tests.config_svc.config_kit import TENANT, Config
 
 HERE = "/bulk-switches"
+ACTOR = Actor("o", "Otto", "otto@p.example")
 HEAD = "customer,admin_email,admin_name,locale,reference\n"
 
 
@@ -276,6 +281,40 @@ async def test_the_same_file_goes_on_although_its_answer_is_long_forgotten(confi
     assert (again.status_code, again.json()) == (202, {"bulk": id})
 
 
+async def test_a_key_is_of_one_file_also_where_its_first_try_only_left_a_draft(
+    config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await known(config, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(Bulks, "begin", _away)
+        assert (await begin(config, file(ids[:1]), first=0)).status_code == 503
+    other = await begin(config, file(ids[1:]), first=0)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert (await begin(config, file(ids[:1]), first=0)).status_code == 202
+    await work(config)
+    assert await numbers(config, ids) == [1, 0]
+
+
+async def test_parts_of_a_draft_are_forgotten_soon_and_those_of_a_bulk_that_began_are_kept(config: Config) -> None:
+    ids = await known(config, 1)
+    rows = await config.bulks.check(bulk_file.read_csv(file(ids).encode()), ACTOR)
+    bulk = await config.bulks.draft("0" * 40, "n", rows, ACTOR)
+    kept = (await config.bulks.read.part(bulk.id, 0)).forget_at - config.now
+    await config.bulks.begin(bulk.id, Pace(), ACTOR, Command("k", "d"))
+    begun = (await config.bulks.read.part(bulk.id, 0)).forget_at - config.now
+    assert (kept.days, begun.days) == (2, 400)
+
+
+@pytest.mark.parametrize("path", ["", "/check"])
+async def test_a_body_with_a_million_faults_is_refused_in_a_sentence(config: Config, path: str) -> None:
+    body = json.dumps({"rows": [{f"a{number}": 0 for number in range(50_000)}]})
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    answer = await config.gateway().http.post(f"/api/v1{HERE}{path}", content=body, headers=headers)
+    assert (answer.status_code, "things are wrong" in answer.json()["detail"]) == (422, True)
+    answer = await config.gateway().http.post(f"/api/v1{HERE}{path}", content=" " * 5_000_000, headers=headers)
+    assert answer.status_code == 413
+
+
 # --- afterwards ------------------------------------------------------------------------------------------------------
 
 
@@ -396,6 +435,10 @@ async def test_a_file_that_cannot_be_read_is_told_beside_its_field(config: Confi
 
 
 # --- seams -----------------------------------------------------------------------------------------------------------
+
+
+async def _away(*_: Any, **__: Any) -> Any:
+    raise Unavailable("MongoDB", "killed")
 
 
 def _claim(found: Any) -> Any:

@@ -258,6 +258,12 @@ def test_no_cell_is_a_formula(text: str) -> None:
     assert csvs.cell(text).startswith("'")
 
 
+@pytest.mark.parametrize("text", ["x;=cmd|' /C calc'!A0;y", "a\t@SUM(1)", "a; \uff1d1", "\uff1d1+1"])
+def test_no_cell_becomes_a_formula_where_another_letter_parts_cells(text: str) -> None:
+    for apart in ";\t":
+        assert not any(part.lstrip()[:1] in "=+-@\uff1d" for part in csvs.cell(text).split(apart))
+
+
 def test_numbers_and_harmless_texts_stay_as_they_are() -> None:
     assert [csvs.cell(value) for value in (7, None, True, AT, "Ann = Bob", "a\nb")] == [
         "7", "", "true", "2126-03-01T12:00:00Z", "Ann = Bob", "a\nb",

@@ -164,6 +164,18 @@ def test_a_column_that_stands_twice_is_refused_whichever_names_it_has(heading: s
     assert refused.value.code == "bulk_heading"
 
 
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [(b"," * 1_000_000 + b"\n", "bulk_heading"), (b"x" * 20_000, "bulk_heading"),
+     (b"customer,admin_email\n" + b"\n" * 200_000, "bulk_too_long")],
+    ids=["columns", "letters", "lines"],
+)  # fmt: skip
+def test_a_file_that_only_costs_time_is_given_up_early(body: bytes, code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        bulk_file.read_csv(body)
+    assert refused.value.code == code
+
+
 def test_every_line_says_what_is_wrong_with_it() -> None:
     found = lines(
         "customer,admin_email,locale,reference\nc1,a@x.example,de,T-1\nc1,b@x.example,,\nc 3,b@x.example,,\nc4,,,\n"

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -25,6 +26,7 @@ NAMES: Mapping[str, str] = {
 }  # fmt: skip
 """Other names of columns that people write."""
 LONGEST = 320
+MOST_COLUMNS, LONGEST_HEADING, MOST_LINES = 100, 10_000, 10 * MOST
 TWICE = N_("This customer stands in an earlier line already.")
 UNREADABLE = N_("This line has more cells than the heading.")
 
@@ -41,7 +43,10 @@ class Line:
 def read_csv(body: bytes) -> list[Line]:
     """Raises: Refused (422), where the file as a whole cannot be read; it says what is wanted."""
     text = _text(body)
-    delimiter = max((",", ";", "\t"), key=text.partition("\n")[0].count)
+    first = text[:LONGEST_HEADING].partition("\n")[0]
+    delimiter = max((",", ";", "\t"), key=first.count)
+    if first.count(delimiter) > MOST_COLUMNS or len(first) == LONGEST_HEADING:
+        raise Refused("bulk_heading", f"The first line is no heading of at most {MOST_COLUMNS} columns.", status=422)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
         heading = [_column(name) for name in next(reader, [])]
@@ -53,11 +58,20 @@ def read_csv(body: bytes) -> list[Line]:
                           "leave one of the columns out.", status=422)  # fmt: skip
         return bounded(
             Line(reader.line_num, dict(zip(heading, cells, strict=False)), any(cells[len(heading) :]))
-            for cells in reader
+            for cells in _some(reader)
             if any(cell.strip() for cell in cells)
         )
     except csv.Error as error:
         raise Refused("bulk_csv", f"Line {reader.line_num} is not CSV ({error}).", status=422) from None
+
+
+def _some(reader: Any) -> Iterator[list[str]]:
+    """Its lines, empty ones too, but no more than a file of this kind may have."""
+    for cells in reader:
+        if reader.line_num > MOST_LINES:
+            raise Refused("bulk_too_long", f"The file has more than {MOST_LINES} lines; leave empty ones out, or split "
+                          "it.", status=422)  # fmt: skip
+        yield cells
 
 
 def _text(body: bytes) -> str:

@@ -17,7 +17,7 @@ from config_svc.bulk_file import Line
 from config_svc.bulk_reads import UNANSWERED, Reads, part_id, state_of
 from config_svc.desk import Desk
 from config_svc.domain import bulks
-from config_svc.domain.bulks import ASKED, KEPT, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Reminder, Row
+from config_svc.domain.bulks import ASKED, DRAFT_KEPT, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Reminder, Row
 from config_svc.inputs import ResendBody, SwitchBody
 from shared import tracing
 from shared.change import Change, Refused, Rule
@@ -53,20 +53,24 @@ class Bulks:
         asked = self.desk.asked(SwitchBody(to="token"), by, await self.desk.settings.terms())
         return await asyncio.to_thread(bulk_file.against, rows, found, asked, self.desk.clock())
 
-    async def draft(self, id: str, name: str, rows: Sequence[Row], by: Actor) -> Bulk:
+    async def draft(self, id: str, name: str, rows: Sequence[Row], by: Actor, digest: str = "") -> Bulk:
         """Keeps a checked file; the same id again is the same bulk, with what the first try found: a part that was
         written before a crash stays as it is. Raises: Refused, Unavailable."""
-        forget, kept = self.desk.clock() + KEPT, list[Row]()
+        forget, kept = self.desk.clock() + 2 * DRAFT_KEPT, list[Row]()
         for number, start in enumerate(range(0, len(rows), ROWS_IN_PART)):
             part = Part(id, number, tuple(rows[start : start + ROWS_IN_PART]), forget)
             applied_part = await self.read.parts.apply(part_id(id, number), partial(_kept, part))
             kept += (applied_part.state or part).rows
-        applied = await self.store.apply(id, lambda found, now: bulks.draft(found, id, name, kept, by, now))
+        applied = await self.store.apply(id, lambda found, now: bulks.draft(found, id, name, kept, by, now, digest))
         return bulks.known(applied.state)
 
     # --- commands ----------------------------------------------------------------------------------------------------
 
     async def begin(self, id: str, pace: Pace, by: Actor, command: Command) -> Mapping[str, object]:
+        found = await self.store.get(id)
+        if found and found.state.state == "draft":
+            for number in range(found.state.parts):
+                await self.read.parts.apply(part_id(id, number), bulks.kept_longer)
         return await self._apply(id, lambda found, now: bulks.begin(found, pace, by, now), command)
 
     async def pause(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:

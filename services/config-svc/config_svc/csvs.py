@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,11 @@ COLUMNS = (
     "reference", "age_seconds",
 )  # fmt: skip
 AUDIT = ("time", "action", "what", "customer", "switch", "person_id", "person_name", "person_email", "address")
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")
+SIGNS = "=+\\-@|%\uff1d\uff0b\uff0d\uff20"
+"""What spreadsheets begin a formula with; in Japanese ones also the full-width signs."""
+FORMULA = re.compile(rf"\A\s*[{SIGNS}\t\r\n]|[;\t]\s*[{SIGNS}]")
+INNER = re.compile(rf"([;\t]\s*)([{SIGNS}])")
+"""Also behind what another language's spreadsheet takes for the end of a cell."""
 
 
 def cell(value: Any) -> str:
@@ -35,7 +40,9 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
-    return f"'{text}" if text.lstrip().startswith(FORMULA) and not isinstance(value, int) else text
+    if isinstance(value, int) or not FORMULA.search(text):
+        return text
+    return "'" + INNER.sub(r"\1'\2", text)
 
 
 def line(cells: Mapping[str, Any], columns: Sequence[str] = COLUMNS) -> str:

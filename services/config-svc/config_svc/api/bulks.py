@@ -2,6 +2,7 @@
 
 # No postponed annotations here: FastAPI reads them, and the dependencies in them are local names.
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
@@ -24,12 +25,14 @@ from config_svc.pages.forms import action_key
 from shared.auth import OPERATOR, VIEWER
 from shared.change import Refused
 from shared.cursors import Limit
-from shared.document import Command
+from shared.document import Command, reused
 from shared.events import Actor
 from shared.http import Strict, problem
 
 B = TypeVar("B", CheckBody, BulkBody)
-LARGEST = 8_000_000
+LARGEST, LARGEST_JSON = 8_000_000, 4_000_000
+MOST_FAULTS = 1000
+"""So many faults of a body are looked at; each is an object of its own, and a body may have a million."""
 PATHS = ("/bulk-switches", "/bulk-switches/check")
 BulkId = Annotated[str, Path(pattern=r"^[0-9a-f]{40}$", description="As the bulk switch was answered with.")]
 RowState = Literal[
@@ -72,7 +75,8 @@ def router(parts: Parts) -> APIRouter:
     async def post_check(request: Request, by: Annotated[Actor, operator]) -> dict[str, Any]:
         """Role: operator. Every problem by line: of the line itself, and what the switch would be refused for."""
         body = await request.body()
-        lines = bulk_file.read_csv(body) if _is_csv(request) else _json(CheckBody, body).lines
+        csv = _is_csv(request)
+        lines = await asyncio.to_thread(bulk_file.read_csv, body) if csv else _json(CheckBody, body).lines
         return bulk_inputs.checked(await bulks.check(lines, by))
 
     @routes.post(
@@ -90,7 +94,7 @@ def router(parts: Parts) -> APIRouter:
         sent; it goes on by itself. Codes: `bulk_problems` (with all of them, nobody was asked), `bulk_heading`,
         `bulk_csv`, `bulk_encoding`, `bulk_empty`, `bulk_too_long`."""
         if _is_csv(request):
-            lines = bulk_file.read_csv(await request.body())
+            lines = await asyncio.to_thread(bulk_file.read_csv, await request.body())
             said = {"name": name, "per_minute": per_minute, "first": first, "pause_after_first": pause_after_first,
                     "skip_problems": skip_problems, "rows": [{"customer": "-"}]}  # fmt: skip
             body = _json(BulkBody, json.dumps(said).encode())
@@ -156,13 +160,16 @@ def _command(
 
 async def _begun(bulks: Bulks, lines: Sequence[Line], body: BulkBody, by: Actor, command: Command) -> Response:
     id = action_key(by.id, "bulk", command.key)
-    if not await bulks.read.there(id):
+    there = await bulks.store.get(id)
+    if there and there.state.digest not in ("", command.digest):
+        raise reused()
+    if not there:
         rows = await bulks.check(lines, by)
         flawed = any(row.problem for row in rows) and not body.skip_problems
         if flawed and not await bulks.read.there(id):  # else the first try came through meanwhile
             return _refused(rows)
         if not flawed:
-            await bulks.draft(id, body.name, rows, by)
+            await bulks.draft(id, body.name, rows, by, command.digest)
     try:
         return JSONResponse(dict(await bulks.begin(id, body.pace, by, command)), 202)
     except Refused as error:
@@ -191,10 +198,18 @@ def _is_csv(request: Request) -> bool:
 
 
 def _json(model: type[B], body: bytes) -> B:
+    if len(body) > LARGEST_JSON:
+        raise Refused(
+            "too_large", f"The body is larger than {LARGEST_JSON} bytes; send it as CSV, or in parts.", status=413
+        )
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise RequestValidationError([_in_body(wrong) for wrong in error.errors(include_input=False)]) from None
+        if error.error_count() > MOST_FAULTS:
+            raise Refused("invalid", f"{error.error_count()} things are wrong with this body; compare one row with the "
+                          "API's description.", status=422) from None  # fmt: skip
+        found = error.errors(include_input=False, include_url=False)
+        raise RequestValidationError([_in_body(wrong) for wrong in found]) from None
 
 
 def _in_body(wrong: ErrorDetails) -> dict[str, Any]:

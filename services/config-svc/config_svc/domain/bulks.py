@@ -100,7 +100,8 @@ class Reminder:
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """`place`: the next row to be asked. `asked`, `refused`: of those before it; `problems`: found at the check."""
+    """`place`: the next row to be asked. `asked`, `refused`: of those before it; `problems`: found at the check.
+    `digest`: of the command that brought it, where its id is made of that command's key."""
 
     id: str
     name: str
@@ -120,6 +121,7 @@ class Bulk:
     refused: int = 0
     ended_at: datetime | None = None
     reminder: Reminder | None = None
+    digest: str = ""
 
     @property
     def parts(self) -> int:
@@ -144,12 +146,14 @@ class Bulk:
         return left if self.first_wave and self.pace.first else self.waiting
 
 
-def draft(bulk: Bulk | None, id: str, name: str, rows: Sequence[Row], by: Actor, now: datetime) -> Change[Bulk] | None:
+def draft(
+    bulk: Bulk | None, id: str, name: str, rows: Sequence[Row], by: Actor, now: datetime, digest: str = ""
+) -> Change[Bulk] | None:
     """The same file sent twice is one bulk."""
     if bulk:
         return None
     problems = sum(row.problem is not None for row in rows)
-    return Change(Bulk(id, name, by, len(rows), problems, now, now + DRAFT_KEPT))
+    return Change(Bulk(id, name, by, len(rows), problems, now, now + DRAFT_KEPT, digest=digest))
 
 
 def begin(bulk: Bulk | None, pace: Pace, by: Actor, now: datetime) -> Change[Bulk]:
@@ -163,6 +167,11 @@ def begin(bulk: Bulk | None, pace: Pace, by: Actor, now: datetime) -> Change[Bul
         forget_at=now + KEPT,
     )  # fmt: skip
     return Change(begun, (BulkSwitchBegun(BULK_KEY, bulk.id, bulk.name, bulk.good, by),), {"bulk": bulk.id})
+
+
+def kept_longer(part: Part | None, now: datetime) -> Change[Part] | None:
+    """Of a bulk that begins: until then a part is kept a little longer than its draft."""
+    return Change(replace(part, forget_at=now + KEPT)) if part else None
 
 
 def settled(part: Part | None, outcomes: Mapping[int, Outcome], now: datetime) -> Change[Part] | None:

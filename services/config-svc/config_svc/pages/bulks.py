@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Mapping
@@ -85,7 +86,8 @@ class BulkPages:
         if not body.strip():
             errors["file"] = say(REQUIRED)
         try:
-            rows = [] if errors else await self._bulks.check(bulk_file.read_csv(body), session.actor)
+            lines = [] if errors else await asyncio.to_thread(bulk_file.read_csv, body)
+            rows = await self._bulks.check(lines, session.actor) if lines else []
         except Refused as error:
             errors["file"] = f"{' '.join(texts(error, say))} ({error.detail})"
         if errors:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -30,12 +31,7 @@ class EventDocs:
         return routes
 
     async def page(self) -> Response:
-        kinds = [{
-            "name": kind.name, "by": f"{kind.by}-svc", "about": about(kind), "version": kind.version,
-            "schema": document(kind), "headers": headers(kind), "sealed": sorted(kind.sealed_fields),
-            "example": json.dumps(json.loads(encode(example(kind))), indent=1),
-        } for kind in REGISTRY.values()]  # fmt: skip
-        return event_page(self._topic, kinds)
+        return event_page(self._topic, _kinds())
 
     async def asyncapi(self) -> Response:
         return JSONResponse(asyncapi(self._topic))
@@ -46,3 +42,13 @@ class EventDocs:
         if kind is None or str(kind.version) != version:
             raise Refused("event_unknown", "There is no such event or version; look at /docs/events.", status=404)
         return JSONResponse(document(kind), media_type="application/schema+json")
+
+
+@cache
+def _kinds() -> list[dict[str, Any]]:
+    """Made once: the page is open to everybody."""
+    return [{
+        "name": kind.name, "by": f"{kind.by}-svc", "about": about(kind), "version": kind.version,
+        "schema": document(kind), "headers": headers(kind), "sealed": sorted(kind.sealed_fields),
+        "example": json.dumps(json.loads(encode(example(kind))), indent=1),
+    } for kind in REGISTRY.values()]  # fmt: skip
