@@ -26,7 +26,7 @@ HEAD_SECONDS = 10.0
 def bind(host: str, port: int) -> socket.socket:
     """The listening socket. Raises: Misconfigured, naming the setting, if the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family)
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio's TCP_NODELAY wants it named
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))

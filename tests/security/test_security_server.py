@@ -18,7 +18,7 @@ from starlette.routing import Route
 from config_svc.stream import Streams
 from shared.kafka import Cluster
 from shared.refusals import TooMany
-from shared.server import Punctual
+from shared.server import Punctual, bind
 from shared.web_security import BodyLimit
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
@@ -124,3 +124,19 @@ async def test_one_caller_cannot_take_the_event_streams_of_all() -> None:
     for stream in (*held, other):
         await stream.aclose()
     assert (streams._open, dict(streams._by)) == (0, {})
+
+
+async def test_no_answer_waits_for_the_readers_acknowledgement() -> None:
+    """Nagle's algorithm holds back the second part of every answer on a kept connection, for 40 ms on Linux."""
+    undelayed = asyncio.get_running_loop().create_future()
+
+    def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted = writer.get_extra_info("socket")
+        undelayed.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    sock = bind("127.0.0.1", 0)
+    async with await asyncio.start_server(answer, sock=sock):
+        _, writer = await asyncio.open_connection(*sock.getsockname())
+        assert await undelayed
+        writer.close()
