@@ -14,7 +14,7 @@ COPY shared shared
 COPY services services
 COPY dev dev
 # Of Babel's 1,000 locales only ours and what they build on: 30 MB less.
-RUN if [ "$SERVICE" = simulator ]; then own=dev; module=tokenswitch_dev.entra; else own=services/$SERVICE; module=$(echo "$SERVICE" | tr - _); fi \
+RUN if [ "$SERVICE" = simulator ]; then own=dev; module=tokenswitch_dev.simulator; else own=services/$SERVICE; module=$(echo "$SERVICE" | tr - _); fi \
  && /tools/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --no-index --wheel-dir /wheels ./shared ./$own \
  && /tools/bin/pip --python /app/bin/python3 install --no-cache-dir --no-deps --no-index /wheels/*.whl \
  && printf '#!/bin/sh\nexec /app/bin/python3 -m %s "$@"\n' "$module" >/app/bin/serve && chmod 755 /app/bin/serve \
@@ -30,5 +30,5 @@ ENV PATH=/app/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 LOG_FORMAT=
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["/app/bin/python3", "-m", "shared.probe"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["/app/bin/python3", "-m", "shared.service.probe"]
 ENTRYPOINT ["/app/bin/serve"]

@@ -28,7 +28,7 @@ env:
 	@$(PYTHON) dev/environment.py
 
 run: env ## start the whole system on this machine; Ctrl-C stops it
-	@exec $(PY) -m tokenswitch_dev.run
+	@exec $(PY) -m tokenswitch_dev.runner
 
 test: env ## all tests, the last ones in a real browser
 	@$(PY) dev/browser.py
@@ -52,14 +52,14 @@ format: env ## let ruff format and sort
 	$(PY) -m ruff format .
 
 demo: env ## walk the sixteen steps against the running system, a screenshot of each
-	@$(PY) -m tokenswitch_dev.demo
+	@$(PY) -m tokenswitch_dev.runner.demo
 
 screens: env ## picture every screen and state into FOLDER, with a sheet; CHOSEN=1: those of the README
 	@$(PY) dev/browser.py
 	@$(PY) -m tests.screens $(if $(CHOSEN),docs/screens --chosen,$(FOLDER)) $(if $(ONLY),--only $(ONLY)) $(if $(LANGUAGES),--language $(LANGUAGES))
 
 token: env ## print a bearer token of the running system: make token ROLE=operator
-	@$(PY) -m tokenswitch_dev.token $(ROLE) --authority https://localhost:$(PORT_ENTRA) --ca-file $(RUN_DIR)/entra/ca.pem
+	@$(PY) -m tokenswitch_dev.runner.token $(ROLE) --authority https://localhost:$(PORT_ENTRA) --ca-file $(RUN_DIR)/entra/ca.pem
 
 bench: env ## throughput and latency against a plain consumer
 	@$(PY) -m bench

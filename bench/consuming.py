@@ -11,10 +11,10 @@ from aiokafka import AIOKafkaConsumer
 
 from bench.figures import Taken, compare, taking
 from bench.servers import Servers
-from notify_svc.consumes import CONSUMES, NOTICES
 from notify_svc.domain import Notices, deadline
-from shared.consumer import Consumer
-from shared.events import (
+from notify_svc.subscriptions import CONSUMES, NOTICES
+from shared.contracts.cloudevents import encode, headers_of
+from shared.contracts.events import (
     Account,
     Actor,
     AuthenticationFailed,
@@ -24,11 +24,11 @@ from shared.events import (
     SwitchCompleted,
     SwitchRequested,
 )
-from shared.intake import Intake
-from shared.kafka import Cluster, Producer, ensure_topics, stop
-from shared.mongo import Insert, Mongo, Update
-from shared.store import Store
-from shared.wire import encode, headers_of
+from shared.messaging.consumer import Consumer
+from shared.messaging.event_handlers import Intake
+from shared.messaging.kafka import Cluster, Producer, ensure_topics, stop
+from shared.store.mongo import Insert, Mongo, Update
+from shared.store.store import Store
 
 DOCUMENTS, AT_ONCE = 1500, 200
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,12 +38,42 @@ def story(customer: str) -> list[Event]:
     """Four events of one switch, as notify-svc hears them."""
     later, account = NOW + timedelta(days=7), Account("anna@contoso.example", "oid-1", "Anna")
     return [
-        SwitchRequested(customer, 1, "token", False, "Contoso", "tid", ("sign_in", "device_code"), ("role",), later,
-                        Person("anna@contoso.example", "Anna"), "en", Actor("op", "Olga", "olga@provider.example")),
-        InvitationCreated(customer, 1, 1, NOW, later),
-        AuthenticationFailed(customer, 1, 1, "device_code", "declined", 70017, "correlation"),
-        SwitchCompleted(customer, 1, "token", "device_code", True, "grant-1", None, account, "token"),
-    ]  # fmt: skip
+        SwitchRequested(
+            customer=customer,
+            switch=1,
+            to="token",
+            renew=False,
+            customer_name="Contoso",
+            tenant_id="tid",
+            methods=("sign_in", "device_code"),
+            accepted_roles=("role",),
+            expires_at=later,
+            invitee=Person("anna@contoso.example", "Anna"),
+            locale="en",
+            inviter=Actor(id="op", name="Olga", email="olga@provider.example"),
+        ),
+        InvitationCreated(customer=customer, switch=1, generation=1, created_at=NOW, expires_at=later),
+        AuthenticationFailed(
+            customer=customer,
+            switch=1,
+            attempt=1,
+            method="device_code",
+            reason="declined",
+            aadsts=70017,
+            correlation_id="correlation",
+        ),
+        SwitchCompleted(
+            customer=customer,
+            switch=1,
+            to="token",
+            method="device_code",
+            invited=True,
+            grant="grant-1",
+            revision=None,
+            account=account,
+            in_force="token",
+        ),
+    ]
 
 
 def traffic(seed: int = 1) -> list[Event]:
@@ -126,11 +156,14 @@ async def bare(cluster: Cluster, mongo: Mongo, count: int) -> Taken:
 async def run(servers: Servers) -> None:
     events = traffic()
     mongo = Mongo(servers.mongo, "bench_consuming")
-    cluster = Cluster(servers.kafka, topic="bench.consuming")
+    cluster = Cluster(bootstrap=servers.kafka, topic="bench.consuming")
     try:
         await publish(cluster, events)
-        compare("Consumer (one switch's events, notify-svc's rules)", await bare(cluster, mongo, len(events)),
-                await folded(cluster, mongo, len(events)))  # fmt: skip
+        compare(
+            "Consumer (one switch's events, notify-svc's rules)",
+            await bare(cluster, mongo, len(events)),
+            await folded(cluster, mongo, len(events)),
+        )
     finally:
         await mongo.drop()
         mongo.close()

@@ -22,22 +22,22 @@ from pydantic import SecretStr
 
 from bench.figures import percentile
 from bench.servers import Servers
-from config_svc import lists
-from config_svc.consumes import CUSTOMERS
 from config_svc.domain.model import Customer, Failure, Grant, Mail, Status, Switch, SwitchState
-from config_svc.history import order
 from config_svc.main import build
+from config_svc.queries import lists
+from config_svc.queries.history import order
 from config_svc.settings import ConfigSettings
-from shared.auth import ADMIN, Identity
-from shared.cursors import Cursors
-from shared.document import Plan
-from shared.events import Account, Actor, EmailSent, Person
-from shared.mongo import Collection, Document, Filter, Insert, Mongo
-from shared.service import Service
-from shared.sessions import INDEXES, Sessions
-from shared.vault import KeyRing
-from shared.wire import Record
-from tokenswitch_dev.keys import make_keys, write_secret
+from config_svc.subscriptions import CUSTOMERS
+from shared.contracts.cloudevents import Record
+from shared.contracts.events import Account, Actor, EmailSent, Person
+from shared.crypto.vault import KeyRing
+from shared.http.pagination import Cursors
+from shared.identity.bearer import ADMIN, Identity
+from shared.identity.sessions import INDEXES, Sessions
+from shared.service.service import Service
+from shared.store.mongo import Collection, Document, Filter, Insert, Mongo
+from shared.store.write_plan import Plan
+from tokenswitch_dev.runner.keys import make_keys, write_secret
 
 CUSTOMERS_IN_ALL = int(os.environ.get("BENCH_CUSTOMERS", "100000"))
 TIMES, CHUNK, PLENTY, SLOW = 15, 1000, 1000, 50
@@ -59,7 +59,7 @@ WORDS = (
 KINDS = ("Bank", "Clinic", "Energy", "Foods", "Group", "Labs", "Logistics", "Partners", "School", "Works")
 COUNTING = "Customers are being counted."
 NOW = datetime.now(UTC).replace(microsecond=0)
-ACTOR = Actor("bench", "Bench")
+ACTOR = Actor(id="bench", name="Bench")
 BUSY = "c-000042"
 """A customer with a timeline that goes back far."""
 
@@ -71,20 +71,54 @@ def customer(number: int, chance: random.Random) -> Customer:
     person = Person(f"{chance.choice(('anna', 'ben', 'chris'))}.{number}@t{number}.example", "Avery Admin")
     account = Account(person.email, f"oid-{number}")
     switch = Switch(
-        1, "token", False, state, asked, asked + timedelta(days=7), ("sign_in", "device_code"), ("role",), 604800,
-        invitee=person, reference=f"TICKET-{number}", inviter=ACTOR, invited_at=asked, mail=Mail("sent", 1, asked),
-        ended_at=None if state in LIVE else asked, account=account if state == "completed" else None,
-    )  # fmt: skip
+        number=1,
+        to="token",
+        renew=False,
+        state=state,
+        requested_at=asked,
+        expires_at=asked + timedelta(days=7),
+        methods=("sign_in", "device_code"),
+        accepted_roles=("role",),
+        life_seconds=604800,
+        invitee=person,
+        reference=f"TICKET-{number}",
+        inviter=ACTOR,
+        invited_at=asked,
+        mail=Mail(state="sent", count=1, at=asked),
+        ended_at=None if state in LIVE else asked,
+        account=account if state == "completed" else None,
+    )
     status: Status = "failed" if number % 97 == 0 else "unknown" if number % 13 == 0 else "successful"
-    grant = Grant(f"g-{number}", account, "sign_in", ("role",), ("User.Read",), asked, asked + timedelta(days=90))
+    grant = Grant(
+        id=f"g-{number}",
+        account=account,
+        method="sign_in",
+        roles=("role",),
+        scopes=("User.Read",),
+        claimed_at=asked,
+        expires_at=asked + timedelta(days=90),
+    )
     return Customer(
-        id, f"{chance.choice(WORDS)} {chance.choice(KINDS)} {number}", f"t{number}.example", f"CRM-{number}",
-        tenant_id=guid(number), tenant_state="pinned", client_id=f"app-{number}",
-        secret=True, secret_expires_on=(NOW + timedelta(days=number % 700)).date().isoformat(), revision=1,
-        secret_warned=30 if number % 700 < 30 else None, method="token" if state == "completed" else "app_registration",
-        status=status, checked_at=asked, failure=Failure("revoked", asked, 50173) if status == "failed" else None,
-        grant=grant if state == "completed" else None, switches=1, switch=switch, registered_at=asked,
-    )  # fmt: skip
+        id=id,
+        name=f"{chance.choice(WORDS)} {chance.choice(KINDS)} {number}",
+        tenant=f"t{number}.example",
+        reference=f"CRM-{number}",
+        tenant_id=guid(number),
+        tenant_state="pinned",
+        client_id=f"app-{number}",
+        secret=True,
+        secret_expires_on=(NOW + timedelta(days=number % 700)).date().isoformat(),
+        revision=1,
+        secret_warned=30 if number % 700 < 30 else None,
+        method="token" if state == "completed" else "app_registration",
+        status=status,
+        checked_at=asked,
+        failure=Failure(reason="revoked", at=asked, aadsts=50173) if status == "failed" else None,
+        grant=grant if state == "completed" else None,
+        switches=1,
+        switch=switch,
+        registered_at=asked,
+    )
 
 
 def guid(number: int) -> str:
@@ -102,7 +136,7 @@ async def fill(service: Service, url: str) -> float:
     patient = patient_mongo(service, url)
     for start in range(0, CUSTOMERS_IN_ALL, CHUNK):
         made = [customer(n, chance) for n in range(start, min(CUSTOMERS_IN_ALL, start + CHUNK))]
-        plans = [Plan(one.id, 0, one) for one in made]
+        plans = [Plan(id=one.id, version=0, state=one) for one in made]
         await patient.collection(CUSTOMERS).write([store._form.write(plan, None, NOW) for plan in plans])
     await patient.collection("timeline").write([Insert(entry(number)) for number in range(PLENTY)])
     for name, one in service._stores.items():
@@ -114,10 +148,29 @@ async def fill(service: Service, url: str) -> float:
 
 
 def entry(number: int) -> Document:
-    event, at = EmailSent(BUSY, 1, "resend", 1, 1, 1), NOW - timedelta(minutes=number)
-    record = Record(f"notify/notices/{BUSY}/{number}/0", "EmailSent", "notify/notices", at, BUSY, None, event)
-    return {"_id": record.id, "customer": BUSY, "order": order(record), "at": at, "type": "EmailSent",
-            "service": "notify", "switch": 1, "data": {"customer": BUSY, "switch": 1, "kind": "resend"}}  # fmt: skip
+    event, at = (
+        EmailSent(customer=BUSY, switch=1, kind="resend", generation=1, tries=1, count=1),
+        NOW - timedelta(minutes=number),
+    )
+    record = Record(
+        id=f"notify/notices/{BUSY}/{number}/0",
+        type="EmailSent",
+        source="notify/notices",
+        time=at,
+        key=BUSY,
+        trace=None,
+        event=event,
+    )
+    return {
+        "_id": record.id,
+        "customer": BUSY,
+        "order": order(record),
+        "at": at,
+        "type": "EmailSent",
+        "service": "notify",
+        "switch": 1,
+        "data": {"customer": BUSY, "switch": 1, "kind": "resend"},
+    }
 
 
 # --- the pages -------------------------------------------------------------------------------------------------------
@@ -266,12 +319,22 @@ async def portal(servers: Servers) -> AsyncIterator[tuple[Service, httpx.AsyncCl
     """The service without its loops, and an operator's browser."""
     with tempfile.TemporaryDirectory(prefix="tokenswitch-bench-") as folder:
         keys = make_keys(Path(folder))
-        service = build(ConfigSettings(
-            kafka_bootstrap=servers.kafka, mongo_url=SecretStr(servers.mongo), mongo_database="bench_pages", port=0,
-            portal_url=PORTAL, invite_url="http://localhost:8001", operator_issuer="https://localhost:1/none",
-            portal_client_id="portal", portal_client_secret_file=write_secret(Path(folder) / "secret", "secret"),
-            api_audience="api", link_keys_file=keys.link, seal_public_keys_file=keys.seal_public,
-        ))  # fmt: skip
+        service = build(
+            ConfigSettings(
+                kafka_bootstrap=servers.kafka,
+                mongo_url=SecretStr(servers.mongo),
+                mongo_database="bench_pages",
+                port=0,
+                portal_url=PORTAL,
+                invite_url="http://localhost:8001",
+                operator_issuer="https://localhost:1/none",
+                portal_client_id="portal",
+                portal_client_secret_file=write_secret(Path(folder) / "secret", "secret"),
+                api_audience="api",
+                link_keys_file=keys.link,
+                seal_public_keys_file=keys.seal_public,
+            )
+        )
         session = await Sessions(service.collection("sessions", INDEXES)).begin(
             Identity(ACTOR, frozenset({ADMIN})), NOW
         )

@@ -13,9 +13,9 @@ import httpx
 from bench.figures import percentile
 from bench.servers import Servers
 from bench.system import Running, system
-from shared.events import AuthenticationStarted, CustomerRegistered, Event
-from shared.kafka import Cluster
-from shared.wire import encode, headers_of
+from shared.contracts.cloudevents import encode, headers_of
+from shared.contracts.events import AuthenticationStarted, CustomerRegistered, Event
+from shared.messaging.kafka import Cluster
 
 DOMAIN = "contoso.example"
 INTERVAL, SECONDS, START_WITHIN = 5.0, 30, 400
@@ -46,15 +46,23 @@ async def _start(running: Running, flows: int) -> None:
     address = f"{running.authority}/{DOMAIN}/v2.0/.well-known/openid-configuration"
     async with httpx.AsyncClient(verify=running.ca_file) as entra:
         tenant_id = (await entra.get(address)).json()["issuer"].split("/")[-2]
-    cluster = Cluster(f"127.0.0.1:{running.ports['PORT_KAFKA']}")
+    cluster = Cluster(bootstrap=f"127.0.0.1:{running.ports['PORT_KAFKA']}")
     producer = cluster.producer("bench")
     await producer.start()
     try:
         for number in range(flows):
             customer = f"bench-{number}"
             for event in (
-                CustomerRegistered(customer, "Bench", DOMAIN),
-                AuthenticationStarted(customer, 1, 1, "device_code", (), tenant_id, "admin@contoso.example"),
+                CustomerRegistered(customer=customer, name="Bench", tenant=DOMAIN),
+                AuthenticationStarted(
+                    customer=customer,
+                    switch=1,
+                    attempt=1,
+                    method="device_code",
+                    accepted_roles=(),
+                    tenant_id=tenant_id,
+                    login_hint="admin@contoso.example",
+                ),
             ):
                 await _send(producer, cluster.topic, event)
     finally:

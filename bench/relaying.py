@@ -9,28 +9,28 @@ from typing import Any
 from bench.figures import Taken, compare, taking
 from bench.servers import Servers
 from notify_svc.domain import Notices
-from shared.change import Change
-from shared.document import Step
-from shared.events import EmailSent
-from shared.kafka import Cluster, Producer, ensure_topics
-from shared.mongo import Mongo
-from shared.outbox import Relay
-from shared.store import Store
-from shared.wire import headers_of
+from shared.contracts.cloudevents import headers_of
+from shared.contracts.events import EmailSent
+from shared.domain.rules import Change
+from shared.messaging.kafka import Cluster, Producer, ensure_topics
+from shared.messaging.outbox_relay import Relay
+from shared.store.mongo import Mongo
+from shared.store.store import Store
+from shared.store.write_plan import Step
 
 DOCUMENTS, EVENTS = 1000, 4
 
 
 def emit(number: int, id: str, state: Notices | None, now: datetime) -> Change[Notices]:
-    event = EmailSent(id, 1, "invitation", 1, 1, number)
-    return Change(state or Notices(id, id, 1), (event,))
+    event = EmailSent(customer=id, switch=1, kind="invitation", generation=1, tries=1, count=number)
+    return Change(state or Notices(id=id, customer=id, switch=1), (event,))
 
 
 async def filled(mongo: Mongo, name: str) -> Store[Notices]:
     store = Store(mongo.collection(name), Notices, f"notify/{name}")
     await store.prepare()
     steps: dict[str, list[Step[Any]]] = {
-        f"c{number}": [Step(partial(emit, n, f"c{number}"), f"e{n}") for n in range(EVENTS)]
+        f"c{number}": [Step(rule=partial(emit, n, f"c{number}"), cause=f"e{n}") for n in range(EVENTS)]
         for number in range(DOCUMENTS)
     }
     await store.fold(steps)
@@ -70,7 +70,7 @@ async def _bare_document(store: Store[Notices], sender: Producer, topic: str, do
 
 async def run(servers: Servers) -> None:
     mongo = Mongo(servers.mongo, "bench_relaying")
-    cluster = Cluster(servers.kafka, topic="bench.relaying")
+    cluster = Cluster(bootstrap=servers.kafka, topic="bench.relaying")
     try:
         await ensure_topics(cluster, [])
         compare("Relay (four events a document)", await bare(mongo, cluster), await relayed(mongo, cluster))

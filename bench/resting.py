@@ -9,10 +9,10 @@ from bench import consuming, relaying
 from bench.figures import Taken, taking
 from bench.servers import Servers
 from notify_svc.domain import Notices, deadline
-from shared.due import Due
-from shared.kafka import Cluster, ensure_topics
-from shared.mongo import Insert, Mongo
-from shared.store import Store
+from shared.jobs.worker import Due
+from shared.messaging.kafka import Cluster, ensure_topics
+from shared.store.mongo import Insert, Mongo
+from shared.store.store import Store
 
 IDLE = int(os.environ.get("BENCH_IDLE_DOCUMENTS", "1000000"))
 SLICE = 5000
@@ -22,8 +22,8 @@ async def run(servers: Servers) -> None:
     events = consuming.traffic(seed=2)
     mongo, full = Mongo(servers.mongo, "bench_empty"), Mongo(servers.mongo, "bench_full", timeout_seconds=60)
     empty_cluster, full_cluster = (
-        Cluster(servers.kafka, topic="bench.empty"),
-        Cluster(servers.kafka, topic="bench.full"),
+        Cluster(bootstrap=servers.kafka, topic="bench.empty"),
+        Cluster(bootstrap=servers.kafka, topic="bench.full"),
     )
     try:
         with taking(IDLE) as filling:
@@ -31,8 +31,11 @@ async def run(servers: Servers) -> None:
         print(f"\n{IDLE:,} idle documents ({filling.wall:.0f} s to fill in):")
         for cluster in (empty_cluster, full_cluster):
             await consuming.publish(cluster, events)
-        _ratio("fold", await consuming.folded(empty_cluster, mongo, len(events)),
-               await consuming.folded(full_cluster, full, len(events)))  # fmt: skip
+        _ratio(
+            "fold",
+            await consuming.folded(empty_cluster, mongo, len(events)),
+            await consuming.folded(full_cluster, full, len(events)),
+        )
         await ensure_topics(empty_cluster, [])
         _ratio(
             "relay sweep",
@@ -69,7 +72,7 @@ async def _claims(mongo: Mongo) -> Taken:
     async def nothing(claim: object) -> None:
         raise AssertionError("there is nothing to do")
 
-    due: Due[Notices] = Due(store, "mail", nothing, lease=30.0)
+    due: Due[Notices] = Due(store=store, lane="mail", execute=nothing, lease=30.0)
     await store.collection.update_many({"due.mail": {"$lte": datetime.now(UTC)}}, {"$unset": {"due.mail": ""}})
     with taking(50) as taken:
         for _ in range(50):

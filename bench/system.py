@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from tokenswitch_dev.run.ports import DEFAULTS
+from tokenswitch_dev.runner.ports import DEFAULTS
 from tokenswitch_dev.stack.process import free_port
 
 START_WITHIN = 180.0
@@ -42,7 +42,7 @@ class Running:
         return str(self.home / "entra" / "ca.pem")
 
     def token(self, role: str) -> str:
-        command = [sys.executable, "-m", "tokenswitch_dev.token", role, "--authority", self.authority]
+        command = [sys.executable, "-m", "tokenswitch_dev.runner.token", role, "--authority", self.authority]
         made = subprocess.run([*command, "--ca-file", self.ca_file], capture_output=True, text=True, check=True)
         return made.stdout.strip()
 
@@ -57,9 +57,12 @@ def system(**settings: str) -> Iterator[Running]:
         ports = {name: free_port() for name in DEFAULTS}
         environment = os.environ | {name: str(port) for name, port in ports.items()} | settings
         process = subprocess.Popen(
-            [sys.executable, "-m", "tokenswitch_dev.run"], env=environment | {"RUN_DIR": folder},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "tokenswitch_dev.runner"],
+            env=environment | {"RUN_DIR": folder},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         try:
             _wait_until_it_runs(process)
             yield Running(ports, Path(folder), process)

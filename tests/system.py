@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tokenswitch_dev.entra.demo import PROVIDER_TENANT
 from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
-from tokenswitch_dev.run import plan
-from tokenswitch_dev.run.ports import DEFAULTS, Ports
+from tokenswitch_dev.runner import plan
+from tokenswitch_dev.runner.ports import DEFAULTS, Ports
+from tokenswitch_dev.runner.token import bearer_token
+from tokenswitch_dev.simulator.demo import PROVIDER_TENANT
 from tokenswitch_dev.stack.process import Child, answers_ok, free_port, signal_group
-from tokenswitch_dev.token import bearer_token
 
 SERVICES = ("config-svc", "invite-svc", "auth-svc", "notify-svc")
 START_TIMEOUT = 60.0
@@ -134,7 +134,7 @@ def free_ports() -> Ports:
     found: set[int] = set()
     while len(found) < len(DEFAULTS):
         found.add(free_port())
-    return Ports(*found)
+    return Ports(**{name.removeprefix("PORT_").lower(): port for name, port in zip(DEFAULTS, found, strict=True)})
 
 
 @pytest.fixture(scope="session")

@@ -14,18 +14,21 @@ from tokenswitch_cli.common import Chosen, Json, api, ends
 from tokenswitch_cli.errors import USAGE, Problem
 
 app = typer.Typer(
-    name="tokenswitch", no_args_is_help=True, pretty_exceptions_enable=False,
+    name="tokenswitch",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
     help="Move customers to token authentication. Exit codes: 0 done, 1 failed, 2 wrong use, 3 not signed in, "
     "4 not found, 5 conflict, 6 away, 130 interrupted.",
-)  # fmt: skip
+)
 
 
 @app.callback()
 def main(
-    url: Annotated[str | None, typer.Option(envvar="TOKENSWITCH_URL", help="The portal; else that of the last login.")]
-    = None,
+    url: Annotated[
+        str | None, typer.Option(envvar="TOKENSWITCH_URL", help="The portal; else that of the last login.")
+    ] = None,
     ca_file: Annotated[str | None, typer.Option(envvar="TOKENSWITCH_CA_FILE", help="A private authority, PEM.")] = None,
-) -> None:  # fmt: skip
+) -> None:
     Chosen.url, Chosen.ca_file = url, ca_file
 
 

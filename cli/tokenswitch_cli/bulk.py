@@ -26,7 +26,7 @@ UNANSWERED = ("requested", "invited", "opened")
 Id = Annotated[str, typer.Argument(help="The bulk switch's id, or `last`: the newest that has begun.", metavar="BULK")]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
     name: str
     per_minute: int
@@ -36,8 +36,13 @@ class Chosen:
 
     @property
     def query(self) -> dict[str, Any]:
-        return {"name": self.name, "per_minute": self.per_minute, "first": self.first,
-                "pause_after_first": self.pause, "skip_problems": self.skip_problems}  # fmt: skip
+        return {
+            "name": self.name,
+            "per_minute": self.per_minute,
+            "first": self.first,
+            "pause_after_first": self.pause,
+            "skip_problems": self.skip_problems,
+        }
 
 
 def from_file(portal: Api, file: Path, chosen: Chosen, check: bool, follow: bool, json: bool) -> None:
@@ -109,8 +114,10 @@ def _line(found: dict[str, Any]) -> str:
     counts = found["counts"]
     asked = counts["all"] - counts["problem"] - counts["waiting"]
     open_ = sum(counts.get(state, 0) for state in UNANSWERED)
-    return (f"{found['name']} ({found['state']}): {asked} of {counts['all'] - counts['problem']} asked, "
-            f"{counts['refused']} refused, {open_} not answered, {counts.get('completed', 0)} completed")  # fmt: skip
+    return (
+        f"{found['name']} ({found['state']}): {asked} of {counts['all'] - counts['problem']} asked, "
+        f"{counts['refused']} refused, {open_} not answered, {counts.get('completed', 0)} completed"
+    )
 
 
 @app.command("list")
@@ -122,8 +129,10 @@ def list_(limit: Annotated[int, typer.Option(help="Rows at most.", min=1, max=10
     if json:
         output.as_json(rows)
         return
-    output.table(("id", "name", "state", "by", "begun"),
-                 [(row["id"], row["name"], row["state"], row["by"], row["begun_at"]) for row in rows])  # fmt: skip
+    output.table(
+        ("id", "name", "state", "by", "begun"),
+        [(row["id"], row["name"], row["state"], row["by"], row["begun_at"]) for row in rows],
+    )
 
 
 @app.command()
@@ -141,8 +150,9 @@ def rows(
     bulk: Id = "last",
     state: Annotated[list[str] | None, typer.Option(help="Only these states (may be repeated).")] = None,
     unanswered: Annotated[bool, typer.Option("--unanswered", help="Only who has not answered.")] = False,
-    limit: Limit = 0, json: Json = False,
-) -> None:  # fmt: skip
+    limit: Limit = 0,
+    json: Json = False,
+) -> None:
     """Its lines as they stand now."""
     wanted = list(UNANSWERED) if unanswered else state or None
     with api() as portal:
@@ -150,9 +160,13 @@ def rows(
     if json:
         output.as_json(found)
         return
-    output.table(("line", "customer", "administrator", "state", "problem"),
-                 [(row["line"], row["customer"], row["admin_email"], row["state"], row["detail"] or row["problem"])
-                  for row in found])  # fmt: skip
+    output.table(
+        ("line", "customer", "administrator", "state", "problem"),
+        [
+            (row["line"], row["customer"], row["admin_email"], row["state"], row["detail"] or row["problem"])
+            for row in found
+        ],
+    )
 
 
 @app.command()
@@ -187,9 +201,11 @@ def _command(verb: str, what: str) -> None:
 
 
 for _verb, _what in {
-    "pause": "Nobody else is asked for now", "resume": "It goes on", "stop": "Nobody else is asked",
+    "pause": "Nobody else is asked for now",
+    "resume": "It goes on",
+    "stop": "Nobody else is asked",
     "remind": "Who has not answered gets the invitation again",
-}.items():  # fmt: skip
+}.items():
     _command(_verb, _what)
 
 

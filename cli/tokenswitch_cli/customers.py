@@ -31,8 +31,9 @@ def list_(
     method: Annotated[str | None, typer.Option(help="token, app_registration or none.")] = None,
     status: Annotated[str | None, typer.Option(help="failed, checking, unknown or successful.")] = None,
     switch: Annotated[str | None, typer.Option(help="running, none, or a state.")] = None,
-    limit: Limit = 50, json: Json = False,
-) -> None:  # fmt: skip
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
     """Customers by name, filtered and searched as in the portal."""
     with api() as portal:
         rows = list(portal.every("/customers", limit, q=q, method=method, status=status, switch=switch))
@@ -41,9 +42,11 @@ def list_(
         return
     output.table(
         ("id", "name", "tenant", "method", "status", "switch"),
-        [(row["id"], row["name"], row["tenant"], row["method"], row["status"], (row["switch"] or {}).get("state"))
-         for row in rows],
-    )  # fmt: skip
+        [
+            (row["id"], row["name"], row["tenant"], row["method"], row["status"], (row["switch"] or {}).get("state"))
+            for row in rows
+        ],
+    )
 
 
 @app.command()
@@ -56,13 +59,21 @@ def show(customer: Customer, json: Json = False) -> None:
         output.as_json(found)
         return
     switch, reason = found["switch"] or {}, found["status_reason"] or {}
-    output.facts({
-        "id": found["id"], "name": found["name"], "tenant": found["tenant"], "tenant id": found["tenant_id"],
-        "method": found["method"], "status": found["status"], "since": found["status_at"],
-        "reason": reason.get("sentence") or reason.get("code"),
-        "roles": ", ".join(found["roles"]) or None, "secret expires": found["secret_expires_on"],
-        "switch": f"{switch['number']} to {switch['to']}: {switch['state']}" if switch else None,
-    })  # fmt: skip
+    output.facts(
+        {
+            "id": found["id"],
+            "name": found["name"],
+            "tenant": found["tenant"],
+            "tenant id": found["tenant_id"],
+            "method": found["method"],
+            "status": found["status"],
+            "since": found["status_at"],
+            "reason": reason.get("sentence") or reason.get("code"),
+            "roles": ", ".join(found["roles"]) or None,
+            "secret expires": found["secret_expires_on"],
+            "switch": f"{switch['number']} to {switch['to']}: {switch['state']}" if switch else None,
+        }
+    )
 
 
 @app.command("import")
@@ -114,8 +125,11 @@ def read(file: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
     twice = sorted({name for name in reader.fieldnames or () if list(reader.fieldnames or ()).count(name) > 1})
     if missing or unknown or twice:
         names = ", ".join(name for name in unknown if PLAIN_NAME.fullmatch(name)) if not missing else ""
-        told = (("missing", ", ".join(missing)), ("unknown", names or str(len(unknown) or "")),
-                ("twice", ", ".join(name for name in twice if name in COLUMNS)))  # fmt: skip
+        told = (
+            ("missing", ", ".join(missing)),
+            ("unknown", names or str(len(unknown) or "")),
+            ("twice", ", ".join(name for name in twice if name in COLUMNS)),
+        )
         said = "; ".join(f"{what}: {names}" for what, names in told if names)
         raise Problem(f"The first line of {file} must name columns of {', '.join(COLUMNS)} ({said}).", USAGE)
     try:
@@ -146,9 +160,15 @@ def _put(portal: Api, line: int, row: Mapping[str, str]) -> dict[str, Any]:
     said = {name: (row.get(name) or "").strip() for name in COLUMNS}
     registration = body(**{name: said[name] for name in COLUMNS[4:]})
     try:
-        portal.put(at(said["id"]), body(
-            name=said["name"], tenant=said["tenant"], app_registration=registration if said["client_id"] else None,
-        ) | ({"reference": said["reference"] or None} if "reference" in row else {}))  # fmt: skip
+        portal.put(
+            at(said["id"]),
+            body(
+                name=said["name"],
+                tenant=said["tenant"],
+                app_registration=registration if said["client_id"] else None,
+            )
+            | ({"reference": said["reference"] or None} if "reference" in row else {}),
+        )
     except Problem as problem:
         if problem.code in (AWAY, NOT_SIGNED_IN):
             raise

@@ -104,9 +104,13 @@ class Login:
         session.verify = where.ca_file or True
         try:
             self._app = msal.PublicClientApplication(
-                str(told["client_id"]), authority=str(told["authority"]), token_cache=self._cache, timeout=10,
-                instance_discovery=False, http_client=_Timed(session),
-            )  # fmt: skip
+                str(told["client_id"]),
+                authority=str(told["authority"]),
+                token_cache=self._cache,
+                timeout=10,
+                instance_discovery=False,
+                http_client=_Timed(session),
+            )
         except (OSError, ValueError) as error:  # it asks for the authority's endpoints
             raise _unreached(error) from None
 

@@ -90,16 +90,24 @@ def switch(
     if (customer is None) == (file is None):
         raise Problem("Name one customer, or a file by --file.", USAGE)
     alone = {"--email": email, "--to": to, "--language": language, "--reference": reference, "--renew": renew or None}
-    files = {"--check": check or None, "--pace": pace, "--first": first, "--go-on": go_on or None,
-             "--skip-problems": skip_problems or None, "--no-follow": None if follow else True}  # fmt: skip
+    files = {
+        "--check": check or None,
+        "--pace": pace,
+        "--first": first,
+        "--go-on": go_on or None,
+        "--skip-problems": skip_problems or None,
+        "--no-follow": None if follow else True,
+    }
     if strange := [option for option, given in (alone if file else files).items() if given is not None]:
         what = "is of one customer; a file has columns for it" if file else "goes with --file only"
         raise Problem(f"{', '.join(strange)} {what}.", USAGE)
     with api() as portal:
         if file is not None:
             waves = 10 if first is None else first
-            chosen = bulk.Chosen(name or file.stem, pace or 60, waves, not go_on, skip_problems)
-            bulk.from_file(portal, file, chosen, check, follow, json)
+            chosen = bulk.Chosen(
+                name=name or file.stem, per_minute=pace or 60, first=waves, pause=not go_on, skip_problems=skip_problems
+            )
+            bulk.from_file(portal, file, chosen=chosen, check=check, follow=follow, json=json)
             return
         said = body(
             to=to or "token",
@@ -115,9 +123,11 @@ def switch(
 
 @ends
 def resend(
-    customer: Customer, number: Number = None,
-    email: Annotated[str | None, typer.Option(help="Another address: a new switch.")] = None, json: Json = False,
-) -> None:  # fmt: skip
+    customer: Customer,
+    number: Number = None,
+    email: Annotated[str | None, typer.Option(help="Another address: a new switch.")] = None,
+    json: Json = False,
+) -> None:
     """Send the invitation again."""
     with api() as portal:
         said = body(switch=number or _current(portal, customer), admin_email=email)
@@ -145,8 +155,9 @@ def pending(
     q: Annotated[str | None, typer.Argument(help="Beginnings of words.")] = None,
     state: Annotated[str, typer.Option(help="all, pending, or a state.")] = "pending",
     sort: Annotated[str, typer.Option(help="created, expires or name; with - the other way round.")] = "-created",
-    limit: Limit = 50, json: Json = False,
-) -> None:  # fmt: skip
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
     """Pending invitations."""
     with api() as portal:
         rows = list(portal.every("/invitations", limit, q=q, state=state, sort=sort))
@@ -155,17 +166,27 @@ def pending(
         return
     output.table(
         ("customer", "administrator", "state", "created", "expires", "reference"),
-        [(row["customer"], row["invitation_email"], row["state"], row["created_at"], row["expires_at"],
-          row["reference"]) for row in rows],
-    )  # fmt: skip
+        [
+            (
+                row["customer"],
+                row["invitation_email"],
+                row["state"],
+                row["created_at"],
+                row["expires_at"],
+                row["reference"],
+            )
+            for row in rows
+        ],
+    )
 
 
 @ends
 def status(
     q: Annotated[str | None, typer.Argument(help="Beginnings of words.")] = None,
     state: Annotated[str, typer.Option(help="failed, checking, unknown, successful, or all.")] = "failed",
-    limit: Limit = 50, json: Json = False,
-) -> None:  # fmt: skip
+    limit: Limit = 50,
+    json: Json = False,
+) -> None:
     """Customers whose access does not work (or in another status); exit code 1 if any failed."""
     with api() as portal:
         rows = list(portal.every("/customers", limit, q=q, status=None if state == "all" else state))
@@ -177,9 +198,11 @@ def status(
     else:
         output.table(
             ("customer", "name", "status", "since", "reason"),
-            [(row["id"], row["name"], row["status"], row["status_at"],
-              (row["status_reason"] or {}).get("sentence")) for row in rows],
-        )  # fmt: skip
+            [
+                (row["id"], row["name"], row["status"], row["status_at"], (row["status_reason"] or {}).get("sentence"))
+                for row in rows
+            ],
+        )
     if failed:
         raise typer.Exit(FAILED)
 

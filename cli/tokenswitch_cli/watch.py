@@ -39,9 +39,10 @@ def watch(
 
 def _wanted(found: Iterable[dict[str, Any]], customer: str | None, kinds: list[str] | None) -> Iterator[dict[str, Any]]:
     return (
-        event for event in found
+        event
+        for event in found
         if customer in (None, event["data"].get("customer")) and (not kinds or event["type"] in kinds)
-    )  # fmt: skip
+    )
 
 
 def _line(event: dict[str, Any]) -> str:

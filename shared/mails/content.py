@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 LONGEST_SUBJECT = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What a mail says, in one language."""
 

@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 from mails.content import Content, one_line
 from mails.lines import wrapped
 from mails.texts import PLACEHOLDERS, Text, filled, paragraphs, tidy
-from shared.i18n import LANGUAGES, choose_language
-from shared.web import environment
+from shared.i18n.catalogs import LANGUAGES, choose_language
+from shared.web.pages import environment
 
 PACKAGE = Path(__file__).parent
 STANDARD = Text()
@@ -48,7 +48,10 @@ class Renderer:
         plain = {**more, "own_body": paragraphs(filled(own.body, places))}
         text = self._page(self._in(language)[1], kind, "txt", plain)
         return Content(
-            language, one_line(self._block(self._in(language)[1], kind, "subject", plain)), wrapped(text), html
+            language=language,
+            subject=one_line(self._block(self._in(language)[1], kind, "subject", plain)),
+            text=wrapped(text),
+            html=html,
         )
 
     def standard(self, language: str) -> Text:

@@ -15,19 +15,17 @@ from typing import Any
 
 from joserfc.jwk import ECKey
 
+from auth_svc.credential_store import PURPOSE, Safe
 from auth_svc.domain import attempts, customers, health
 from auth_svc.domain.model import Access, Attempt
-from auth_svc.entra import Apps, MsalEntra
-from auth_svc.entra_discovery import Hosts, SigningKey
-from auth_svc.entra_flows import DeviceFlow, Me, Redeemed, SignInFlow, Token
-from auth_svc.entra_http import Http, Workers
-from auth_svc.graph import MsGraph
-from auth_svc.jobs_attempt import AttemptJobs
-from auth_svc.jobs_keep import KeepJobs
-from auth_svc.safe import PURPOSE, Safe
-from shared.change import Rule, utc_now
-from shared.due import Due
-from shared.events import (
+from auth_svc.jobs.attempt import AttemptJobs
+from auth_svc.jobs.keep import KeepJobs
+from auth_svc.microsoft.discovery import Hosts, SigningKey
+from auth_svc.microsoft.entra import Apps, MsalEntra
+from auth_svc.microsoft.flows import DeviceFlow, Me, Redeemed, SignInFlow, Token
+from auth_svc.microsoft.graph import MsGraph
+from auth_svc.microsoft.http import Http, Workers
+from shared.contracts.events import (
     Actor,
     AuthenticationStarted,
     CustomerRegistered,
@@ -38,21 +36,23 @@ from shared.events import (
     SwitchRequested,
     TenantPinned,
 )
-from shared.mongo import Mongo
-from shared.seal import Opener, Sealer
-from shared.secret import Secret
-from shared.signing import Signer
-from shared.store import Store
-from shared.vault import KeyRing, Vault
+from shared.crypto.sealed_box import Opener, Sealer
+from shared.crypto.secret import Secret
+from shared.crypto.signed_tokens import Signer
+from shared.crypto.vault import KeyRing, Vault
+from shared.domain.rules import Rule, utc_now
+from shared.jobs.worker import Due
+from shared.store.mongo import Mongo
+from shared.store.store import Store
 from tests.dev.entra_kit import RETURN, Kit
-from tokenswitch_dev.entra import demo
+from tokenswitch_dev.simulator import demo
 
 TENANT = "c0de0001-0001-4000-9abc-d00d00010000"
 CLIENT = "0d9a1c5e-1003-4a6f-8b1e-5f0a2c3d1003"
 OID = "c0de0001-0002-4001-9abc-d00d00010001"
 MARK = "marked-secret"
 HEADER = urlsafe_b64encode(b'{"alg": "RS256", "kid": "k1"}').decode().rstrip("=")
-OPERATOR = Actor("op", "Olga", "olga@provider.example")
+OPERATOR = Actor(id="op", name="Olga", email="olga@provider.example")
 
 
 # --- keys ---------------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ class Keys:
 
 
 def ring() -> KeyRing:
-    return KeyRing("k1", {"k1": Secret(secrets.token_bytes(32))})
+    return KeyRing(current="k1", keys={"k1": Secret(secrets.token_bytes(32))})
 
 
 def make_keys() -> Keys:
@@ -84,9 +84,13 @@ def make_keys() -> Keys:
 
 def redeemed(**more: Any) -> Redeemed:
     parts: dict[str, Any] = {
-        "client_id": CLIENT, "id_token": Secret(f"{HEADER}.{MARK}-id.x"), "access_token": Secret(f"{MARK}-access"),
-        "cache": Secret(f"{MARK}-cache"), "scopes": ("User.Read",), "home_tenant": TENANT,
-    }  # fmt: skip
+        "client_id": CLIENT,
+        "id_token": Secret(f"{HEADER}.{MARK}-id.x"),
+        "access_token": Secret(f"{MARK}-access"),
+        "cache": Secret(f"{MARK}-cache"),
+        "scopes": ("User.Read",),
+        "home_tenant": TENANT,
+    }
     return Redeemed(**(parts | more))
 
 
@@ -110,7 +114,13 @@ class FakeMicrosoft:
         return str(await self._say("resolve", TENANT))
 
     async def begin_device(self, tenant: str) -> DeviceFlow:
-        flow = DeviceFlow(Secret(f'{{"device_code":"{MARK}"}}'), Secret(f"{MARK}-UC"), "https://aka.ms/x", 900, 0.05)
+        flow = DeviceFlow(
+            memo=Secret(f'{{"device_code":"{MARK}"}}'),
+            user_code=Secret(f"{MARK}-UC"),
+            verification_uri="https://aka.ms/x",
+            expires_in=900,
+            interval=0.05,
+        )
         found: DeviceFlow = await self._say("begin_device", flow)
         return found
 
@@ -145,7 +155,7 @@ class FakeMicrosoft:
         return found
 
     async def me(self, token: Secret[str]) -> Me:
-        found: Me = await self._say("me", Me(OID, "admin@contoso.example", "Avery Admin", False))
+        found: Me = await self._say("me", Me(id=OID, upn="admin@contoso.example", name="Avery Admin", guest=False))
         return found
 
     async def organization(self, token: Secret[str]) -> str:
@@ -164,9 +174,13 @@ def microsoft(kit: Kit, interval: float = 0.2, secret: str = demo.SIGNIN_SECRET)
     """Our adapters, over TLS, in front of the simulator."""
     http, polls, calls = Http(32, kit.running.ca_file), Workers(16, "polls"), Workers(8, "calls")
     apps = Apps(
-        demo.SIGNIN_CLIENT_ID, Secret(secret), demo.DEVICE_CLIENT_ID, ("User.Read",), RETURN,
-        "https://graph.microsoft.com",
-    )  # fmt: skip
+        sign_in=demo.SIGNIN_CLIENT_ID,
+        secret=Secret(secret),
+        device=demo.DEVICE_CLIENT_ID,
+        scopes=("User.Read",),
+        redirect_uri=RETURN,
+        graph="https://graph.microsoft.com",
+    )
     hosts = Hosts(frozenset(), simulated=True)
     entra = MsalEntra(http, kit.authority, hosts, apps, polls=polls, calls=calls, interval=interval)
     yield entra, MsGraph(http, kit.running.graph_url, calls)
@@ -178,7 +192,7 @@ def microsoft(kit: Kit, interval: float = 0.2, secret: str = demo.SIGNIN_SECRET)
 # --- the service's work, on a real database -----------------------------------------------------------
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Bench:
     """The store `access` of one customer with both lanes of due work, as main.py composes them."""
 
@@ -192,12 +206,22 @@ class Bench:
     _running: list[asyncio.Task[None]] = field(default_factory=list)
 
     def attempts_due(self) -> Due[Access]:
-        jobs = AttemptJobs(self.entra, self.graph, self.keys.safe, self.store, ("User.Read",))
-        return Due(self.store, "attempt", jobs.execute, concurrency=2000, lease=self.lease, tick=0.1, grace=6.0)
+        jobs = AttemptJobs(
+            entra=self.entra, graph=self.graph, safe=self.keys.safe, store=self.store, scopes=("User.Read",)
+        )
+        return Due(
+            store=self.store,
+            lane="attempt",
+            execute=jobs.execute,
+            concurrency=2000,
+            lease=self.lease,
+            tick=0.1,
+            grace=6.0,
+        )
 
     def keep_due(self) -> Due[Access]:
-        jobs = KeepJobs(self.entra, self.graph, self.keys.safe)
-        return Due(self.store, "keep", jobs.execute, lease=self.lease, tick=0.1)
+        jobs = KeepJobs(entra=self.entra, graph=self.graph, safe=self.keys.safe)
+        return Due(store=self.store, lane="keep", execute=jobs.execute, lease=self.lease, tick=0.1)
 
     def run(self) -> None:
         for due in (self.attempts_due(), self.keep_due()):
@@ -252,11 +276,19 @@ class Bench:
         part = None
         if secret is not None:
             sealed = self.keys.sealer.seal(
-                "auth", {"client_secret": secret}, customer=self.customer, event="Registration", attempt=None,
-                now=utc_now(), lifetime=None,
-            )  # fmt: skip
-            part = Registration(demo.guid(3, 1), revision, "set", sealed)
-        await self.fact(customers.register, CustomerRegistered(self.customer, "Contoso", tenant, part))
+                "auth",
+                {"client_secret": secret},
+                customer=self.customer,
+                event="Registration",
+                attempt=None,
+                now=utc_now(),
+                lifetime=None,
+            )
+            part = Registration(client_id=demo.guid(3, 1), revision=revision, secret_change="set", secret=sealed)
+        await self.fact(
+            customers.register,
+            CustomerRegistered(customer=self.customer, name="Contoso", tenant=tenant, registration=part),
+        )
 
     async def pin(self, tenant_id: str = TENANT, asked: str = "contoso.example") -> None:
         await self.fact(customers.pin, TenantPinned(self.customer, asked, tenant_id))
@@ -264,21 +296,46 @@ class Bench:
     async def ask(self, *, switch: int = 1, to: Any = "token", tenant: str = TENANT, invited: bool = True) -> None:
         invitee = Person("anna@contoso.example") if invited else None
         event = SwitchRequested(
-            self.customer, switch, to, False, "Contoso", tenant, ("sign_in", "device_code"), (),
-            utc_now() + timedelta(days=7), invitee,
-        )  # fmt: skip
+            customer=self.customer,
+            switch=switch,
+            to=to,
+            renew=False,
+            customer_name="Contoso",
+            tenant_id=tenant,
+            methods=("sign_in", "device_code"),
+            accepted_roles=(),
+            expires_at=utc_now() + timedelta(days=7),
+            invitee=invitee,
+        )
         await self.fact(attempts.switch_requested, event)
 
     async def start(
         self, method: Method, *, attempt: int = 1, switch: int = 1, tenant: str = TENANT, **more: Any
     ) -> None:
-        event = AuthenticationStarted(self.customer, switch, attempt, method, (), tenant, **more)
+        event = AuthenticationStarted(
+            customer=self.customer,
+            switch=switch,
+            attempt=attempt,
+            method=method,
+            accepted_roles=(),
+            tenant_id=tenant,
+            **more,
+        )
         await self.fact(attempts.start, event)
 
     async def complete(self, grant: str | None, *, switch: int = 1, in_force: Any = "token", **more: Any) -> None:
         method: Any = "device_code" if in_force == "token" else "app_registration"
         to: Any = "token" if in_force == "token" else "app_registration"
-        event = SwitchCompleted(self.customer, switch, to, method, True, grant, in_force=in_force, **more)
+        event = SwitchCompleted(
+            customer=self.customer,
+            switch=switch,
+            to=to,
+            method=method,
+            invited=True,
+            grant=grant,
+            in_force=in_force,
+            **more,
+        )
         await self.fact(customers.complete, event)
 
     def opened(self, event: Mapping[str, Any], kind: str, name: str) -> dict[str, str]:
@@ -290,9 +347,13 @@ class Bench:
     def answer(self, query: Mapping[str, str], *, attempt: int = 1, switch: int = 1) -> str:
         """Microsoft's answer as the wizard seals it."""
         return self.keys.sealer.seal(
-            "auth", {"query": json.dumps(dict(query))}, customer=f"{self.customer}/{switch}",
-            event="SignInReturned", attempt=attempt, now=utc_now(),
-        )  # fmt: skip
+            "auth",
+            {"query": json.dumps(dict(query))},
+            customer=f"{self.customer}/{switch}",
+            event="SignInReturned",
+            attempt=attempt,
+            now=utc_now(),
+        )
 
 
 def open_store(mongo: Mongo) -> Store[Access]:
@@ -305,7 +366,7 @@ async def bench(mongo_url: str, database: str, entra: Any, graph: Any, **more: A
     mongo = Mongo(mongo_url, f"{database}_auth")
     store = open_store(mongo)
     await store.prepare()
-    made = Bench(store, make_keys(), entra, graph, **more)
+    made = Bench(store=store, keys=make_keys(), entra=entra, graph=graph, **more)
     try:
         yield made
     finally:

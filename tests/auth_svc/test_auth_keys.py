@@ -13,22 +13,22 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
+from auth_svc.credential_store import PURPOSE, Memo, Safe
 from auth_svc.domain.model import Access, Attempt, Grant, Registration
-from auth_svc.entra_errors import EntraRefused
-from auth_svc.safe import PURPOSE, Memo, Safe
-from shared.change import Change, Refused, utc_now
-from shared.events import Account
-from shared.keys import Keyed, Keys
-from shared.mongo import Mongo
-from shared.operate import operate
-from shared.reindex import Reindex
-from shared.seal import Opener, Sealer
-from shared.secret import Secret
-from shared.signing import Signer
-from shared.store import Store
-from shared.vault import KeyRing, Vault
+from auth_svc.microsoft.errors import EntraRefused
+from shared.admin.cli import operate
+from shared.admin.keys import Keyed, Keys
+from shared.admin.reindex import Reindex
+from shared.contracts.events import Account
+from shared.crypto.sealed_box import Opener, Sealer
+from shared.crypto.secret import Secret
+from shared.crypto.signed_tokens import Signer
+from shared.crypto.vault import KeyRing, Vault
+from shared.domain.rules import Change, Refused, utc_now
+from shared.store.mongo import Mongo
+from shared.store.store import Store
 from tests.auth_svc.auth_kit import CLIENT, OID, TENANT, open_store, redeemed, write_keys
-from tests.shared.core_faults import Crash, Fuse, faulty
+from tests.shared.kit.faults import Crash, Fuse, faulty
 
 NOW = utc_now()
 LATER = timedelta(hours=2)
@@ -53,7 +53,10 @@ class Keeper:
         return Safe(Vault(ring), opener, sealer, Signer(ring, PURPOSE))
 
     def keys(self, store: Store[Access] | None = None) -> Keys:
-        files = (Keyed("vault", self.file("VAULT")), Keyed("seal", self.file("SEAL"), self.file("SEAL_PUBLIC"), "auth"))
+        files = (
+            Keyed(kind="vault", path=self.file("VAULT")),
+            Keyed(kind="seal", path=self.file("SEAL"), public=self.file("SEAL_PUBLIC"), reader="auth"),
+        )
         resealing = {"access": self.safe.under_the_key_that_seals}
         return Keys(files, {"access": store or self.store}, resealing, lambda: self.now)
 
@@ -64,23 +67,41 @@ class Keeper:
         return int(next(one["documents"] for one in await self.keys().status() if one["key"] == kid))
 
     async def customer(self, id: str) -> None:
-        safe, attempt = self.safe, Attempt(2, 1, "device_code", "redeemed", self.now, TENANT)
+        safe, attempt = (
+            self.safe,
+            Attempt(switch=2, number=1, method="device_code", state="redeemed", started_at=self.now, tenant_id=TENANT),
+        )
         kept = replace(
-            attempt, flow=safe.keep_flow(id, attempt, Memo(Secret("{}"), 5, 1)),
+            attempt,
+            flow=safe.keep_flow(id, attempt, Memo(Secret("{}"), 5, 1)),
             redeemed=safe.keep_redeemed(id, attempt, redeemed(), self.now),
-        )  # fmt: skip
+        )
         account, far = Account("admin@contoso.example", OID, "Avery"), self.now + timedelta(days=1)
         one, two = (
             Grant(
-                n, 1, account, TENANT, "device_code", (), (), safe.keep_grant(id, n, Secret(f"{id}/{n}")), far, far, far
+                id=n,
+                switch=1,
+                account=account,
+                tenant_id=TENANT,
+                method="device_code",
+                roles=(),
+                scopes=(),
+                cache=safe.keep_grant(id, n, Secret(f"{id}/{n}")),
+                claimed_at=far,
+                expires_at=far,
+                refresh_at=far,
             )
             for n in ("g1", "g2")
         )
-        registration = Registration(CLIENT, 1, vault=safe.keep_secret(id, Secret(f"{id}/secret")))
+        registration = Registration(client_id=CLIENT, revision=1, vault=safe.keep_secret(id, Secret(f"{id}/secret")))
         state = Access(
-            id, attempt=kept, grant=one, proposed=two, registration=registration,
+            id=id,
+            attempt=kept,
+            grant=one,
+            proposed=two,
+            registration=registration,
             proposed_registration=replace(registration, revision=2),
-        )  # fmt: skip
+        )
         await self.store.apply(id, lambda found, at: Change(state))
 
     async def state(self, id: str) -> Access:
@@ -168,10 +189,12 @@ async def test_a_key_stays_while_a_document_or_a_sign_in_needs_it(here: Keeper) 
     new = here.rotate()
     before = here.file("VAULT").read_text()
     for kid, later, why in (
-        (new, timedelta(0), "has not begun"), ("k1", timedelta(0), "only a key that another one followed"),
+        (new, timedelta(0), "has not begun"),
+        ("k1", timedelta(0), "only a key that another one followed"),
         ("k1", LATER - timedelta(minutes=30), "sign-ins that are under way"),
-        ("k1", LATER, "1 documents still hold"), ("nobody", LATER, "no key"),
-    ):  # fmt: skip
+        ("k1", LATER, "1 documents still hold"),
+        ("nobody", LATER, "no key"),
+    ):
         here.now = here.now + later
         with pytest.raises(Refused, match=why):
             await here.keys().retire("vault", kid, None, None)
@@ -205,10 +228,13 @@ async def test_pairs_open_what_was_sealed_before_and_after_and_stay_as_long_as_t
     with pytest.raises(Refused, match="events on the topic"):
         await here.keys().retire("seal", "a1", None, None)
     here.now += timedelta(days=2)
-    await here.store.apply("c1", lambda found, at: Change(Access("c1", registration=Registration(CLIENT, 1, before))))
+    await here.store.apply(
+        "c1",
+        lambda found, at: Change(Access(id="c1", registration=Registration(client_id=CLIENT, revision=1, jwe=before))),
+    )
     with pytest.raises(Refused, match="1 documents"):
         await here.keys().retire("seal", "a1", None, None)
-    await here.store.apply("c1", lambda found, at: Change(Access("c1")))
+    await here.store.apply("c1", lambda found, at: Change(Access(id="c1")))
     await here.keys().retire("seal", "a1", None, None)
     assert here.safe.registration("c1", after, here.now).reveal() == "s"
     with pytest.raises(EntraRefused):
@@ -234,14 +260,16 @@ async def test_files_are_for_their_owner_and_the_place_that_cannot_be_written_is
 def test_the_command_exits_as_scripts_expect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without servers: a key is made, one that is needed stays, and a wrong call is told so."""
     write_keys(tmp_path)
-    files = (Keyed("vault", tmp_path / "VAULT_KEYS_FILE"),)
+    files = (Keyed(kind="vault", path=tmp_path / "VAULT_KEYS_FILE"),)
     letters: Any = None
 
     async def close() -> None:
         return None
 
     def call(*arguments: str) -> int:
-        return operate("auth-svc", arguments, letters, close, Keys(files, {}, {}), Reindex({}))
+        return operate(
+            "auth-svc", arguments, letters=letters, close=close, keys=Keys(files, {}, {}), reindex=Reindex({})
+        )
 
     out = tmp_path / "new.json"
     assert call("keys", "rotate", "vault", "--grace", "0", "--out", str(out)) == 0

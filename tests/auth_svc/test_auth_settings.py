@@ -7,22 +7,27 @@ from typing import Any
 
 import pytest
 
-from auth_svc.entra_discovery import Hosts
 from auth_svc.main import build, graph_resource
+from auth_svc.microsoft.discovery import Hosts
 from auth_svc.settings import AUTHORITY_HOSTS, AuthSettings
-from shared.settings import Misconfigured, load
+from shared.service.settings import Misconfigured, load
 from tests.auth_svc.auth_kit import write_keys
-from tokenswitch_dev.entra import demo
+from tokenswitch_dev.simulator import demo
 
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     good = {
-        "KAFKA_BOOTSTRAP": "localhost:1", "MONGO_URL": "mongodb://localhost:1", "PORT": "0",
-        "PORTAL_URL": "http://localhost:8000", "INVITE_URL": "http://localhost:8001",
-        "ENTRA_CLIENT_ID": demo.SIGNIN_CLIENT_ID, "ENTRA_DEVICE_CLIENT_ID": demo.DEVICE_CLIENT_ID,
-        "OPERATOR_ISSUER": "https://login.example/x/v2.0", "API_AUDIENCE": "api://tokenswitch",
-    }  # fmt: skip
+        "KAFKA_BOOTSTRAP": "localhost:1",
+        "MONGO_URL": "mongodb://localhost:1",
+        "PORT": "0",
+        "PORTAL_URL": "http://localhost:8000",
+        "INVITE_URL": "http://localhost:8001",
+        "ENTRA_CLIENT_ID": demo.SIGNIN_CLIENT_ID,
+        "ENTRA_DEVICE_CLIENT_ID": demo.DEVICE_CLIENT_ID,
+        "OPERATOR_ISSUER": "https://login.example/x/v2.0",
+        "API_AUDIENCE": "api://tokenswitch",
+    }
     for name, value in (good | write_keys(tmp_path)).items():
         monkeypatch.setenv(name, value)
     return monkeypatch
@@ -73,10 +78,13 @@ def test_a_wrong_one_is_named_in_one_sentence(
 def test_a_simulator_is_taken_when_it_is_said_to_be_one(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("x")
     simulated = {
-        "ENTRA_SIMULATED": "true", "ENTRA_AUTHORITY": "https://localhost:8443", "GRAPH_URL": "https://localhost:8443",
-        "ENTRA_CA_FILE": str(tmp_path / "ca.pem"), "ENTRA_POLL_SECONDS": "0.2",
+        "ENTRA_SIMULATED": "true",
+        "ENTRA_AUTHORITY": "https://localhost:8443",
+        "GRAPH_URL": "https://localhost:8443",
+        "ENTRA_CA_FILE": str(tmp_path / "ca.pem"),
+        "ENTRA_POLL_SECONDS": "0.2",
         "TOKEN_READERS": '{"ABC": ["c1", "c2"], "d": ["*"]}',
-    }  # fmt: skip
+    }
     for name, value in simulated.items():
         environment.setenv(name, value)
     settings = load(AuthSettings)

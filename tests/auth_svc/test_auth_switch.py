@@ -8,11 +8,11 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from auth_svc.domain import attempts
-from shared.events import SignInReturned
+from shared.contracts.events import SignInReturned
 from tests.auth_svc.auth_kit import TENANT, Bench, bench, microsoft
 from tests.dev.entra_kit import Kit, kit_fixture
-from tokenswitch_dev.entra import demo
-from tokenswitch_dev.entra.directory import GLOBAL_ADMINISTRATOR
+from tokenswitch_dev.simulator import demo
+from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR
 
 ADMIN = "admin@contoso.example"
 
@@ -65,7 +65,7 @@ async def test_the_button_to_a_claimed_grant(here: Bench, kit: Kit) -> None:
     assert (asked["code_challenge_method"], asked["redirect_uri"]) == ("S256", demo.SIGNIN_REDIRECT)
     back = kit.sim("authorize", url=url, account=ADMIN)
     answer = here.answer(dict(parse_qsl(urlsplit(back["redirect"]).query)))
-    await here.fact(attempts.take_answer, SignInReturned("c1", 1, 1, answer))
+    await here.fact(attempts.take_answer, SignInReturned(customer="c1", switch=1, attempt=1, answer=answer))
     await here.until_attempt("claimed")
     (claimed,) = await here.events("TokenClaimed")
     assert (claimed["method"], claimed["account"]["upn"]) == ("sign_in", ADMIN)
@@ -73,9 +73,13 @@ async def test_the_button_to_a_claimed_grant(here: Bench, kit: Kit) -> None:
 
 async def test_an_entered_app_registration_is_proven_and_comes_into_force(here: Bench, kit: Kit) -> None:
     sealed = here.keys.sealer.seal(
-        "auth", {"client_id": demo.guid(3, 1), "client_secret": "demo-app-secret-of-contoso"},
-        customer="c1/1", event="AuthenticationStarted", attempt=1, now=here.store.clock(),
-    )  # fmt: skip
+        "auth",
+        {"client_id": demo.guid(3, 1), "client_secret": "demo-app-secret-of-contoso"},
+        customer="c1/1",
+        event="AuthenticationStarted",
+        attempt=1,
+        now=here.store.clock(),
+    )
     await here.start("app_registration", credentials=sealed)
     await here.until_attempt("claimed")
     (proven,) = await here.events("AppRegistrationProven")
@@ -134,7 +138,7 @@ async def test_a_declined_consent_comes_back_by_the_browser(here: Bench, kit: Ki
     url = here.opened(ready, "SignInReady", "url")["url"].replace("prompt=select_account", "prompt=consent")
     back = kit.sim("authorize", url=url, account=ADMIN, consent=False)
     answer = here.answer(dict(parse_qsl(urlsplit(back["redirect"]).query)))
-    await here.fact(attempts.take_answer, SignInReturned("c1", 1, 1, answer))
+    await here.fact(attempts.take_answer, SignInReturned(customer="c1", switch=1, attempt=1, answer=answer))
     await here.until_attempt("failed")
     (failed,) = await here.events("AuthenticationFailed")
     assert (failed["reason"], failed["aadsts"]) == ("consent_declined", 65004)

@@ -10,10 +10,10 @@ from playwright.async_api import Browser, StorageState, ViewportSize, async_play
 
 from tests.e2e.e2e_kit import Customer, World, open_world
 from tests.system import WholeSystem
-from tokenswitch_dev.walk.browser import LAPTOP, launch, open_window
-from tokenswitch_dev.walk.places import Places, Someone
-from tokenswitch_dev.walk.portal import Portal
-from tokenswitch_dev.walk.steps import Cast, cast
+from tokenswitch_dev.walkthrough.browser import LAPTOP, launch, open_window
+from tokenswitch_dev.walkthrough.places import Places, Someone
+from tokenswitch_dev.walkthrough.portal import Portal
+from tokenswitch_dev.walkthrough.steps import Cast, cast
 
 Walkers = Callable[..., Awaitable[Cast]]
 
@@ -54,7 +54,7 @@ async def walkers(chromium: Browser, places: Places, operator: StorageState) -> 
     made: list[Cast] = []
 
     async def make(customer: Customer, size: ViewportSize = LAPTOP, *, signed_in: bool = True) -> Cast:
-        who = Someone(customer.id, f"Customer {customer.id}", customer.user("admin"))
+        who = Someone(customer=customer.id, name=f"Customer {customer.id}", admin=customer.user("admin"))
         made.append(await cast(chromium, places, who, size, operator if signed_in else None))
         return made[-1]
 

@@ -8,9 +8,9 @@ from playwright.async_api import Browser, expect
 from tests.browser.conftest import Walkers
 from tests.browser.test_browser_switch import invited
 from tests.e2e.e2e_kit import World
-from tokenswitch_dev.walk.browser import open_window
-from tokenswitch_dev.walk.steps import INVITATION
-from tokenswitch_dev.walk.wizard import Wizard
+from tokenswitch_dev.walkthrough.browser import open_window
+from tokenswitch_dev.walkthrough.steps import INVITATION
+from tokenswitch_dev.walkthrough.wizard import Wizard
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -8,8 +8,8 @@ from playwright.async_api import Browser, expect
 from tests.browser.conftest import Walkers
 from tests.browser.keyboard import Keyboard
 from tests.e2e.e2e_kit import Customer, World
-from tokenswitch_dev.entra.demo import PASSWORD
-from tokenswitch_dev.walk.browser import PHONE, open_window
+from tokenswitch_dev.simulator.demo import PASSWORD
+from tokenswitch_dev.walkthrough.browser import PHONE, open_window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

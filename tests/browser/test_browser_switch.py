@@ -7,9 +7,9 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Walkers
 from tests.e2e.e2e_kit import World
-from tokenswitch_dev.walk.browser import PHONE
-from tokenswitch_dev.walk.steps import INVITATION, Cast, sixteen
-from tokenswitch_dev.walk.wizard import Wizard
+from tokenswitch_dev.walkthrough.browser import PHONE
+from tokenswitch_dev.walkthrough.steps import INVITATION, Cast, sixteen
+from tokenswitch_dev.walkthrough.wizard import Wizard
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

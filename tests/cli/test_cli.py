@@ -25,8 +25,16 @@ from tokenswitch_cli.errors import AWAY, CONFLICT, FAILED, NOT_FOUND, NOT_SIGNED
 
 PORTAL = "http://127.0.0.1:1"
 Answer = Callable[[httpx.Request], httpx.Response]
-ROW = {"id": "c1", "name": "Contoso\x1b[31m", "tenant": "contoso.example", "method": "token", "status": "failed",
-       "status_at": None, "status_reason": None, "switch": None}  # fmt: skip
+ROW = {
+    "id": "c1",
+    "name": "Contoso\x1b[31m",
+    "tenant": "contoso.example",
+    "method": "token",
+    "status": "failed",
+    "status_at": None,
+    "status_reason": None,
+    "switch": None,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +50,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[httpx.Request]]:
     """A portal that answers by `portal.answer`; the requests that it got."""
     seen = Portal()
-    monkeypatch.setattr(session.Place, "client", lambda place: httpx.Client(
-        base_url=place.url, transport=httpx.MockTransport(seen.take)))  # fmt: skip
+    monkeypatch.setattr(
+        session.Place,
+        "client",
+        lambda place: httpx.Client(base_url=place.url, transport=httpx.MockTransport(seen.take)),
+    )
     yield seen
 
 
@@ -77,9 +88,18 @@ def refused(status: int, code: str, detail: str = "Do this.") -> httpx.Response:
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(401, NOT_SIGNED_IN), (403, NOT_SIGNED_IN), (404, NOT_FOUND), (409, CONFLICT), (412, CONFLICT), (422, USAGE),
-     (429, AWAY), (500, AWAY), (418, FAILED)],
-)  # fmt: skip
+    [
+        (401, NOT_SIGNED_IN),
+        (403, NOT_SIGNED_IN),
+        (404, NOT_FOUND),
+        (409, CONFLICT),
+        (412, CONFLICT),
+        (422, USAGE),
+        (429, AWAY),
+        (500, AWAY),
+        (418, FAILED),
+    ],
+)
 def test_each_kind_of_refusal_has_its_exit_code_and_one_sentence(portal: Any, status: int, code: int) -> None:
     portal.answer = answers(refused(status, "x"))
     found = run("customers", "show", "c1")
@@ -155,10 +175,13 @@ def test_events_go_on_where_they_were_and_none_comes_twice(portal: Any) -> None:
     end = 'id: 0:2\nevent: end\ndata: {"reason": "go on"}\n\n'
     reset = 'id: 0:8\nevent: reset\ndata: {"reason": "the log is shorter"}\n\n'
     portal.answer = answers(
-        httpx.Response(200, text=": hello\n\n" + event(1) + event(2) + end), httpx.ReadError("cut"),
-        httpx.Response(502, text="<html>a proxy's page</html>"), httpx.Response(200, text=": still here\nid: 0:5\n\n"),
-        httpx.Response(200, text=reset), httpx.Response(200, text=event(9)),
-    )  # fmt: skip
+        httpx.Response(200, text=": hello\n\n" + event(1) + event(2) + end),
+        httpx.ReadError("cut"),
+        httpx.Response(502, text="<html>a proxy's page</html>"),
+        httpx.Response(200, text=": still here\nid: 0:5\n\n"),
+        httpx.Response(200, text=reset),
+        httpx.Response(200, text=event(9)),
+    )
     found = run("watch", "--count", "3", "--json")
     assert [json.loads(line)["type"] for line in found.stdout.splitlines()] == ["E1", "E2", "E9"]
     asked = [request.headers.get("last-event-id") for request in portal]
@@ -202,9 +225,10 @@ def test_a_token_is_renewed_while_a_command_runs_for_hours(
     monkeypatch.setattr(client, "Login", lambda *_: SimpleNamespace(silently=lambda: next(tokens)))
     running = {"name": "n", "state": "running", "counts": {"all": 1, "problem": 0, "waiting": 1, "refused": 0}}
     portal.answer = answers(
-        httpx.Response(202, json={"bulk": "b1"}), httpx.Response(200, json=running),
+        httpx.Response(202, json={"bulk": "b1"}),
+        httpx.Response(200, json=running),
         httpx.Response(200, json=running | {"state": "ended"}),
-    )  # fmt: skip
+    )
     file = tmp_path / "customers.csv"
     file.write_text("customer,admin_email\nc1,a@b.example\n")
     assert run("switch", "--file", str(file)).exit_code == 0
@@ -219,12 +243,22 @@ def test_who_signed_in_last_at_a_portal_is_who_one_is_there(home: Path, monkeypa
     cache = msal.SerializableTokenCache()
     for person in ("avery", "blake"):
         claims = {"preferred_username": f"{person}@p.example", "aud": "c", "iss": authority, "sub": person, "iat": 1}
-        cache.add({
-            "client_id": "c", "scope": ["s"], "token_endpoint": f"{authority}/oauth2/v2.0/token", "grant_type": "any",
-            "response": {"access_token": f"of {person}", "expires_in": 3600, "token_type": "Bearer",
-                         "client_info": part({"uid": person, "utid": "t"}), "id_token_claims": claims,
-                         "id_token": f"{part({})}.{part(claims)}.x"},
-        })  # fmt: skip
+        cache.add(
+            {
+                "client_id": "c",
+                "scope": ["s"],
+                "token_endpoint": f"{authority}/oauth2/v2.0/token",
+                "grant_type": "any",
+                "response": {
+                    "access_token": f"of {person}",
+                    "expires_in": 3600,
+                    "token_type": "Bearer",
+                    "client_info": part({"uid": person, "utid": "t"}),
+                    "id_token_claims": claims,
+                    "id_token": f"{part({})}.{part(claims)}.x",
+                },
+            }
+        )
     session.keep("tokens.json", cache.serialize())
     told = {"client_id": "c", "authority": authority, "scopes": ["s"]}
     for person in ("blake", "avery"):
@@ -263,10 +297,15 @@ def test_an_import_that_the_portal_breaks_off_says_how_far_it_came(portal: Any, 
 
 @pytest.mark.parametrize(
     ("arguments", "strange"),
-    [("c1 --email a@b.example --check", "--check"), ("c1 --first 0", "--first"), ("c1 --no-follow", "--no-follow"),
-     ("--file f.csv --language de", "--language"), ("--file f.csv --renew", "--renew"),
-     ("--file f.csv --to token", "--to")],
-)  # fmt: skip
+    [
+        ("c1 --email a@b.example --check", "--check"),
+        ("c1 --first 0", "--first"),
+        ("c1 --no-follow", "--no-follow"),
+        ("--file f.csv --language de", "--language"),
+        ("--file f.csv --renew", "--renew"),
+        ("--file f.csv --to token", "--to"),
+    ],
+)
 def test_an_option_that_would_not_count_is_refused(portal: Any, arguments: str, strange: str) -> None:
     found = run("switch", *arguments.split())
     assert (found.exit_code, found.stderr.startswith(f"{strange} "), portal[:]) == (USAGE, True, [])

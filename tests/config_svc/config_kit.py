@@ -13,33 +13,33 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from config_svc.batches import BATCHES, Batches
-from config_svc.bulk_reads import Reads
-from config_svc.bulks import BULKS, PARTS, Bulks
-from config_svc.consumes import CONSUMES, COUNTS, CUSTOMERS
-from config_svc.desk import Desk
+from config_svc.commands.batches import BATCHES, Batches
+from config_svc.commands.bulk_switches import BULKS, PARTS, Bulks
+from config_svc.commands.customers import Desk
+from config_svc.commands.settings import SettingsDesk
 from config_svc.domain.model import Customer
 from config_svc.domain.settings import Terms
-from config_svc.lists import Lists
 from config_svc.main import build
+from config_svc.queries.bulk_switches import Reads
+from config_svc.queries.lists import Lists
 from config_svc.settings import ConfigSettings
-from config_svc.settings_desk import SettingsDesk
+from config_svc.subscriptions import CONSUMES, COUNTS, CUSTOMERS
 from mails.render import renderer
 from mails.sample import Sample
-from shared import wire
-from shared.auth import identity_of
-from shared.change import Change
-from shared.cursors import Cursors
-from shared.events import Account, Event, TenantResolved, TokenClaimed
-from shared.intake import Intake, Raw
-from shared.limits import Limits
-from shared.links import Links
-from shared.oidc import Issuer
-from shared.seal import Opener, Sealer
-from shared.sessions import Sessions
-from shared.vault import KeyRing
-from tests.shared.frame_issuer import AUDIENCE, URL, FakeIssuer, claims, sign
-from tokenswitch_dev.keys import make_keys, write_secret
+from shared.contracts import cloudevents
+from shared.contracts.events import Account, Event, TenantResolved, TokenClaimed
+from shared.crypto.invitation_links import Links
+from shared.crypto.sealed_box import Opener, Sealer
+from shared.crypto.vault import KeyRing
+from shared.domain.rules import Change
+from shared.http.pagination import Cursors
+from shared.http.rate_limits import Limits
+from shared.identity.bearer import identity_of
+from shared.identity.oidc import Issuer
+from shared.identity.sessions import Sessions
+from shared.messaging.event_handlers import Intake, Raw
+from tests.shared.kit.issuer import AUDIENCE, URL, FakeIssuer, claims, sign
+from tokenswitch_dev.runner.keys import make_keys, write_secret
 
 NOW = datetime(2126, 3, 1, 12, 0, tzinfo=UTC)
 PORTAL, INVITE = "http://localhost:8000", "http://localhost:8001"
@@ -54,7 +54,7 @@ API = "/api/v1"
 class Nowhere:
     """A sender for what no test sends."""
 
-    async def send(self, topic: str, key: bytes | None, value: bytes | None, headers: wire.Headers) -> None:
+    async def send(self, topic: str, key: bytes | None, value: bytes | None, headers: cloudevents.Headers) -> None:
         raise AssertionError("nothing is sent here")
 
 
@@ -65,12 +65,21 @@ class Config:
         self.keys = make_keys(folder)
         self.now = NOW
         given: dict[str, Any] = {
-            "kafka_bootstrap": "127.0.0.1:1", "mongo_url": SecretStr(mongo_url), "mongo_database": database, "port": 0,
-            "portal_url": PORTAL, "invite_url": INVITE, "operator_issuer": URL, "portal_client_id": "portal-client",
+            "kafka_bootstrap": "127.0.0.1:1",
+            "mongo_url": SecretStr(mongo_url),
+            "mongo_database": database,
+            "port": 0,
+            "portal_url": PORTAL,
+            "invite_url": INVITE,
+            "operator_issuer": URL,
+            "portal_client_id": "portal-client",
             "portal_client_secret_file": write_secret(folder / "portal-secret", "portal-secret"),
-            "provider_name": "Northstar", "mail_from": "Northstar <no-reply@provider.example>",
-            "api_audience": AUDIENCE, "link_keys_file": self.keys.link, "seal_public_keys_file": self.keys.seal_public,
-        }  # fmt: skip
+            "provider_name": "Northstar",
+            "mail_from": "Northstar <no-reply@provider.example>",
+            "api_audience": AUDIENCE,
+            "link_keys_file": self.keys.link,
+            "seal_public_keys_file": self.keys.seal_public,
+        }
         self.settings = ConfigSettings(**(given | changed))
         self.issuer = FakeIssuer()
         self.service = build(self.settings, issuer=Issuer(URL, transport=self.issuer.transport()), clock=self.clock)
@@ -104,8 +113,8 @@ class Config:
         """As the consumer takes it in: rules, timeline and audit."""
         self._offset += 1
         id = f"{source}/{event.key}/{self._offset}/0"
-        headers = wire.headers_of(id, type(event).__name__, self.now, event.key, None)
-        await self._take(event.key.encode(), wire.encode(event).encode(), headers)
+        headers = cloudevents.headers_of(id, type(event).__name__, self.now, event.key, None)
+        await self._take(event.key.encode(), cloudevents.encode(event).encode(), headers)
 
     async def relays(self) -> list[str]:
         """Its own events come back to it by the topic; gives their types."""
@@ -114,7 +123,7 @@ class Config:
             documents = await store.collection.find({"unsent": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}}, limit=100)
             for document in documents:
                 for entry in document["outbox"]:
-                    headers = wire.headers_of(entry["id"], entry["type"], entry["at"], document["_id"], None)
+                    headers = cloudevents.headers_of(entry["id"], entry["type"], entry["at"], document["_id"], None)
                     await self._take(entry["key"].encode(), entry["body"].encode(), headers)
                     said.append(entry["type"])
                 await store.collection.update_many(
@@ -122,9 +131,11 @@ class Config:
                 )
         return said
 
-    async def _take(self, key: bytes, value: bytes, headers: wire.Headers) -> None:
+    async def _take(self, key: bytes, value: bytes, headers: cloudevents.Headers) -> None:
         self._offset += 1
-        for batch in self.intake.batches([Raw("events", 0, self._offset, key, value, headers)]):
+        for batch in self.intake.batches(
+            [Raw(topic="events", partition=0, offset=self._offset, key=key, value=value, headers=headers)]
+        ):
             await self.intake.take(batch)
             assert not batch.dead, batch.dead
 
@@ -138,10 +149,21 @@ class Config:
     async def claims(self, customer: str = C, attempt: int = 1) -> None:
         """The administrator signs in and auth-svc claims the token."""
         number = (await self.customer(customer)).switches
-        await self.hears(TokenClaimed(
-            customer, number, attempt, f"grant-{number}", ACCOUNT, TENANT, (GLOBAL_ADMIN,), ("User.Read",), "sign_in",
-            self.now, self.now + timedelta(days=90),
-        ))  # fmt: skip
+        await self.hears(
+            TokenClaimed(
+                customer=customer,
+                switch=number,
+                attempt=attempt,
+                grant=f"grant-{number}",
+                account=ACCOUNT,
+                tenant_id=TENANT,
+                roles=(GLOBAL_ADMIN,),
+                scopes=("User.Read",),
+                method="sign_in",
+                claimed_at=self.now,
+                expires_at=self.now + timedelta(days=90),
+            )
+        )
         await self.relays()
 
     # --- what it keeps -------------------------------------------------------------------------------------------
@@ -177,16 +199,30 @@ class Config:
         """The bulk switches as another replica works on them."""
         store, parts = self.service._stores[BULKS], self.service._stores[PARTS]
         reader = Lists(self.customers, self.service_cursors())
-        return Bulks(self.desk, Reads(store, parts, self.customers, reader))
+        return Bulks(self.desk, Reads(bulks=store, parts=parts, customers=self.customers, lists=reader))
 
     @property
     def desk(self) -> Desk:
         limits, settings = Limits(self.service.mongo.collection("limits")), self.settings
-        usual = Terms(settings.invitation_life, settings.remind_after, settings.roles)
+        usual = Terms(life=settings.invitation_life, remind_after=settings.remind_after, accepted_roles=settings.roles)
         sample = Sample("Tokenswitch", INVITE)
-        terms = SettingsDesk(self.service._stores["settings"], usual, settings.mail_from, renderer(), sample)
+        terms = SettingsDesk(
+            store=self.service._stores["settings"],
+            usual=usual,
+            usual_sender=settings.mail_from,
+            renderer=renderer(),
+            sample=sample,
+        )
         sealer, links = Sealer.from_file(self.keys.seal_public), Links(self.ring, INVITE)
-        return Desk(self.customers, sealer, links, limits, terms, settings.requests_per_hour, self.clock)
+        return Desk(
+            customers=self.customers,
+            sealer=sealer,
+            links=links,
+            limits=limits,
+            settings=terms,
+            requests_per_hour=settings.requests_per_hour,
+            clock=self.clock,
+        )
 
     def service_cursors(self) -> Cursors:
         return Cursors(self.ring)

@@ -17,13 +17,11 @@ from typing import Literal
 import uvicorn
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from config_svc.bulk_file import read_csv
-from config_svc.bulks import ASKING
+from config_svc.commands.bulk_switches import ASKING
 from config_svc.domain.bulks import Bulk, Pace
 from config_svc.domain.model import Failure, Mail
-from shared.document import Command
-from shared.due import Due
-from shared.events import (
+from config_svc.schemas.bulk_file import read_csv
+from shared.contracts.events import (
     Actor,
     AppRegistrationProven,
     AuthenticationFailed,
@@ -36,51 +34,97 @@ from shared.events import (
     InvitationExpired,
     InvitationOpened,
 )
+from shared.jobs.worker import Due
+from shared.store.write_plan import Command
 from tests.config_svc.config_kit import APP, GLOBAL_ADMIN, TENANT, Config
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import free_port
 
-ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync"]  # fmt: skip
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
-    ("light", 1280), ("light", 390), ("dark", 1280), ("dark", 390),
-)  # fmt: skip
+    ("light", 1280),
+    ("light", 390),
+    ("dark", 1280),
+    ("dark", 390),
+)
 CORRELATION = "0af76519-16cd-43dd-8448-eb211c80319c"
 LONG = "Proseware Holding & Partner International Verwaltungsgesellschaft mbH & Co. KG"
 DRAFT, PAUSED, ENDED = ("d" * 40, "e" * 40, "f" * 40)
 PAGES = {
-    "customers": "/customers", "customers-nothing": "/customers?q=zzz", "choose": "/m365",
-    "add": "/add-customer", "edit": "/customers/proseware/edit", "remove": "/customers/proseware/remove",
-    "m365-none": "/customers/wingtip", "m365-resolving": "/customers/northwind", "m365-unknown": "/customers/nowhere",
-    "m365-requested": "/customers/adatum", "m365-code": "/customers/contoso",
+    "customers": "/customers",
+    "customers-nothing": "/customers?q=zzz",
+    "choose": "/m365",
+    "add": "/add-customer",
+    "edit": "/customers/proseware/edit",
+    "remove": "/customers/proseware/remove",
+    "m365-none": "/customers/wingtip",
+    "m365-resolving": "/customers/northwind",
+    "m365-unknown": "/customers/nowhere",
+    "m365-requested": "/customers/adatum",
+    "m365-code": "/customers/contoso",
     "m365-attempt-failed": "/customers/relecloud",
-    "m365-mail-failed": "/customers/tailspin", "m365-completed": "/customers/fabrikam",
-    "m365-failed": "/customers/litware", "m365-expired": "/customers/woodgrove",
+    "m365-mail-failed": "/customers/tailspin",
+    "m365-completed": "/customers/fabrikam",
+    "m365-failed": "/customers/litware",
+    "m365-expired": "/customers/woodgrove",
     "m365-expiring": "/customers/proseware",
-    "m365-lost": "/customers/lamna", "m365-back": "/customers/trey", "m365-checking": "/customers/vanarsdel",
-    "switch": "/customers/litware/switch?to=token", "renew": "/customers/fabrikam/switch?to=token&renew=1",
+    "m365-lost": "/customers/lamna",
+    "m365-back": "/customers/trey",
+    "m365-checking": "/customers/vanarsdel",
+    "switch": "/customers/litware/switch?to=token",
+    "renew": "/customers/fabrikam/switch?to=token&renew=1",
     "back-stored": "/customers/fabrikam/switch?to=app_registration",
-    "back-missing": "/customers/lamna/switch?to=app_registration", "resend": "/customers/adatum/resend",
-    "cancel": "/customers/adatum/cancel", "refused": "/customers/adatum/switch?to=token",
-    "invitations": "/invitations", "invitations-nothing": "/invitations?q=zzz",
+    "back-missing": "/customers/lamna/switch?to=app_registration",
+    "resend": "/customers/adatum/resend",
+    "cancel": "/customers/adatum/cancel",
+    "refused": "/customers/adatum/switch?to=token",
+    "invitations": "/invitations",
+    "invitations-nothing": "/invitations?q=zzz",
     "invitations-selected": "/invitations/selected?do=resend&row=adatum/1/1&row=contoso/1/1&row=fabrikam/1/1",
-    "invitations-unselected": "/invitations/selected?do=cancel", "reference": "/customers/adatum/reference",
-    "timeline": "/customers/fabrikam/timeline", "search": "/customers?q=on",
+    "invitations-unselected": "/invitations/selected?do=cancel",
+    "reference": "/customers/adatum/reference",
+    "timeline": "/customers/fabrikam/timeline",
+    "search": "/customers?q=on",
     "status": "/status",
-    "status-failed": "/status?status=failed", "status-said": "/status?begun=3&left=1&why=too_many_requests",
-    "status-nothing": "/status?q=zzz", "live": "/live?window=7d", "live-day": "/live", "audit": "/audit",
-    "audit-filtered": "/audit?action=SwitchRequested&customer=trey", "audit-nothing": "/audit?actor=nobody",
-    "bulks": "/bulk-switches", "bulk-new": "/bulk-switches/new", "bulk-draft": f"/bulk-switches/{DRAFT}",
-    "bulk-paused": f"/bulk-switches/{PAUSED}", "bulk-ended": f"/bulk-switches/{ENDED}?state=unanswered",
-    "gone": "/customers/gone", "unknown": "/customers/nobody",
-    "nothing-here": "/nothing", "settings": "/settings", "settings-own": "/settings?text=de",
-}  # fmt: skip
+    "status-failed": "/status?status=failed",
+    "status-said": "/status?begun=3&left=1&why=too_many_requests",
+    "status-nothing": "/status?q=zzz",
+    "live": "/live?window=7d",
+    "live-day": "/live",
+    "audit": "/audit",
+    "audit-filtered": "/audit?action=SwitchRequested&customer=trey",
+    "audit-nothing": "/audit?actor=nobody",
+    "bulks": "/bulk-switches",
+    "bulk-new": "/bulk-switches/new",
+    "bulk-draft": f"/bulk-switches/{DRAFT}",
+    "bulk-paused": f"/bulk-switches/{PAUSED}",
+    "bulk-ended": f"/bulk-switches/{ENDED}?state=unanswered",
+    "gone": "/customers/gone",
+    "unknown": "/customers/nobody",
+    "nothing-here": "/nothing",
+    "settings": "/settings",
+    "settings-own": "/settings?text=de",
+}
 SETTINGS = {
-    "sender_name": "Northstar Communications", "invitation_life_days": 14,
-    "texts": {"de": {"subject": "{provider} bittet um Ihre Zustimmung für {customer}", "body": (
-        "Guten Tag {invitee},\n\nwir stellen den Zugriff auf {customer} um und brauchen dafür bis {until} Ihre "
-        "Zustimmung.\nIhre Ansprechperson ist {inviter}.\n\nBei Fragen rufen Sie uns gern an.")}},
-}  # fmt: skip
+    "sender_name": "Northstar Communications",
+    "invitation_life_days": 14,
+    "texts": {
+        "de": {
+            "subject": "{provider} bittet um Ihre Zustimmung für {customer}",
+            "body": (
+                "Guten Tag {invitee},\n\nwir stellen den Zugriff auf {customer} um und brauchen dafür bis {until} Ihre "
+                "Zustimmung.\nIhre Ansprechperson ist {inviter}.\n\nBei Fragen rufen Sie uns gern an."
+            ),
+        }
+    },
+}
 WALL = "/live?wall=1&window=30d"
 WALLS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1920), ("dark", 1920))
 Shoot = Callable[[Page, str], Awaitable[None]]
@@ -117,26 +161,68 @@ async def asked(config: Config, id: str, to: str = "token") -> None:
 
 async def invited(config: Config, id: str) -> None:
     await asked(config, id)
-    await config.hears(InvitationCreated(id, 1, 1, config.now, config.now + timedelta(days=7)), "invite/invitations")
-    await config.hears(EmailSent(id, 1, "invitation", 1, 1, 1), "notify/notices")
+    await config.hears(
+        InvitationCreated(
+            customer=id, switch=1, generation=1, created_at=config.now, expires_at=config.now + timedelta(days=7)
+        ),
+        "invite/invitations",
+    )
+    await config.hears(
+        EmailSent(customer=id, switch=1, kind="invitation", generation=1, tries=1, count=1), "notify/notices"
+    )
 
 
 async def opened(config: Config, id: str, method: Literal["device_code", "sign_in"] = "device_code") -> None:
     await invited(config, id)
     config.later(minutes=3)
-    await config.hears(InvitationOpened(id, 1, 1, config.now), "invite/invitations")
-    await config.hears(AuthenticationStarted(id, 1, 1, method, (GLOBAL_ADMIN,), TENANT), "invite/invitations")
+    await config.hears(
+        InvitationOpened(customer=id, switch=1, generation=1, opened_at=config.now), "invite/invitations"
+    )
+    await config.hears(
+        AuthenticationStarted(
+            customer=id, switch=1, attempt=1, method=method, accepted_roles=(GLOBAL_ADMIN,), tenant_id=TENANT
+        ),
+        "invite/invitations",
+    )
 
 
 async def running(config: Config) -> None:
     await asked(config, "adatum")
     await opened(config, "contoso")
-    code = DeviceCodeIssued("contoso", 1, 1, "sealed", "https://microsoft.com/devicelogin", config.now)
+    code = DeviceCodeIssued(
+        customer="contoso",
+        switch=1,
+        attempt=1,
+        code="sealed",
+        verification_uri="https://microsoft.com/devicelogin",
+        expires_at=config.now,
+    )
     await config.hears(code)
     await opened(config, "relecloud")
-    await config.hears(AuthenticationFailed("relecloud", 1, 1, "device_code", "code_blocked", 530035, CORRELATION))
+    await config.hears(
+        AuthenticationFailed(
+            customer="relecloud",
+            switch=1,
+            attempt=1,
+            method="device_code",
+            reason="code_blocked",
+            aadsts=530035,
+            correlation_id=CORRELATION,
+        )
+    )
     await invited(config, "tailspin")
-    await config.hears(EmailFailed("tailspin", 1, "invitation", 1, 3, "550 mailbox unknown", True), "notify/notices")
+    await config.hears(
+        EmailFailed(
+            customer="tailspin",
+            switch=1,
+            kind="invitation",
+            generation=1,
+            tries=3,
+            why="550 mailbox unknown",
+            final=True,
+        ),
+        "notify/notices",
+    )
 
 
 async def ended(config: Config) -> None:
@@ -148,9 +234,9 @@ async def ended(config: Config) -> None:
     await config.hears(InvitationExpired("woodgrove", 1, 1))
     await config.relays()
     await asked(config, "trey", "app_registration")
-    await config.hears(AppRegistrationProven("trey", 2, 1, APP, "stored"))
+    await config.hears(AppRegistrationProven(customer="trey", switch=2, attempt=1, client_id=APP, source="stored"))
     await config.relays()
-    failed = Failure("revoked", config.now, 50173, CORRELATION)
+    failed = Failure(reason="revoked", at=config.now, aadsts=50173, correlation_id=CORRELATION)
     await config.set("lamna", lambda found: replace(found, status="failed", failure=failed, checked_at=config.now))
     await config.set("lamna", lambda found: replace(found, grant=replace(found.grant, lost=True)))
 
@@ -161,18 +247,46 @@ async def validated(config: Config) -> None:
         await config.relays()
         if id == "litware":
             request = answer.json()["request"]
-            await config.hears(AuthenticationValidated(
-                id, request, "app_registration", "failed", config.now, 1, None, "secret_wrong", 7000215, CORRELATION,
-            ))  # fmt: skip
+            await config.hears(
+                AuthenticationValidated(
+                    customer=id,
+                    request=request,
+                    method="app_registration",
+                    outcome="failed",
+                    checked_at=config.now,
+                    revision=1,
+                    grant=None,
+                    reason="secret_wrong",
+                    aadsts=7000215,
+                    correlation_id=CORRELATION,
+                )
+            )
     soon = (config.now + timedelta(days=5)).date().isoformat()
-    await config.set("proseware", lambda found: replace(
-        found, secret_expires_on=soon, status="successful", checked_at=config.now, secret_warned=7,
-    ))  # fmt: skip
+    await config.set(
+        "proseware",
+        lambda found: replace(
+            found,
+            secret_expires_on=soon,
+            status="successful",
+            checked_at=config.now,
+            secret_warned=7,
+        ),
+    )
 
 
 async def everyone(config: Config) -> None:
-    names = ("Adatum", "Contoso GmbH", "Relecloud", "Tailspin Toys", "Fabrikam", "Trey Research", "Woodgrove Bank",
-             "Litware", "Vanarsdel", LONG)  # fmt: skip
+    names = (
+        "Adatum",
+        "Contoso GmbH",
+        "Relecloud",
+        "Tailspin Toys",
+        "Fabrikam",
+        "Trey Research",
+        "Woodgrove Bank",
+        "Litware",
+        "Vanarsdel",
+        LONG,
+    )
     for n, name in enumerate(names):
         await customer(config, n, name.split()[0].lower(), name)
     await customer(config, 20, "lamna", "Lamna Healthcare", secret=False)
@@ -190,7 +304,7 @@ async def everyone(config: Config) -> None:
     await bulks(config)
     await config.gateway("admin").put("/settings", SETTINGS, **{"If-Match": '"0"'})
     await config.relays()
-    mail = Mail("sent", 2, config.now)
+    mail = Mail(state="sent", count=2, at=config.now)
     await config.set("adatum", lambda found: replace(found, switch=replace(found.switch, mail=mail)))
 
 
@@ -207,12 +321,12 @@ async def bulks(config: Config) -> None:
 
 
 async def bulk(config: Config, id: str, name: str, customers: Sequence[str], pace: Pace | None = None) -> None:
-    by, bulks = Actor("u-operator", "Operator Person"), config.bulks
+    by, bulks = Actor(id="u-operator", name="Operator Person"), config.bulks
     text = "customer,email,name,reference\n" + "".join(f"{one},it@{one}.example,Ivy Tan,T-{one}\n" for one in customers)
     await bulks.draft(id, name, await bulks.check(read_csv(text.encode()), by), by)
     if pace:
         await bulks.begin(id, pace, by, Command(f"begin-{id}", id))
-        due: Due[Bulk] = Due(bulks.store, ASKING, bulks.ask, lease=5)
+        due: Due[Bulk] = Due(store=bulks.store, lane=ASKING, execute=bulks.ask, lease=5)
         while await due.once():
             await due.settled()
 

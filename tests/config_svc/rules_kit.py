@@ -13,14 +13,14 @@ from config_svc.domain import customers, switches
 from config_svc.domain.customers import CustomerInput, RegistrationInput
 from config_svc.domain.model import Customer, Grant, Tenant
 from config_svc.domain.switches import SwitchInput
-from shared.change import Change, Refused
-from shared.events import Account, Actor, Event, Person, TenantPinned, TokenClaimed
+from shared.contracts.events import Account, Actor, Event, Person, TenantPinned, TokenClaimed
+from shared.domain.rules import Change, Refused
 
 S = TypeVar("S", Customer, Tenant)
 
 NOW = datetime(2027, 3, 1, 12, tzinfo=UTC)
 ID, TENANT, OTHER = "c1", "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
-BY = Actor("op", "Olga", "olga@provider.example", "192.0.2.7")
+BY = Actor(id="op", name="Olga", email="olga@provider.example", address="192.0.2.7")
 ANNA, BERT = Person("anna@contoso.example", "Anna"), Person("bert@contoso.example", "Bert")
 ACCOUNT = Account("anna@contoso.example", "oid-1", "Anna")
 LIFE, LATER = timedelta(days=7), NOW + timedelta(days=90)
@@ -81,7 +81,12 @@ NOBODY: Given[Customer] = Given(None)
 
 
 def data(secret: str | None = "set", **more: Any) -> CustomerInput:
-    registration = RegistrationInput("app-1", secret, "jwe", "2027-06-30") if secret else None  # type: ignore[arg-type]
+    registration = None
+    if secret:
+        change: Any = secret
+        registration = RegistrationInput(
+            client_id="app-1", secret_change=change, secret="jwe", secret_expires_on="2027-06-30"
+        )
     fields: dict[str, Any] = {"name": "Contoso", "tenant": "contoso.example", "registration": registration}
     return CustomerInput(**(fields | more))
 
@@ -104,7 +109,7 @@ def pinned(secret: str | None = "set", **more: Any) -> Customer:
 
 
 def asked(to: Any = "token", invitee: Person | None = ANNA, **more: Any) -> SwitchInput:
-    return SwitchInput(to, BY, LIFE, ("role",), invitee, **more)
+    return SwitchInput(to=to, inviter=BY, life=LIFE, accepted_roles=("role",), invitee=invitee, **more)
 
 
 def requested(**more: Any) -> Customer:
@@ -113,7 +118,19 @@ def requested(**more: Any) -> Customer:
 
 
 def claim(switch: int = 1, attempt: int = 1, grant: str = "g1") -> TokenClaimed:
-    return TokenClaimed(ID, switch, attempt, grant, ACCOUNT, TENANT, ("role",), ("User.Read",), "sign_in", NOW, LATER)
+    return TokenClaimed(
+        customer=ID,
+        switch=switch,
+        attempt=attempt,
+        grant=grant,
+        account=ACCOUNT,
+        tenant_id=TENANT,
+        roles=("role",),
+        scopes=("User.Read",),
+        method="sign_in",
+        claimed_at=NOW,
+        expires_at=LATER,
+    )
 
 
 def with_token(**more: Any) -> Customer:

@@ -21,14 +21,14 @@ import psutil
 import pytest
 
 from config_svc.settings import ConfigSettings
-from shared.settings import Misconfigured, load
+from shared.service.settings import Misconfigured, load
 from tests.config_svc.config_kit import ADMIN, APP, SECRET
 from tests.dev.entra_kit import Kit, kit_fixture
 from tests.servers import OwnKafka, OwnMongo
-from tokenswitch_dev.entra.demo import PROVIDER_TENANT
-from tokenswitch_dev.keys import make_keys, write_secret
+from tokenswitch_dev.runner.keys import make_keys, write_secret
+from tokenswitch_dev.runner.token import bearer_token
+from tokenswitch_dev.simulator.demo import PROVIDER_TENANT
 from tokenswitch_dev.stack.process import free_port
-from tokenswitch_dev.token import bearer_token
 
 BODY = {"name": "Contoso", "tenant": "contoso.example", "app_registration": {"client_id": APP, "client_secret": SECRET}}
 
@@ -38,7 +38,7 @@ def entra(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
     yield from kit_fixture(tmp_path_factory)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Process:
     popen: subprocess.Popen[bytes]
     url: str
@@ -57,19 +57,27 @@ class Process:
 def running(folder: Path, entra: Kit, kafka: str, mongo: str, **more: str) -> Iterator[Process]:
     port, keys, log = free_port(), make_keys(folder / "keys"), folder / f"{uuid.uuid4().hex}.log"
     env = {
-        "KAFKA_BOOTSTRAP": kafka, "MONGO_URL": mongo, "PORT": str(port), "PORTAL_URL": f"http://localhost:{port}",
-        "INVITE_URL": "http://localhost:8001", "LOG_FORMAT": "json", "TOPIC_PARTITIONS": "3",
-        "OPERATOR_ISSUER": f"{entra.authority}/{PROVIDER_TENANT}/v2.0", "OPERATOR_CA_FILE": str(entra.running.ca_file),
-        "PORTAL_CLIENT_ID": "portal", "API_AUDIENCE": "api://tokenswitch",
-        "PORTAL_CLIENT_SECRET_FILE": str(write_secret(folder / "portal", "x")), "LINK_KEYS_FILE": str(keys.link),
+        "KAFKA_BOOTSTRAP": kafka,
+        "MONGO_URL": mongo,
+        "PORT": str(port),
+        "PORTAL_URL": f"http://localhost:{port}",
+        "INVITE_URL": "http://localhost:8001",
+        "LOG_FORMAT": "json",
+        "TOPIC_PARTITIONS": "3",
+        "OPERATOR_ISSUER": f"{entra.authority}/{PROVIDER_TENANT}/v2.0",
+        "OPERATOR_CA_FILE": str(entra.running.ca_file),
+        "PORTAL_CLIENT_ID": "portal",
+        "API_AUDIENCE": "api://tokenswitch",
+        "PORTAL_CLIENT_SECRET_FILE": str(write_secret(folder / "portal", "x")),
+        "LINK_KEYS_FILE": str(keys.link),
         "SEAL_PUBLIC_KEYS_FILE": str(keys.seal_public),
-    }  # fmt: skip
+    }
     token = bearer_token("operator", entra.authority, "api://tokenswitch", entra.running.ca_file, PROVIDER_TENANT)
     with log.open("ab") as out:
         command = [sys.executable, "-m", "config_svc"]
         popen = subprocess.Popen(command, env=os.environ | env | more, stdout=out, stderr=out)
     try:
-        yield Process(popen, f"http://localhost:{port}", log, token)
+        yield Process(popen=popen, url=f"http://localhost:{port}", log=log, token=token)
     finally:
         popen.kill()
         popen.wait()
@@ -166,12 +174,18 @@ def test_without_kafka_requests_are_taken_and_shown_as_delayed_without_mongodb_r
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     keys = make_keys(tmp_path)
     for name, value in {
-        "KAFKA_BOOTSTRAP": "127.0.0.1:9092", "MONGO_URL": "mongodb://127.0.0.1", "PORT": "8000",
-        "PORTAL_URL": "http://localhost:8000", "INVITE_URL": "http://localhost:8001", "API_AUDIENCE": "api://x",
-        "OPERATOR_ISSUER": "https://login.example/v2.0", "PORTAL_CLIENT_ID": "portal",
-        "PORTAL_CLIENT_SECRET_FILE": str(write_secret(tmp_path / "s", "x")), "LINK_KEYS_FILE": str(keys.link),
+        "KAFKA_BOOTSTRAP": "127.0.0.1:9092",
+        "MONGO_URL": "mongodb://127.0.0.1",
+        "PORT": "8000",
+        "PORTAL_URL": "http://localhost:8000",
+        "INVITE_URL": "http://localhost:8001",
+        "API_AUDIENCE": "api://x",
+        "OPERATOR_ISSUER": "https://login.example/v2.0",
+        "PORTAL_CLIENT_ID": "portal",
+        "PORTAL_CLIENT_SECRET_FILE": str(write_secret(tmp_path / "s", "x")),
+        "LINK_KEYS_FILE": str(keys.link),
         "SEAL_PUBLIC_KEYS_FILE": str(keys.seal_public),
-    }.items():  # fmt: skip
+    }.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
 
@@ -182,10 +196,15 @@ def test_what_a_switch_takes_by_default(environment: pytest.MonkeyPatch) -> None
     assert len(found.roles) == 2
 
 
-@pytest.mark.parametrize(("text", "life"), [
-    ("14", timedelta(days=14)), ("36h", timedelta(hours=36)), ("90 s", timedelta(seconds=90)),
-    ("15m", timedelta(minutes=15)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "life"),
+    [
+        ("14", timedelta(days=14)),
+        ("36h", timedelta(hours=36)),
+        ("90 s", timedelta(seconds=90)),
+        ("15m", timedelta(minutes=15)),
+    ],
+)
 def test_durations_are_written_as_people_say_them(environment: pytest.MonkeyPatch, text: str, life: timedelta) -> None:
     environment.setenv("INVITATION_LIFE", text)
     assert load(ConfigSettings).invitation_life == life
@@ -197,13 +216,25 @@ def test_no_reminder(environment: pytest.MonkeyPatch, text: str) -> None:
     assert load(ConfigSettings).remind_after is None
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("INVITATION_LIFE", "soon"), ("INVITATION_LIFE", "0"), ("INVITATION_LIFE", "91d"), ("INVITATION_LIFE", "-1d"),
-    ("REMIND_AFTER", "later"), ("ACCEPTED_ROLES", "Global Administrator"), ("ACCEPTED_ROLES", ","),
-    ("EVENT_STREAMS", "0"), ("REQUESTS_PER_HOUR", "x"), ("LINK_KEYS_FILE", "/nowhere"), ("OPERATOR_ISSUER", "x"),
-    ("OPERATOR_ISSUER", "http://login.example/v2.0"),
-    ("PORTAL_CLIENT_SECRET_FILE", "/nowhere"), ("SEAL_PUBLIC_KEYS_FILE", "/nowhere"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("INVITATION_LIFE", "soon"),
+        ("INVITATION_LIFE", "0"),
+        ("INVITATION_LIFE", "91d"),
+        ("INVITATION_LIFE", "-1d"),
+        ("REMIND_AFTER", "later"),
+        ("ACCEPTED_ROLES", "Global Administrator"),
+        ("ACCEPTED_ROLES", ","),
+        ("EVENT_STREAMS", "0"),
+        ("REQUESTS_PER_HOUR", "x"),
+        ("LINK_KEYS_FILE", "/nowhere"),
+        ("OPERATOR_ISSUER", "x"),
+        ("OPERATOR_ISSUER", "http://login.example/v2.0"),
+        ("PORTAL_CLIENT_SECRET_FILE", "/nowhere"),
+        ("SEAL_PUBLIC_KEYS_FILE", "/nowhere"),
+    ],
+)
 def test_a_wrong_setting_is_named_in_one_sentence(environment: pytest.MonkeyPatch, name: str, value: str) -> None:
     environment.setenv(name, value)
     with pytest.raises(Misconfigured) as caught:

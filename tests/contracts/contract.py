@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shared.events import REGISTRY, Kind
-from shared.schemas import example, headers, schema
-from shared.wire import encode
+from shared.contracts.cloudevents import encode
+from shared.contracts.events import REGISTRY, Kind
+from shared.contracts.schemas import example, headers, schema
 
 __all__ = ["FOLDER", "contract", "example", "headers", "schema", "write_missing"]
 
@@ -21,8 +21,14 @@ FOLDER = Path(__file__).parent / "events"
 
 def contract(kind: Kind) -> dict[str, Any]:
     body = json.loads(encode(example(kind)))
-    return {"type": kind.name, "version": kind.version, "by": kind.by, "key": "customer",
-            "example": {"headers": headers(kind), "body": body}, "schema": schema(kind)}  # fmt: skip
+    return {
+        "type": kind.name,
+        "version": kind.version,
+        "by": kind.by,
+        "key": "customer",
+        "example": {"headers": headers(kind), "body": body},
+        "schema": schema(kind),
+    }
 
 
 def write_missing() -> list[str]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from shared.events import REGISTRY, Kind
-from shared.kafka import Cluster, Producer, ensure_topics
-from shared.schemas import AT, asyncapi, document, example
-from shared.wire import encode, headers_of
+from shared.contracts.cloudevents import encode, headers_of
+from shared.contracts.events import REGISTRY, Kind
+from shared.contracts.schemas import AT, asyncapi, document, example
+from shared.messaging.kafka import Cluster, Producer, ensure_topics
 from tests.contracts.contract import FOLDER
 
 VENDOR = Path(__file__).parent / "vendor"
@@ -55,7 +55,7 @@ def test_a_schema_stands_at_the_address_that_records_name() -> None:
 
 
 async def test_the_documented_consumer_follows_the_topic(kafka_bootstrap: str, topic: str) -> None:
-    cluster = Cluster(kafka_bootstrap, topic, 1)
+    cluster = Cluster(bootstrap=kafka_bootstrap, topic=topic, partitions=1)
     await ensure_topics(cluster, [])
     producer = Producer(cluster, "test")
     for number, name in enumerate(("SwitchRequested", "SwitchCompleted")):

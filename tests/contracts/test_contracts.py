@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.events import REGISTRY, Kind
-from shared.wire import decode, encode, read, type_of
+from shared.contracts.cloudevents import decode, encode, read, type_of
+from shared.contracts.events import REGISTRY, Kind
 from tests.contracts.contract import FOLDER, example, headers, schema
 
 KINDS = [pytest.param(kind, id=name) for name, kind in REGISTRY.items()]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.kafka import Cluster
+from shared.messaging.kafka import Cluster
 
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy" / "kafka-acls.sh"
 
@@ -19,9 +19,12 @@ def test_rights_are_of_the_names_that_the_services_use(tmp_path: Path, topic: st
     tool.write_text('#!/bin/sh\necho "$@"\n')
     tool.chmod(0o755)
     environment = {
-        "PATH": f"{tmp_path}:{os.environ['PATH']}", "BOOTSTRAP": "b:1", "ADMIN_CONFIG": "a", "TOPIC": topic,
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "BOOTSTRAP": "b:1",
+        "ADMIN_CONFIG": "a",
+        "TOPIC": topic,
         "READERS": "User:auth",
-    }  # fmt: skip
+    }
     done = subprocess.run(
         ["bash", str(SCRIPT)], capture_output=True, text=True, env=environment, timeout=20, check=True
     )
@@ -31,6 +34,6 @@ def test_rights_are_of_the_names_that_the_services_use(tmp_path: Path, topic: st
         group = name if topic == "tokenswitch.events" else f"{topic}.{name}"
         rights = "--operation Read --operation Write --operation Create --operation Describe"
         assert f"User:{name} --operation Read --group {group}" in given
-        for one in (topic, Cluster("b:1", topic).dead_topic(name)):
+        for one in (topic, Cluster(bootstrap="b:1", topic=topic).dead_topic(name)):
             assert f"User:{name} {rights} --topic {one}" in given
     assert "User:auth --operation Read --group auth. --resource-pattern-type prefixed" in given

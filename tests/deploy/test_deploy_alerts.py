@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from auth_svc import metrics as auth_metrics
+from auth_svc.microsoft import metrics as auth_metrics
 from config_svc import metrics as config_metrics
-from notify_svc import jobs as notify_jobs
-from shared import health, metrics
-from shared.reasons import explain
+from notify_svc.jobs import sending as notify_jobs
+from shared.contracts.reasons import explain
+from shared.observability import health, metrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 FILES = sorted([*DEPLOY.glob("prometheus/*.rules.yml"), *DEPLOY.glob("grafana/*.json")])

@@ -11,7 +11,7 @@ import yaml
 
 from tokenswitch_dev.reference.meanings import PLAIN
 from tokenswitch_dev.reference.table import CLASSES
-from tokenswitch_dev.trial import prepare
+from tokenswitch_dev.runner.trial import prepare
 
 HOME = Path(__file__).resolve().parents[2]
 FILES = {name: yaml.safe_load((HOME / name).read_text()) for name in ("docker-compose.yml", "docker-compose.prod.yml")}

@@ -62,8 +62,11 @@ def test_every_setting_exists_and_none_that_is_needed_is_missing(service: str) -
 
 @pytest.mark.parametrize("service", CLASSES)
 def test_every_file_is_mounted_and_none_beside(service: str) -> None:
-    (mount,) = [one for one in read("base/pod.yaml")[0]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
-                if one["name"] == "secrets"]  # fmt: skip
+    (mount,) = [
+        one
+        for one in read("base/pod.yaml")[0]["spec"]["template"]["spec"]["containers"][0]["volumeMounts"]
+        if one["name"] == "secrets"
+    ]
     (volume,) = pod(service)["volumes"]
     mounted = {f"{mount['mountPath']}/{item['path']}" for item in volume["secret"]["items"]}
     assert mounted == {value for name, value in environment(service).items() if name.endswith("_FILE")}
@@ -127,8 +130,10 @@ def test_a_pod_may_do_nothing_that_it_need_not() -> None:
     assert spec["automountServiceAccountToken"] is False
     container = spec["containers"][0]
     assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]},
-    }  # fmt: skip
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
     paths = {"startupProbe": "/readyz", "readinessProbe": "/healthz", "livenessProbe": "/healthz"}
     assert {probe: container[probe]["httpGet"]["path"] for probe in paths} == paths
     assert spec["terminationGracePeriodSeconds"] >= 5 + 10 + 5

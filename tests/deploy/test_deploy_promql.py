@@ -14,10 +14,10 @@ import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
-from auth_svc import metrics as auth_metrics
+from auth_svc.microsoft import metrics as auth_metrics
 from config_svc import metrics as config_metrics
-from notify_svc import jobs as notify_jobs
-from shared import health, metrics
+from notify_svc.jobs import sending as notify_jobs
+from shared.observability import health, metrics
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SCRAPED = {"service", "instance", "job"}

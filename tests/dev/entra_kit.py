@@ -14,8 +14,8 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from tokenswitch_dev.entra import demo
-from tokenswitch_dev.entra.server import Running, running_simulator
+from tokenswitch_dev.simulator import demo
+from tokenswitch_dev.simulator.server import Running, running_simulator
 
 ONCE = {"exit_condition": lambda _flow: True}
 RETURN = demo.SIGNIN_REDIRECT

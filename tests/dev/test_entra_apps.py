@@ -13,8 +13,8 @@ import pytest
 from joserfc.errors import JoseError
 
 from tests.dev.entra_kit import Kit, kit_fixture
-from tokenswitch_dev.entra import demo
-from tokenswitch_dev.entra.demo import PROVIDER_TENANT
+from tokenswitch_dev.simulator import demo
+from tokenswitch_dev.simulator.demo import PROVIDER_TENANT
 
 GRAPH_SCOPE = "https://graph.microsoft.com/.default"
 
@@ -124,7 +124,7 @@ def test_nobody_else_signs_in_to_the_portal(kit: Kit) -> None:
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "admin", "token.read"])
 def test_a_bearer_token_on_the_command_line(kit: Kit, role: str) -> None:
-    command = [sys.executable, "-m", "tokenswitch_dev.token", role, "--authority", kit.authority]
+    command = [sys.executable, "-m", "tokenswitch_dev.runner.token", role, "--authority", kit.authority]
     said = subprocess.run(
         [*command, "--ca-file", str(kit.running.ca_file)],
         capture_output=True,

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.dev.entra_kit import RETURN, Kit, kit_fixture
-from tokenswitch_dev.entra import demo
+from tokenswitch_dev.simulator import demo
 
 ADMIN = "admin@contoso.example"
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.dev.entra_kit import ONCE, Kit, kit_fixture
-from tokenswitch_dev.entra import demo
-from tokenswitch_dev.entra.directory import GLOBAL_ADMINISTRATOR
+from tokenswitch_dev.simulator import demo
+from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR
 
 pytestmark = pytest.mark.filterwarnings("ignore:Attempted too soon")
 

@@ -11,8 +11,8 @@ import pytest
 from joserfc.errors import JoseError
 
 from tests.dev.entra_kit import Kit, kit_fixture
-from tokenswitch_dev.entra import demo
-from tokenswitch_dev.entra.directory import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR
+from tokenswitch_dev.simulator import demo
+from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR
 
 CONTOSO, ADMIN = "contoso.example", "admin@contoso.example"
 BOTH = [GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR]

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.dev.entra_kit import ONCE, RETURN, Kit, kit_fixture
-from tokenswitch_dev.entra import demo
+from tokenswitch_dev.simulator import demo
 
 CONTOSO = "contoso.example"
 

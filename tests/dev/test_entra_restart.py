@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import requests
 
-from tokenswitch_dev.entra import demo
+from tokenswitch_dev.simulator import demo
 
 DOMAIN = "contoso.example"
 
@@ -35,7 +35,7 @@ class Process:
 
     @contextmanager
     def run(self) -> Iterator[requests.Session]:
-        command = [sys.executable, "-m", "tokenswitch_dev.entra", "--state", str(self.state)]
+        command = [sys.executable, "-m", "tokenswitch_dev.simulator", "--state", str(self.state)]
         ports = ["--port", str(self.port), "--pages-port", str(self.pages)]
         secrets = ["--secrets-dir", str(self.state / "secrets")]
         process = subprocess.Popen([*command, *ports, *secrets], stdout=subprocess.PIPE, text=True)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tokenswitch_dev.gateway import Address, Gateway, Route, by_name, route
+from tokenswitch_dev.runner.gateway import Address, Gateway, Route, by_name, route
 from tokenswitch_dev.stack.process import free_port
 
 

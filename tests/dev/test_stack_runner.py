@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tokenswitch_dev.run.console import readable
-from tokenswitch_dev.run.ports import DEFAULTS
+from tokenswitch_dev.runner.console import readable
+from tokenswitch_dev.runner.ports import DEFAULTS
 from tokenswitch_dev.stack.process import free_port
 
 # The real services are tested elsewhere: these answer what the runner asks of them, and nothing more.
@@ -46,13 +46,13 @@ PROGRAMS = (*SERVICES, "kafka", "mongodb", "entra", "mailbox")
 
 
 class Run:
-    """One `python -m tokenswitch_dev.run`, with what it printed."""
+    """One `python -m tokenswitch_dev.runner`, with what it printed."""
 
     def __init__(self, home: Path, environment: dict[str, str]) -> None:
         self.output = home / "output.txt"
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tokenswitch_dev.run"], env=environment, stdout=out, stderr=out
+                [sys.executable, "-m", "tokenswitch_dev.runner"], env=environment, stdout=out, stderr=out
             )
 
     def until(self, pattern: str, timeout: float = 90) -> str:
@@ -151,9 +151,12 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ports = {name: str(free_port()) for name in DEFAULTS} | {"PORT_KAFKA": str(taken.getsockname()[1])}
         said = subprocess.run(
-            [sys.executable, "-m", "tokenswitch_dev.run"], capture_output=True, text=True, timeout=60,
+            [sys.executable, "-m", "tokenswitch_dev.runner"],
+            capture_output=True,
+            text=True,
+            timeout=60,
             env=os.environ | ports | {"RUN_DIR": str(tmp_path)},
-        )  # fmt: skip
+        )
     assert said.returncode == 1
     assert said.stderr.strip() == (
         f"Port {ports['PORT_KAFKA']} (Kafka) is taken by another program: "

@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo.write_concern import WriteConcern
 
 from tests.servers import OwnKafka, OwnMongo
-from tokenswitch_dev.keys import make_keys
+from tokenswitch_dev.runner.keys import make_keys
 from tokenswitch_dev.stack.kafka_jars import jars, wanted
 
 MAJORITY = WriteConcern("majority", j=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from shared.keys import NEEDED_AFTER
-from shared.operate import parser
-from shared.operators import CALLBACK
+from shared.admin.cli import parser
+from shared.admin.keys import NEEDED_AFTER
+from shared.identity.portal_sign_in import CALLBACK
 from tokenswitch_dev.reference.meanings import PLAIN
 from tokenswitch_dev.reference.table import CLASSES
 

@@ -19,7 +19,7 @@ from pymongo import MongoClient
 from tests.e2e.e2e_pages import NO_CERTIFICATES, Invitee
 from tests.e2e.e2e_wait import wait_for
 from tests.system import WholeSystem
-from tokenswitch_dev.entra.directory import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR
+from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR
 
 TOPIC = "tokenswitch.events"
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/i/[A-Za-z0-9_\-.~%]+")
@@ -55,7 +55,7 @@ class Api:
         return answer.status_code, str(answer.json()["code"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Customer:
     """A customer whose tenant at the simulated Microsoft is its own."""
 
@@ -73,7 +73,7 @@ class Customer:
         return f"{name}@{self.domain}"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class World:
     """One test's view of the system. `wizard`: another replica of invite-svc than the first. `patience`: how many
     seconds the service may take; where replicas die, a lease and a session of Kafka's must end first."""
@@ -101,8 +101,11 @@ class World:
             {"upn": f"teams@{domain}", "name": "Terry Teams", "roles": [TEAMS_ADMINISTRATOR]},
             {"upn": f"user@{domain}", "name": "Uma User"},
         ]
-        app = {"name": "Teams access", "secrets": [{"value": secret}],
-               "graph_roles": ["Organization.Read.All", "Application.Read.All"]}  # fmt: skip
+        app = {
+            "name": "Teams access",
+            "secrets": [{"value": secret}],
+            "graph_roles": ["Organization.Read.All", "Application.Read.All"],
+        }
         wish = {
             "domain": domain,
             "name": domain.partition(".")[0],
@@ -111,7 +114,9 @@ class World:
         } | policies
         made = await self.sim("tenants", **wish)
         name = domain.partition(".")[0]
-        return Customer(name, domain, made["tid"], made["apps"][0]["client_id"], secret)
+        return Customer(
+            id=name, domain=domain, tid=made["tid"], client_id=made["apps"][0]["client_id"], client_secret=secret
+        )
 
     async def customer(self, *, secret: str = "", pinned: bool = True, **policies: Any) -> Customer:
         """The tenant's customer, registered and its tenant found."""
@@ -260,4 +265,6 @@ def open_world(system: WholeSystem, config: str = "", wizard: str = "") -> World
     """`config`, `wizard`: at these replicas."""
     trusted = ssl.create_default_context(cafile=str(system.plan.ca_file))
     entra = httpx.AsyncClient(base_url=system.plan.authority, verify=trusted, trust_env=False, timeout=10)
-    return World(system, Api(config or system.base("config"), system.token("operator")), entra, wizard)
+    return World(
+        system=system, api=Api(config or system.base("config"), system.token("operator")), entra=entra, wizard=wizard
+    )

@@ -57,11 +57,14 @@ async def test_a_revoked_token_is_lost_and_a_renewal_recovers_it(world: World) -
 
 
 async def test_a_tenant_that_does_not_exist_and_one_that_is_taken(world: World) -> None:
-    owner, unknown = await world.customer(), Customer("nobody-there", "nobody.invalid", "", "", "")
+    owner, unknown = (
+        await world.customer(),
+        Customer(id="nobody-there", domain="nobody.invalid", tid="", client_id="", client_secret=""),
+    )
     await world.api.done("PUT", unknown.path, {"name": "Nobody", "tenant": unknown.domain})
     shown = await world.until(unknown, tenant_state="unknown")
     assert shown["tenant_problem"]["sentence"]
-    taken = Customer(f"{owner.id}-2", owner.domain, owner.tid, "", "")
+    taken = Customer(id=f"{owner.id}-2", domain=owner.domain, tid=owner.tid, client_id="", client_secret="")
     await world.api.done("PUT", taken.path, {"name": "Second", "tenant": owner.domain})
     await world.until(taken, tenant_state="taken")
     for customer in (unknown, taken):
@@ -92,7 +95,7 @@ async def test_access_tokens_by_the_method_in_force_and_none_while_only_proposed
         return bool(served["kind"] == "delegated" and "User.Read" in " ".join(served["scopes"]))
 
     await wait_for(delegated, "delegated token")
-    nobody = Customer("unheard-of", "", "", "", "")
+    nobody = Customer(id="unheard-of", domain="", tid="", client_id="", client_secret="")
     assert (await jobs.ask("POST", path(nobody))).status_code == 404
     assert (await reader(world.system, "operator").ask("POST", path(customer))).status_code == 403
 

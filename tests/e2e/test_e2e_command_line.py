@@ -14,7 +14,7 @@ import httpx
 
 from tests.e2e.e2e_kit import Customer, World
 from tests.e2e.e2e_wait import wait_for
-from tokenswitch_dev.entra import demo
+from tokenswitch_dev.simulator import demo
 
 CLI = [sys.executable, "-m", "tokenswitch_cli"]
 

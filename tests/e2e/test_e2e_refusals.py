@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e.e2e_kit import Customer, World
 from tests.e2e.e2e_pages import Invitee
-from tokenswitch_dev.entra.directory import GLOBAL_ADMINISTRATOR
+from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR
 
 
 async def refused(world: World, customer: Customer, invitee: Invitee, reason: str, words: str) -> None:
@@ -40,9 +40,12 @@ async def test_an_account_without_the_role(world: World) -> None:
 
 async def test_a_guest_even_with_a_role(world: World) -> None:
     home = await world.tenant()
-    account = {"upn": f"guest_{home.domain}#EXT#@own.example", "name": "Gale Guest", "roles": [GLOBAL_ADMINISTRATOR],
-               "home": {"tid": home.tid, "oid": "0d9a1c5e-0000-4000-8000-000000000001",
-                        "upn": home.user("admin")}}  # fmt: skip
+    account = {
+        "upn": f"guest_{home.domain}#EXT#@own.example",
+        "name": "Gale Guest",
+        "roles": [GLOBAL_ADMINISTRATOR],
+        "home": {"tid": home.tid, "oid": "0d9a1c5e-0000-4000-8000-000000000001", "upn": home.user("admin")},
+    }
     customer = await world.customer(accounts=[account])
     invitee = await world.invited(customer)
     await world.approve(await invitee.ask_code(home.user("admin")), home.user("admin"))
@@ -108,14 +111,18 @@ async def test_security_defaults_block_the_code_and_the_button_is_offered(world:
 @pytest.mark.parametrize(
     "faults",
     [
-        [{"where": "devicecode", "code": "throttle", "retry_after": 1, "times": 1},
-         {"where": "poll", "code": "throttle", "retry_after": 1, "times": 1}],
-        [{"where": "devicecode", "code": "outage", "retry_after": 1, "times": 1},
-         {"where": "poll", "code": "outage", "retry_after": 1, "times": 1},
-         {"where": "graph", "code": "outage", "retry_after": 1, "times": 1}],
+        [
+            {"where": "devicecode", "code": "throttle", "retry_after": 1, "times": 1},
+            {"where": "poll", "code": "throttle", "retry_after": 1, "times": 1},
+        ],
+        [
+            {"where": "devicecode", "code": "outage", "retry_after": 1, "times": 1},
+            {"where": "poll", "code": "outage", "retry_after": 1, "times": 1},
+            {"where": "graph", "code": "outage", "retry_after": 1, "times": 1},
+        ],
     ],
     ids=["throttled", "out of order"],
-)  # fmt: skip
+)
 async def test_microsofts_bad_minutes_only_take_time(world: World, faults: list[dict[str, Any]]) -> None:
     customer = await world.customer()
     invitee = await world.invited(customer)

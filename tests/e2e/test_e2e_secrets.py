@@ -9,7 +9,7 @@ import httpx
 
 from tests.e2e.e2e_kit import Api, World
 from tests.e2e.e2e_secrets import SIGNED, Secrets, everywhere, tokens_given_out
-from tokenswitch_dev.entra import demo
+from tokenswitch_dev.simulator import demo
 
 WAYS = ("device", "button", "app")
 

@@ -92,10 +92,14 @@ async def test_by_device_code_each_step_is_an_event_in_order_and_in_the_stream(w
         said = await wait_for(all_said, "mails of the end")
         steps = [name for name in said if name != "EmailSent"]
         assert steps == [
-            *REGISTERED, "ValidationRequested", "AuthenticationValidated",
+            *REGISTERED,
+            "ValidationRequested",
+            "AuthenticationValidated",
             *(name for name in INVITED if name != "EmailSent"),
-            "DeviceCodeIssued", "TokenClaimed", "SwitchCompleted",
-        ]  # fmt: skip
+            "DeviceCodeIssued",
+            "TokenClaimed",
+            "SwitchCompleted",
+        ]
         assert said.index("InvitationCreated") < said.index("EmailSent") < said.index("InvitationOpened")
         since = said[said.index("SwitchRequested") :]
 

@@ -18,7 +18,7 @@ from tests.e2e.e2e_wait import wait_for
 from tests.system import SERVICES, WholeSystem
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Got:
     """A span as it was sent. `text`: all of it, for what must not be in it."""
 
@@ -41,7 +41,14 @@ class Collector:
             service = next(one.value.string_value for one in resource.resource.attributes if one.key == "service.name")
             for scope in resource.scope_spans:
                 self.spans += [
-                    Got(service, one.name, one.trace_id.hex(), one.parent_span_id.hex(), one.span_id.hex(), str(one))
+                    Got(
+                        service=service,
+                        name=one.name,
+                        trace=one.trace_id.hex(),
+                        parent=one.parent_span_id.hex(),
+                        id=one.span_id.hex(),
+                        text=str(one),
+                    )
                     for one in scope.spans
                 ]
 
@@ -70,8 +77,9 @@ def collector(system: WholeSystem) -> Iterator[Collector]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     before = dict(system.programs)
     told = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}", "OTEL_BSP_SCHEDULE_DELAY": "300",
-    }  # fmt: skip
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}",
+        "OTEL_BSP_SCHEDULE_DELAY": "300",
+    }
     _again(system, {name: replace(before[name], env={**before[name].env, **told}) for name in SERVICES})
     yield made
     _again(system, {name: before[name] for name in SERVICES})
@@ -113,13 +121,23 @@ async def test_one_switch_is_one_trace_through_all_services(world: World, collec
 
 SWITCH = "POST /api/v1/customers/{id}/switch"
 WANTED = {
-    ("config-svc", SWITCH), ("config-svc", "send SwitchRequested"), ("invite-svc", "process SwitchRequested"),
-    ("invite-svc", "send InvitationCreated"), ("notify-svc", "process InvitationCreated"), ("notify-svc", "SMTP send"),
-    ("invite-svc", "apply invitations"), ("invite-svc", "send AuthenticationStarted"),
-    ("auth-svc", "process AuthenticationStarted"), ("auth-svc", "access attempt"), ("auth-svc", "POST device code"),
-    ("auth-svc", "POST token"), ("auth-svc", "send TokenClaimed"), ("config-svc", "process TokenClaimed"),
-    ("config-svc", "send SwitchCompleted"), ("auth-svc", "process SwitchCompleted"),
-}  # fmt: skip
+    ("config-svc", SWITCH),
+    ("config-svc", "send SwitchRequested"),
+    ("invite-svc", "process SwitchRequested"),
+    ("invite-svc", "send InvitationCreated"),
+    ("notify-svc", "process InvitationCreated"),
+    ("notify-svc", "SMTP send"),
+    ("invite-svc", "apply invitations"),
+    ("invite-svc", "send AuthenticationStarted"),
+    ("auth-svc", "process AuthenticationStarted"),
+    ("auth-svc", "access attempt"),
+    ("auth-svc", "POST device code"),
+    ("auth-svc", "POST token"),
+    ("auth-svc", "send TokenClaimed"),
+    ("config-svc", "process TokenClaimed"),
+    ("config-svc", "send SwitchCompleted"),
+    ("auth-svc", "process SwitchCompleted"),
+}
 
 
 def _told(collector: Collector) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from invite_svc import domain
 from invite_svc.domain import Invitation, Start
-from shared.change import Change, Refused
-from shared.events import AuthenticationFailed, DeviceCodeIssued
+from shared.contracts.events import AuthenticationFailed, DeviceCodeIssued
+from shared.domain.rules import Change, Refused
 from tests.invite_svc.invite_kit import ADMIN, CUSTOMER, NOW, requested
 
 WEEK, MINUTE = timedelta(days=7), timedelta(minutes=1)
@@ -35,15 +35,32 @@ def opened(**changed: Any) -> Invitation:
 
 
 def signing_in(method: Any = "sign_in", **changed: Any) -> Invitation:
-    return after(domain.start(opened(**changed), HERE, Start(method, attempt=1), NOW))
+    return after(domain.start(opened(**changed), HERE, Start(method=method, attempt=1), NOW))
 
 
 def code(attempt: int = 1) -> DeviceCodeIssued:
-    return DeviceCodeIssued(CUSTOMER, 1, attempt, "sealed", "https://microsoft.com/devicelogin", NOW + 15 * MINUTE)
+    return DeviceCodeIssued(
+        customer=CUSTOMER,
+        switch=1,
+        attempt=attempt,
+        code="sealed",
+        verification_uri="https://microsoft.com/devicelogin",
+        expires_at=NOW + 15 * MINUTE,
+    )
 
 
 def failed(attempt: int = 1, reason: str = "declined") -> AuthenticationFailed:
-    return AuthenticationFailed(CUSTOMER, 1, attempt, "sign_in", reason, 17, "corr", "trace", ADMIN)
+    return AuthenticationFailed(
+        customer=CUSTOMER,
+        switch=1,
+        attempt=attempt,
+        method="sign_in",
+        reason=reason,
+        aadsts=17,
+        correlation_id="corr",
+        trace_id="trace",
+        account=ADMIN,
+    )
 
 
 def refusal(call: Any) -> str:

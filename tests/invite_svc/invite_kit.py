@@ -11,11 +11,11 @@ import httpx
 from pydantic import SecretStr
 
 from invite_svc import domain
-from invite_svc.consumes import CONSUMES, INVITATIONS
 from invite_svc.domain import Invitation
 from invite_svc.main import build
 from invite_svc.settings import InviteSettings
-from shared.events import (
+from invite_svc.subscriptions import CONSUMES, INVITATIONS
+from shared.contracts.events import (
     Account,
     Actor,
     DeviceCodeIssued,
@@ -25,12 +25,12 @@ from shared.events import (
     SwitchRequested,
     TokenClaimed,
 )
-from shared.links import Links
-from shared.mongo import Mongo
-from shared.seal import Opener, Sealer
-from shared.store import Store
-from shared.vault import KeyRing
-from tokenswitch_dev.keys import make_keys
+from shared.crypto.invitation_links import Links
+from shared.crypto.sealed_box import Opener, Sealer
+from shared.crypto.vault import KeyRing
+from shared.store.mongo import Mongo
+from shared.store.store import Store
+from tokenswitch_dev.runner.keys import make_keys
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 BASE = "http://localhost:8001"
@@ -45,20 +45,38 @@ APP_ID, SECRET = "c0de0001-0003-4000-9abc-d00d00010000", "marked~client~secret~v
 
 def requested(**changed: Any) -> SwitchRequested:
     given: dict[str, Any] = {
-        "customer": CUSTOMER, "switch": 1, "to": "token", "renew": False, "customer_name": "Contoso Ltd",
-        "tenant_id": TENANT, "tenant_name": "contoso.example", "expires_at": NOW + timedelta(days=7),
-        "methods": ("sign_in", "device_code", "app_registration"), "accepted_roles": (GLOBAL_ADMIN,),
-        "invitee": Person("admin@contoso.example", "Avery Admin"), "locale": "en",
-        "inviter": Actor("op-1", "Otto Operator", "otto@provider.example"), "remind_at": NOW + timedelta(days=3),
-    }  # fmt: skip
+        "customer": CUSTOMER,
+        "switch": 1,
+        "to": "token",
+        "renew": False,
+        "customer_name": "Contoso Ltd",
+        "tenant_id": TENANT,
+        "tenant_name": "contoso.example",
+        "expires_at": NOW + timedelta(days=7),
+        "methods": ("sign_in", "device_code", "app_registration"),
+        "accepted_roles": (GLOBAL_ADMIN,),
+        "invitee": Person("admin@contoso.example", "Avery Admin"),
+        "locale": "en",
+        "inviter": Actor(id="op-1", name="Otto Operator", email="otto@provider.example"),
+        "remind_at": NOW + timedelta(days=3),
+    }
     return SwitchRequested(**(given | changed))
 
 
 def claimed(attempt: int = 1) -> TokenClaimed:
     return TokenClaimed(
-        CUSTOMER, 1, attempt, "grant-1", ADMIN, TENANT, (GLOBAL_ADMIN,), ("User.Read",), "sign_in", NOW,
-        NOW + timedelta(days=90),
-    )  # fmt: skip
+        customer=CUSTOMER,
+        switch=1,
+        attempt=attempt,
+        grant="grant-1",
+        account=ADMIN,
+        tenant_id=TENANT,
+        roles=(GLOBAL_ADMIN,),
+        scopes=("User.Read",),
+        method="sign_in",
+        claimed_at=NOW,
+        expires_at=NOW + timedelta(days=90),
+    )
 
 
 class Browser:
@@ -101,20 +119,31 @@ class Wizard:
         keys = make_keys(folder)
         self.now = NOW
         given: dict[str, Any] = {
-            "kafka_bootstrap": "127.0.0.1:1", "mongo_url": SecretStr(mongo_url), "mongo_database": database, "port": 0,
-            "portal_url": "http://localhost:8000", "invite_url": BASE, "link_keys_file": keys.link,
-            "seal_keys_file": keys.seal("invite"), "seal_public_keys_file": keys.seal_public,
-            "provider_name": "Northstar Communications", "starts_per_address": 1000, "starts_per_tenant": 1000,
+            "kafka_bootstrap": "127.0.0.1:1",
+            "mongo_url": SecretStr(mongo_url),
+            "mongo_database": database,
+            "port": 0,
+            "portal_url": "http://localhost:8000",
+            "invite_url": BASE,
+            "link_keys_file": keys.link,
+            "seal_keys_file": keys.seal("invite"),
+            "seal_public_keys_file": keys.seal_public,
+            "provider_name": "Northstar Communications",
+            "starts_per_address": 1000,
+            "starts_per_tenant": 1000,
             "wrong_links_per_address": 1000,
-        }  # fmt: skip
+        }
         self.settings = InviteSettings(**(given | changed))
         self.service = build(self.settings, clock=self.clock)
         self.app = self.service.app()
         self.mongo = Mongo(mongo_url, f"{database}_invite")
         self.store: Store[Invitation] = Store(
-            self.mongo.collection(INVITATIONS), Invitation, "invite/invitations",
-            lanes={"deadlines": domain.deadline}, clock=self.clock,
-        )  # fmt: skip
+            self.mongo.collection(INVITATIONS),
+            Invitation,
+            "invite/invitations",
+            lanes={"deadlines": domain.deadline},
+            clock=self.clock,
+        )
         self.links = Links(KeyRing.from_file(keys.link), BASE)
         self.sealer = Sealer.from_file(keys.seal_public)
         self.auth = Opener.from_file(keys.seal("auth"))
@@ -170,8 +199,21 @@ class Wizard:
     async def code_comes(self, attempt: int = 1, *, sealed: str | None = None, minutes: float = 15) -> None:
         code = sealed or self.sealed("DeviceCodeIssued", {"user_code": CODE}, attempt)
         ends = self.now + timedelta(minutes=minutes)
-        await self.hears(DeviceCodeIssued(CUSTOMER, 1, attempt, code, "https://microsoft.com/devicelogin", ends))
+        await self.hears(
+            DeviceCodeIssued(
+                customer=CUSTOMER,
+                switch=1,
+                attempt=attempt,
+                code=code,
+                verification_uri="https://microsoft.com/devicelogin",
+                expires_at=ends,
+            )
+        )
 
     async def sign_in_ready(self, attempt: int = 1, url: str = AT_MICROSOFT) -> None:
         sealed = self.sealed("SignInReady", {"url": url}, attempt)
-        await self.hears(SignInReady(CUSTOMER, 1, attempt, sealed, self.now + timedelta(minutes=15)))
+        await self.hears(
+            SignInReady(
+                customer=CUSTOMER, switch=1, attempt=attempt, url=sealed, expires_at=self.now + timedelta(minutes=15)
+            )
+        )

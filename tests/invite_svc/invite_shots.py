@@ -16,9 +16,9 @@ from typing import Literal
 import uvicorn
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from shared.events import AuthenticationFailed, InvitationResendRequested, SwitchCancelled, SwitchCompleted
+from shared.contracts.events import AuthenticationFailed, InvitationResendRequested, SwitchCancelled, SwitchCompleted
 from tests.invite_svc.invite_kit import ADMIN, APP_ID, CUSTOMER, NOW, STATE, Wizard, claimed, requested
-from tokenswitch_dev.run import plan
+from tokenswitch_dev.runner import plan
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import free_port
 
@@ -86,8 +86,18 @@ async def walk(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await page.goto(f"{base}/signin/return?code=c&state={STATE}")
     await shoot("checking")
     await wizard.hears(
-        AuthenticationFailed(CUSTOMER, 1, 2, "sign_in", "blocked_by_policy", 53003, CORRELATION, "t", ADMIN)
-    )  # fmt: skip
+        AuthenticationFailed(
+            customer=CUSTOMER,
+            switch=1,
+            attempt=2,
+            method="sign_in",
+            reason="blocked_by_policy",
+            aadsts=53003,
+            correlation_id=CORRELATION,
+            trace_id="t",
+            account=ADMIN,
+        )
+    )
     await shoot("failed")
     await page.goto(f"{base}/w/app")
     await page.fill("#f-client_id", "x")
@@ -98,7 +108,19 @@ async def walk(wizard: Wizard, page: Page, base: str, shoot: Shoot) -> None:
     await wizard.hears(claimed(2))
     await page.goto(f"{base}/w")
     await shoot("finishing")
-    await wizard.hears(SwitchCompleted(CUSTOMER, 1, "token", "sign_in", True, "g", None, ADMIN, "token"))
+    await wizard.hears(
+        SwitchCompleted(
+            customer=CUSTOMER,
+            switch=1,
+            to="token",
+            method="sign_in",
+            invited=True,
+            grant="g",
+            revision=None,
+            account=ADMIN,
+            in_force="token",
+        )
+    )
     await shoot("done")
 
 
@@ -110,13 +132,15 @@ async def ends(wizard: Wizard, page: Page, base: str, shoot: Shoot, language: st
     await other.send("/start")
     await page.goto(base + wizard.link(id="contoso/2"))
     await shoot("elsewhere")
-    await wizard.hears(InvitationResendRequested(CUSTOMER, 2, 2, NOW + timedelta(days=9)))
+    await wizard.hears(
+        InvitationResendRequested(customer=CUSTOMER, switch=2, generation=2, expires_at=NOW + timedelta(days=9))
+    )
     await page.goto(base + wizard.link(id="contoso/2"))
     await shoot("replaced")
     await page.click("form[action$='/ask'] button")
     await page.wait_for_url("**/ask")
     await shoot("asked")
-    await wizard.hears(SwitchCancelled(CUSTOMER, 2, "cancelled", True))
+    await wizard.hears(SwitchCancelled(customer=CUSTOMER, switch=2, reason="cancelled", invited=True))
     await page.goto(base + wizard.link(id="contoso/2"))
     await shoot("revoked")
     await page.goto(f"{base}/guidance")
@@ -152,14 +176,22 @@ async def main(folder: Path, mongo_url: str, language: str, looks: Sequence[tupl
             sock = socket.create_server(("127.0.0.1", 0))
             base = f"http://127.0.0.1:{sock.getsockname()[1]}"
             with tempfile.TemporaryDirectory() as keys:
-                wizard = Wizard(Path(keys), mongo_url, f"shots_{scheme}_{width}", entra_app_name="Tokenswitch",
-                                entra_device_app_name="Tokenswitch (sign-in by code)", entra_client_id=APP_ID,
-                                provider_logo_file=plan.LOGO if scheme == "light" else None)  # fmt: skip
+                wizard = Wizard(
+                    Path(keys),
+                    mongo_url,
+                    f"shots_{scheme}_{width}",
+                    entra_app_name="Tokenswitch",
+                    entra_device_app_name="Tokenswitch (sign-in by code)",
+                    entra_client_id=APP_ID,
+                    provider_logo_file=plan.LOGO if scheme == "light" else None,
+                )
                 async with served(wizard, sock):
                     context = await browser.new_context(
                         viewport={"width": width, "height": 844}, color_scheme=scheme, locale=language
                     )
-                    await shoot_all(context, wizard, base, folder, f"{width}-{scheme}", language)
+                    await shoot_all(
+                        context, wizard, base=base, folder=folder, look=f"{width}-{scheme}", language=language
+                    )
                     await context.close()
                 await wizard.close()
         await browser.close()

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from invite_svc import jobs
 from invite_svc.domain import Invitation
+from invite_svc.jobs import deadlines
 from invite_svc.settings import InviteSettings
-from shared import wire
-from shared.change import utc_now
-from shared.due import Due
-from shared.kafka import Cluster, Producer
-from shared.settings import Misconfigured, load
+from shared.contracts import cloudevents
+from shared.domain.rules import utc_now
+from shared.jobs.worker import Due
+from shared.messaging.kafka import Cluster, Producer
+from shared.service.settings import Misconfigured, load
 from tests.invite_svc.invite_kit import CUSTOMER, ID, Wizard, requested
 
 
 def lane(wizard: Wizard) -> Due[Invitation]:
-    return Due(wizard.store, jobs.DEADLINES, jobs.on_deadline)
+    return Due(store=wizard.store, lane=deadlines.DEADLINES, execute=deadlines.on_deadline)
 
 
 async def test_due_work_reminds_and_then_proposes_the_expiry(wizard: Wizard) -> None:
@@ -57,13 +57,13 @@ async def test_a_switch_asked_for_on_the_topic_becomes_an_invitation_that_can_be
         tmp_path, mongo_url, mongo_database, kafka_bootstrap=kafka_bootstrap, topic=topic, topic_partitions=2
     )
     wizard.now = utc_now()
-    cluster = Cluster(kafka_bootstrap, topic, 2)
+    cluster = Cluster(bootstrap=kafka_bootstrap, topic=topic, partitions=2)
     asked = requested(expires_at=wizard.now + timedelta(days=7), remind_at=None)
     async with wizard.app.router.lifespan_context(wizard.app):
         await until(lambda: wizard.service.health.ready)
         sender, id = Producer(cluster, "test"), "config/customers/contoso/2/0"
-        head = wire.headers_of(id, "SwitchRequested", wizard.now, CUSTOMER, None)
-        await sender.send(topic, CUSTOMER.encode(), wire.encode(asked).encode(), head)
+        head = cloudevents.headers_of(id, "SwitchRequested", wizard.now, CUSTOMER, None)
+        await sender.send(topic, CUSTOMER.encode(), cloudevents.encode(asked).encode(), head)
         browser = wizard.browser()
         for _ in range(200):
             if "Contoso Ltd" in (await browser.open(wizard.link())).text:
@@ -105,10 +105,17 @@ async def test_the_lists_of_a_document_stay_bounded(wizard: Wizard) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PROVIDER_NAME", "a\x07b"), ("LINK_KEYS_FILE", "/nowhere"), ("SEAL_KEYS_FILE", "/nowhere"),
-     ("PROVIDER_LOGO_FILE", "/nowhere"), ("PROVIDER_LOGO_FILE", __file__), ("ENTRA_CLIENT_ID", "x"),
-     ("STARTS_PER_ADDRESS", "0"), ("INVITE_URL", "http://invite.example.com")],
-)  # fmt: skip
+    [
+        ("PROVIDER_NAME", "a\x07b"),
+        ("LINK_KEYS_FILE", "/nowhere"),
+        ("SEAL_KEYS_FILE", "/nowhere"),
+        ("PROVIDER_LOGO_FILE", "/nowhere"),
+        ("PROVIDER_LOGO_FILE", __file__),
+        ("ENTRA_CLIENT_ID", "x"),
+        ("STARTS_PER_ADDRESS", "0"),
+        ("INVITE_URL", "http://invite.example.com"),
+    ],
+)
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str) -> None:
     right = Wizard(tmp_path, "mongodb://127.0.0.1:1", "x").settings
     for field, given in right.model_dump().items():

@@ -18,11 +18,18 @@ from tokenswitch_dev.stack.process import tail
 
 TESTS = Path(__file__).parents[1]
 INTEGRATION = (
-    "shared/test_core_consumer.py", "shared/test_core_dead.py", "shared/test_core_kill.py", "shared/test_core_relay.py",
-    "shared/test_core_topics.py", "shared/test_frame_service.py", "config_svc/test_config_service.py",
-    "config_svc/test_config_stream.py", "invite_svc/test_invite_service.py", "notify_svc/test_notify_process.py",
+    "shared/test_core_consumer.py",
+    "shared/test_core_dead.py",
+    "shared/test_core_kill.py",
+    "shared/test_core_relay.py",
+    "shared/test_core_topics.py",
+    "shared/test_frame_service.py",
+    "config_svc/test_config_service.py",
+    "config_svc/test_config_stream.py",
+    "invite_svc/test_invite_service.py",
+    "notify_svc/test_notify_process.py",
     "contracts/test_asyncapi.py",
-)  # fmt: skip
+)
 """Those that talk to Kafka, but for those that break a broker of their own."""
 LIMIT, AWAY, BETWEEN = 1500, 3.0, 8.0
 

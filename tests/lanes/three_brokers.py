@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from tests.e2e.e2e_kit import TOPIC
 from tests.e2e.e2e_wait import wait_for
 from tests.system import SERVICES, WholeSystem
-from tokenswitch_dev.run import plan
+from tokenswitch_dev.runner import plan
 from tokenswitch_dev.stack.kafka import EmbeddedKafka, prepare_fast_start, three_brokers
 
 BROKERS = ("kafka-1", "kafka-2", "kafka-3")

@@ -17,59 +17,80 @@ from pydantic import SecretStr
 
 from mails.render import renderer
 from notify_svc import domain
-from notify_svc.consumes import CONSUMES, NOTICES, TEXTS
 from notify_svc.domain import TO, Facts, Kind, Notice, Notices, Texts
-from notify_svc.jobs import MAIL, MailJobs
-from notify_svc.letters import Letter, Letters, Provider
+from notify_svc.jobs.sending import MAIL, MailJobs
+from notify_svc.mail.messages import Letter, Letters, Provider
+from notify_svc.mail.smtp import Mailer, SmtpMailer
 from notify_svc.main import write_letters
 from notify_svc.settings import NotifySettings
-from notify_svc.smtp import Mailer, SmtpMailer
-from shared.change import Change
-from shared.due import Due
-from shared.events import Account, Actor, Event, InvitationCreated, Person, SettingsChanged, SwitchRequested
-from shared.links import Links
-from shared.mongo import Mongo
-from shared.secret import Secret
-from shared.store import Store
-from shared.vault import KeyRing
-from tokenswitch_dev.keys import make_keys
+from notify_svc.subscriptions import CONSUMES, NOTICES, TEXTS
+from shared.contracts.events import Account, Actor, Event, InvitationCreated, Person, SettingsChanged, SwitchRequested
+from shared.crypto.invitation_links import Links
+from shared.crypto.secret import Secret
+from shared.crypto.vault import KeyRing
+from shared.domain.rules import Change
+from shared.jobs.worker import Due
+from shared.store.mongo import Mongo
+from shared.store.store import Store
+from tokenswitch_dev.runner.keys import make_keys
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 WEEK = timedelta(days=7)
 KINDS = tuple(TO)
 INVITEE = Person("admin@contoso.example", "Avery Admin")
-OPERATOR = Actor("op-1", "Otto Operator", "otto@provider.example")
+OPERATOR = Actor(id="op-1", name="Otto Operator", email="otto@provider.example")
 ADMIN = Account("admin@contoso.example", "oid-1", "Avery Admin")
 OTHER = Account("someone@contoso.example", "oid-2", "Sam Someone")
 EVERY_FACT = Facts(
-    NOW + WEEK, "blocked_by_policy", 53003, "0f3c1e2d-55aa-4d1c-9a70-5be3a2f6d8c1", OTHER, "device_code", 14,
-    "2027-03-15",
-)  # fmt: skip
-RING = KeyRing("k1", {"k1": Secret(b"k" * 32)})
+    expires_at=NOW + WEEK,
+    reason="blocked_by_policy",
+    aadsts=53003,
+    correlation_id="0f3c1e2d-55aa-4d1c-9a70-5be3a2f6d8c1",
+    account=OTHER,
+    method="device_code",
+    days_left=14,
+    expires_on="2027-03-15",
+)
+RING = KeyRing(current="k1", keys={"k1": Secret(b"k" * 32)})
 LINKS = Links(RING, "https://invite.provider.example")
 RENDERER = renderer()
 
 
 def requested(**changed: Any) -> SwitchRequested:
     given: dict[str, Any] = {
-        "customer": "contoso", "switch": 1, "to": "token", "renew": False, "customer_name": "Contoso Ltd",
-        "tenant_id": "c0de0001-0001-4000-9abc-d00d00010000", "tenant_name": "contoso.example",
-        "expires_at": NOW + WEEK, "methods": ("sign_in", "device_code", "app_registration"),
-        "accepted_roles": (), "invitee": INVITEE, "locale": "en", "inviter": OPERATOR,
-    }  # fmt: skip
+        "customer": "contoso",
+        "switch": 1,
+        "to": "token",
+        "renew": False,
+        "customer_name": "Contoso Ltd",
+        "tenant_id": "c0de0001-0001-4000-9abc-d00d00010000",
+        "tenant_name": "contoso.example",
+        "expires_at": NOW + WEEK,
+        "methods": ("sign_in", "device_code", "app_registration"),
+        "accepted_roles": (),
+        "invitee": INVITEE,
+        "locale": "en",
+        "inviter": OPERATOR,
+    }
     return SwitchRequested(**(given | changed))
 
 
 def created(generation: int = 1) -> InvitationCreated:
-    return InvitationCreated("contoso", 1, generation, NOW, NOW + WEEK)
+    return InvitationCreated(customer="contoso", switch=1, generation=generation, created_at=NOW, expires_at=NOW + WEEK)
 
 
 def settings_changed(version: int = 1, **changed: Any) -> SettingsChanged:
     given: dict[str, Any] = {
-        "customer": "settings", "version": version, "subjects": {"en": f"Own subject {version}"},
-        "bodies": {"en": f"Own words {version}"}, "sender": "own@provider.example", "life_days": 7,
-        "remind_after_days": 3, "accepted_roles": (), "sender_name": "Own Name",
-    }  # fmt: skip
+        "customer": "settings",
+        "version": version,
+        "subjects": {"en": f"Own subject {version}"},
+        "bodies": {"en": f"Own words {version}"},
+        "sender": "own@provider.example",
+        "life_days": 7,
+        "remind_after_days": 3,
+        "accepted_roles": (),
+        "sender_name": "Own Name",
+    }
     return SettingsChanged(**(given | changed))
 
 
@@ -106,29 +127,42 @@ def states(notices: Notices) -> dict[str, str]:
 
 def document(**changed: Any) -> Notices:
     given: dict[str, Any] = {
-        "id": "contoso/1", "customer": "contoso", "switch": 1, "customer_name": "Contoso Ltd",
-        "tenant_name": "contoso.example", "invitee": INVITEE, "inviter": OPERATOR,
-        "methods": ("sign_in", "device_code"), "expires_at": NOW + WEEK,
-    }  # fmt: skip
+        "id": "contoso/1",
+        "customer": "contoso",
+        "switch": 1,
+        "customer_name": "Contoso Ltd",
+        "tenant_name": "contoso.example",
+        "invitee": INVITEE,
+        "inviter": OPERATOR,
+        "methods": ("sign_in", "device_code"),
+        "expires_at": NOW + WEEK,
+    }
     return Notices(**(given | changed))
 
 
 def queued(kind: Kind, facts: Facts = EVERY_FACT, **changed: Any) -> Notice:
-    return Notice(kind, "queued", NOW, next=NOW, facts=facts, **changed)
+    return Notice(kind=kind, state="queued", queued_at=NOW, next=NOW, facts=facts, **changed)
 
 
 def letters(ops_email: str = "ops@provider.example", language: str = "en", name: str = "Northstar") -> Letters:
     provider = Provider(
-        name, Address(name, addr_spec="no-reply@provider.example"), "https://portal.provider.example",
-        "https://invite.provider.example", ops_email, language,
-    )  # fmt: skip
+        name=name,
+        sender=Address(name, addr_spec="no-reply@provider.example"),
+        portal_url="https://portal.provider.example",
+        invite_url="https://invite.provider.example",
+        ops_email=ops_email,
+        operator_language=language,
+    )
     return Letters(provider, LINKS, RENDERER)
 
 
 def letter(
-    kind: Kind, notices: Notices | None = None, facts: Facts = EVERY_FACT, language: str = "en",
+    kind: Kind,
+    notices: Notices | None = None,
+    facts: Facts = EVERY_FACT,
+    language: str = "en",
     texts: Texts | None = None,
-) -> Letter:  # fmt: skip
+) -> Letter:
     found = notices or document(locale=language)
     return letters(language=language).write(found, queued(kind, facts), texts)
 
@@ -154,12 +188,17 @@ def text_of(message: EmailMessage, form: str = "plain") -> str:
 
 def settings(folder: Path, smtp_url: str, **changed: Any) -> NotifySettings:
     given: dict[str, Any] = {
-        "kafka_bootstrap": "127.0.0.1:1", "mongo_url": SecretStr("mongodb://127.0.0.1:1"), "port": 0,
-        "portal_url": "http://localhost:8000", "invite_url": "http://localhost:8001",
-        "smtp_url": SecretStr(smtp_url), "mail_from": "Northstar <no-reply@provider.example>",
-        "ops_email": "ops@provider.example", "provider_name": "Northstar",
+        "kafka_bootstrap": "127.0.0.1:1",
+        "mongo_url": SecretStr("mongodb://127.0.0.1:1"),
+        "port": 0,
+        "portal_url": "http://localhost:8000",
+        "invite_url": "http://localhost:8001",
+        "smtp_url": SecretStr(smtp_url),
+        "mail_from": "Northstar <no-reply@provider.example>",
+        "ops_email": "ops@provider.example",
+        "provider_name": "Northstar",
         "link_keys_file": make_keys(folder).link,
-    }  # fmt: skip
+    }
     return NotifySettings(**(given | changed))
 
 
@@ -172,10 +211,10 @@ class Post:
         self.letters = write_letters(given)
         self.smtp = SmtpMailer(given.smtp, given.sender.domain, ca_file=given.smtp_ca_file, seconds=given.smtp_seconds)
         self.texts = Store(self.mongo.collection(TEXTS), Texts, "notify/texts", clock=self.clock)
-        self.jobs = MailJobs(self.letters, mailer or self.smtp, self.texts, self.clock)
+        self.jobs = MailJobs(letters=self.letters, mailer=mailer or self.smtp, texts=self.texts, clock=self.clock)
         self.links = Links(KeyRing.from_file(given.link_keys_file), given.invite_url)
         self.store = self.new_store()
-        self.due = Due(self.store, MAIL, self.jobs.execute)
+        self.due = Due(store=self.store, lane=MAIL, execute=self.jobs.execute)
 
     def new_store(self) -> Store[Notices]:
         lanes = {MAIL: domain.deadline}

@@ -13,13 +13,20 @@ from typing import Literal
 from playwright.async_api import Browser, async_playwright
 
 from notify_svc.domain import TO, Kind, Texts
-from shared.i18n import LANGUAGES
+from shared.i18n.catalogs import LANGUAGES
 from tests.notify_svc.notify_kit import ADMIN, EVERY_FACT, document, letter, read, text_of
 
 LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 390), ("dark", 390), ("light", 760), ("dark", 760))
-OWN = Texts(1, {}, {"en": "Dear {invitee},\n\n{provider} is moving {customer} to a safer way to sign in.\n"
-                          "Please answer until {until}; your usual contact is {inviter}.\n\nYou can also use {link}"},
-            "", "")  # fmt: skip
+OWN = Texts(
+    version=1,
+    subjects={},
+    bodies={
+        "en": "Dear {invitee},\n\n{provider} is moving {customer} to a safer way to sign in.\n"
+        "Please answer until {until}; your usual contact is {inviter}.\n\nYou can also use {link}"
+    },
+    sender="",
+    sender_name="",
+)
 
 
 async def shoot(browser: Browser, folder: Path, name: str, html: str) -> None:
@@ -51,7 +58,10 @@ async def main(folder: Path, languages: Sequence[str], kinds: Sequence[Kind]) ->
 
 if __name__ == "__main__":
     given = sys.argv[2:]
-    asyncio.run(main(
-        Path(sys.argv[1]), [word for word in given if word in LANGUAGES] or LANGUAGES,
-        [kind for kind in TO if kind in given] or tuple(TO),
-    ))  # fmt: skip
+    asyncio.run(
+        main(
+            Path(sys.argv[1]),
+            [word for word in given if word in LANGUAGES] or LANGUAGES,
+            [kind for kind in TO if kind in given] or tuple(TO),
+        )
+    )

@@ -17,14 +17,14 @@ import pytest
 from aiosmtpd.smtp import SMTP
 
 from notify_svc import domain
-from notify_svc.consumes import NOTICES
 from notify_svc.domain import Notices
-from notify_svc.jobs import MAIL
-from shared.change import Change, utc_now
-from shared.mongo import Mongo
-from shared.store import Store
+from notify_svc.jobs.sending import MAIL
+from notify_svc.subscriptions import NOTICES
+from shared.domain.rules import Change, utc_now
+from shared.store.mongo import Mongo
+from shared.store.store import Store
 from tests.notify_svc.notify_kit import document, queued
-from tokenswitch_dev.keys import make_keys
+from tokenswitch_dev.runner.keys import make_keys
 from tokenswitch_dev.stack.process import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,13 +73,20 @@ async def notify_svc(environment: dict[str, str]) -> AsyncIterator[asyncio.subpr
 def environment(tmp_path: Path, mongo_url: str, mongo_database: str) -> dict[str, str]:
     """Kafka is away: what is owed goes out all the same."""
     return {
-        "KAFKA_BOOTSTRAP": "127.0.0.1:1", "MONGO_URL": mongo_url, "MONGO_DATABASE": mongo_database,
-        "PORT": str(free_port()), "PORTAL_URL": "http://localhost:8000", "INVITE_URL": "http://localhost:8001",
-        "SMTP_URL": f"smtp://127.0.0.1:{free_port()}", "MAIL_FROM": "Northstar <no-reply@provider.example>",
-        "OPS_EMAIL": "ops@provider.example", "PROVIDER_NAME": "Northstar",
-        "LINK_KEYS_FILE": str(make_keys(tmp_path).link), "LOG_FORMAT": "json",
+        "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "MONGO_URL": mongo_url,
+        "MONGO_DATABASE": mongo_database,
+        "PORT": str(free_port()),
+        "PORTAL_URL": "http://localhost:8000",
+        "INVITE_URL": "http://localhost:8001",
+        "SMTP_URL": f"smtp://127.0.0.1:{free_port()}",
+        "MAIL_FROM": "Northstar <no-reply@provider.example>",
+        "OPS_EMAIL": "ops@provider.example",
+        "PROVIDER_NAME": "Northstar",
+        "LINK_KEYS_FILE": str(make_keys(tmp_path).link),
+        "LOG_FORMAT": "json",
         "MAIL_LEASE_SECONDS": "3",
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -94,7 +101,7 @@ async def store(mongo_url: str, mongo_database: str) -> AsyncIterator[Store[Noti
 
 async def owe(store: Store[Notices]) -> None:
     at = utc_now()
-    notice = domain.Notice("invitation", "queued", at, next=at, facts=queued("invitation").facts)
+    notice = domain.Notice(kind="invitation", state="queued", queued_at=at, next=at, facts=queued("invitation").facts)
     await store.apply("contoso/1", lambda state, now: Change(document(notices=(notice,))))
 
 
@@ -135,8 +142,10 @@ async def test_killed_between_handing_over_and_writing_it_sends_the_same_mail_ag
             await until(lambda: sent(store), 60)
     first_mail, again = killer.mails
     assert message_from_bytes(first_mail)["Message-ID"] == message_from_bytes(again)["Message-ID"]
-    without = [b"\r\n".join(line for line in mail.split(b"\r\n") if not line.startswith(b"X-Peer:"))
-               for mail in (first_mail, again)]  # fmt: skip
+    without = [
+        b"\r\n".join(line for line in mail.split(b"\r\n") if not line.startswith(b"X-Peer:"))
+        for mail in (first_mail, again)
+    ]
     assert without[0] == without[1]
 
 

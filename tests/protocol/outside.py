@@ -15,18 +15,18 @@ from config_svc.domain.settings import Settings, Terms, Values
 from config_svc.domain.switches import SwitchInput
 from invite_svc import domain as invitations
 from notify_svc import domain as mails
-from shared.events import Account, Actor, Person
+from shared.contracts.events import Account, Actor, Person
 from tests.protocol.world import World
 
 CUSTOMER, TENANT = "c1", "11111111-1111-1111-1111-111111111111"
-OPERATOR = Actor("op", "Olga", "olga@provider.example")
+OPERATOR = Actor(id="op", name="Olga", email="olga@provider.example")
 ANNA, BERT = Person("anna@contoso.example", "Anna"), Person("bert@contoso.example", "Bert")
 ACCOUNT = Account("anna@contoso.example", "oid-1", "Anna")
 LIFE = timedelta(days=7)
 Move = Callable[[World], Any]
 
 
-USUAL = Terms(LIFE, timedelta(days=3), ("role",))
+USUAL = Terms(life=LIFE, remind_after=timedelta(days=3), accepted_roles=("role",))
 
 
 def _ask(to: Any, invitee: Person | None, renew: bool = False) -> Move:
@@ -34,8 +34,16 @@ def _ask(to: Any, invitee: Person | None, renew: bool = False) -> Move:
 
     def move(world: World) -> Any:
         terms = settings.in_force(world.state("config/settings", settings.ID) or Settings(), USUAL)
-        asked = SwitchInput(to, OPERATOR, terms.life, terms.accepted_roles, invitee, renew=renew,
-                            remind_after=terms.remind_after, texts_version=terms.texts_version)  # fmt: skip
+        asked = SwitchInput(
+            to=to,
+            inviter=OPERATOR,
+            life=terms.life,
+            accepted_roles=terms.accepted_roles,
+            invitee=invitee,
+            renew=renew,
+            remind_after=terms.remind_after,
+            texts_version=terms.texts_version,
+        )
         return world.apply("config/customers", CUSTOMER, lambda state, now: switches.request(state, asked, now))
 
     return move
@@ -45,7 +53,7 @@ def save_settings(world: World) -> Any:
     def rule(state: Settings | None, now: Any) -> Any:
         edition = state.edition if state else 0
         values = Values(life_days=edition % 5 + 4, sender=f"sender-{edition}@provider.example")
-        return settings.put(state, values, edition, USUAL, OPERATOR, now)
+        return settings.put(state, values, expected=edition, usual=USUAL, by=OPERATOR, now=now)
 
     return world.apply("config/settings", settings.ID, rule)
 
@@ -59,8 +67,8 @@ def _number(state: Any) -> int:
 
 
 def put(secret: str | None = "sealed", tenant: str = "contoso.example") -> Move:
-    registration = RegistrationInput("app-1", "set", secret) if secret else None
-    data = CustomerInput("Contoso", tenant, registration=registration, keep_registration=secret is None)
+    registration = RegistrationInput(client_id="app-1", secret_change="set", secret=secret) if secret else None
+    data = CustomerInput(name="Contoso", tenant=tenant, registration=registration, keep_registration=secret is None)
     return _config(lambda state, now: customers.put(state, CUSTOMER, data, OPERATOR, now))
 
 
@@ -98,7 +106,9 @@ def _start(method: Any) -> Move:
     def rule(state: Any, now: Any) -> Any:
         seal = "sealed" if method == "app_registration" else None
         attempt = state.attempts + 1 if state else 0
-        chosen = invitations.Start(method, "anna@contoso.example", TENANT, seal, attempt)
+        chosen = invitations.Start(
+            method=method, login_hint="anna@contoso.example", tenant_id=TENANT, seal=seal, attempt=attempt
+        )
         return invitations.start(state, state.session if state and state.session else "s1", chosen, now)
 
     return _invitation(rule)
@@ -139,14 +149,18 @@ def _attempt(good: bool) -> Move:
 def _outcome(attempt: Attempt, good: bool, world: World) -> Any:
     place, later = attempt.place, world.now + timedelta(minutes=15)
     if not good or (attempt.state == "sign_in_ready" and attempt.next is not None and attempt.next <= world.now):
-        return lambda s, now: attempts.failed(s, place, attempts.Refusal("declined"), now)
+        return lambda s, now: attempts.failed(s, place, attempts.Refusal(reason="declined"), now)
     world.runs += 1
     grant, run = f"grant-{place[0]}-{place[1]}-{world.runs}", {"sealed": world.runs}
-    proof = attempts.Proof(ACCOUNT, TENANT, ("role",), ("User.Read",), run)
+    proof = attempts.Proof(account=ACCOUNT, tenant_id=TENANT, roles=("role",), scopes=("User.Read",), cache=run)
     steps: dict[tuple[str, str], Any] = {
-        ("device_code", "started"): lambda s, now: attempts.code_issued(s, place, run, "jwe", "uri", later, now),
+        ("device_code", "started"): lambda s, now: attempts.code_issued(
+            s, place, flow=run, code="jwe", uri="uri", expires=later, now=now
+        ),
         ("device_code", "code_issued"): lambda s, now: attempts.redeemed(s, place, run, now),
-        ("sign_in", "started"): lambda s, now: attempts.sign_in_ready(s, place, run, "jwe", later, now),
+        ("sign_in", "started"): lambda s, now: attempts.sign_in_ready(
+            s, place, flow=run, url="jwe", expires=later, now=now
+        ),
         ("sign_in", "returned"): lambda s, now: attempts.redeeming(s, place, now),
         ("sign_in", "redeeming"): lambda s, now: attempts.redeemed(s, place, run, now),
         ("app_registration", "started"): lambda s, now: attempts.proven(
@@ -168,18 +182,20 @@ def _keep(good: bool) -> Move:
 
 
 def _kept(access: Any, name: str, good: bool) -> Any:
-    refusal = attempts.Refusal("revoked")
+    refusal = attempts.Refusal(reason="revoked")
     grant, revision = access.grant.id if access.grant else "", access.registration and access.registration.revision
     tenant = TENANT if access.tenant == "contoso.example" else "22222222-2222-2222-2222-222222222222"
     rules: dict[str, Any] = {
         "reseal": lambda s, now: health.resealed(s, revision, {"v": 1}, now),
         "resolve": lambda s, now: access_rules.resolved(s, access.tenant, tenant, now),
         "validate": lambda s, now: health.validated(s, access.validation, None if good else refusal, now),
-        "refresh": (lambda s, now: health.refreshed(s, grant, access.grant.rev, {"v": 2}, now)) if good
+        "refresh": (lambda s, now: health.refreshed(s, grant, access.grant.rev, {"v": 2}, now))
+        if good
         else (lambda s, now: health.grant_lost(s, grant, refusal, now)),
-        "prove": (lambda s, now: health.registration_proven(s, revision, now)) if good
+        "prove": (lambda s, now: health.registration_proven(s, revision, now))
+        if good
         else (lambda s, now: health.registration_lost(s, revision, refusal, now)),
-    }  # fmt: skip
+    }
     return rules[name]
 
 

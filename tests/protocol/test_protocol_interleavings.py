@@ -14,19 +14,38 @@ from tests.protocol.world import World
 
 VERDICTS = ("SwitchCompleted", "SwitchCancelled", "SwitchExpired", "SwitchFailed")
 ENDED = {"SwitchCompleted": "done", "SwitchCancelled": "revoked", "SwitchExpired": "expired", "SwitchFailed": "revoked"}
-CONFIG_STATE = {"SwitchCompleted": "completed", "SwitchCancelled": "cancelled", "SwitchExpired": "expired",
-                "SwitchFailed": "failed"}  # fmt: skip
+CONFIG_STATE = {
+    "SwitchCompleted": "completed",
+    "SwitchCancelled": "cancelled",
+    "SwitchExpired": "expired",
+    "SwitchFailed": "failed",
+}
 MOVES = OPERATOR_MOVES | INVITEE_MOVES | SERVICE_MOVES
 MACHINERY = ["relay", "relay", "relay", "relay twice", "consume", "consume", "consume and die"]
-STORY = ["to token", "open", "settle", "device code", "sign in", "microsoft: go on", "microsoft: go on", "settle",
-         "return", "microsoft: go on", "renew", "back", "keep: fine"]  # fmt: skip
+STORY = [
+    "to token",
+    "open",
+    "settle",
+    "device code",
+    "sign in",
+    "microsoft: go on",
+    "microsoft: go on",
+    "settle",
+    "return",
+    "microsoft: go on",
+    "renew",
+    "back",
+    "keep: fine",
+]
 LIVELY = ["time", "time", *MOVES, *MACHINERY * 6, *STORY * 3]
 """Most moves go on with a switch; each disturbance stands once among them."""
 pytestmark = pytest.mark.timeout(600)  # it computes: on a busy machine two minutes are short
 common = settings(
-    max_examples=300, deadline=None, suppress_health_check=list(HealthCheck),
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
-)  # fmt: skip
+)
 
 
 def ready() -> World:

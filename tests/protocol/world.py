@@ -12,29 +12,32 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from auth_svc.consumes import CONSUMES as AUTH
 from auth_svc.domain import attempts, health
-from config_svc.consumes import CONSUMES as CONFIG
+from auth_svc.subscriptions import CONSUMES as AUTH
 from config_svc.domain import settings, switches
+from config_svc.subscriptions import CONSUMES as CONFIG
 from invite_svc import domain as invitations
-from invite_svc.consumes import CONSUMES as INVITE
+from invite_svc.subscriptions import CONSUMES as INVITE
 from notify_svc import domain as mails
-from notify_svc.consumes import CONSUMES as NOTIFY
-from shared.change import Refused, Rule
-from shared.document import Entry, Loaded, Step, plan_command, plan_fold
-from shared.intake import On
-from shared.wire import decode
+from notify_svc.subscriptions import CONSUMES as NOTIFY
+from shared.contracts.cloudevents import decode
+from shared.domain.rules import Refused, Rule
+from shared.messaging.event_handlers import On
+from shared.store.write_plan import Entry, Loaded, Step, plan_command, plan_fold
 
 TABLES: dict[str, tuple[On, ...]] = {"config": CONFIG, "invite": INVITE, "auth": AUTH, "notify": NOTIFY}
 SEEN = 200
 BESIDE = " beside"
 DEADLINES: dict[str, Callable[[Any], datetime | None]] = {
-    "config/customers": switches.deadline, "invite/invitations": invitations.deadline,
-    "auth/access/attempt": attempts.deadline, "auth/access/keep": health.deadline, "notify/notices": mails.deadline,
-}  # fmt: skip
+    "config/customers": switches.deadline,
+    "invite/invitations": invitations.deadline,
+    "auth/access/attempt": attempts.deadline,
+    "auth/access/keep": health.deadline,
+    "notify/notices": mails.deadline,
+}
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Document:
     version: int = 0
     state: Any = None
@@ -42,7 +45,7 @@ class Document:
     outbox: list[Entry] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class World:
     """`topic`: one partition, as all events of one customer share one; `beside`: that of the settings, in no order with
     it. `taken`: the committed offset of each service in each."""
@@ -68,7 +71,7 @@ class World:
         """A command or an outcome; a refusal changes nothing."""
         document = self.document(place, id)
         try:
-            planned = plan_command(self._loaded(id, document), Step(rule, cause), None, place, self.now)
+            planned = plan_command(self._loaded(id, document), Step(rule=rule, cause=cause), None, place, self.now)
         except Refused:
             return False
         self._write(document, planned.plan)
@@ -107,10 +110,10 @@ class World:
             if row.event is not type(event) or (id := row.key(event)) is None:
                 continue
             rule = partial(lambda fact, event, state, now: fact(state, event, now), row.rule, event)
-            yield (f"{service}/{row.store}", id), Step(rule, entry.id)
+            yield (f"{service}/{row.store}", id), Step(rule=rule, cause=entry.id)
 
     def _loaded(self, id: str, document: Document) -> Loaded[Any]:
-        return Loaded(id, document.version, document.state, frozenset(document.seen))
+        return Loaded(id=id, version=document.version, state=document.state, seen=frozenset(document.seen))
 
     def _write(self, document: Document, plan: Any) -> None:
         if plan is None:

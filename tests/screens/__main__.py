@@ -13,7 +13,7 @@ from playwright.async_api import async_playwright
 from tests.screens.pictures import CHOSEN, picture_all, picture_chosen
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import free_port
-from tokenswitch_dev.walk.browser import launch
+from tokenswitch_dev.walkthrough.browser import launch
 
 
 async def main(given: argparse.Namespace, mongo_url: str) -> str:

@@ -44,7 +44,7 @@ SPACING = (
 HEIGHT = 844
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     kind: str
     screen: str
@@ -67,7 +67,7 @@ class Seen:
         return [str(one) for one in self.findings if one.kind == kind]
 
     def add(self, kind: str, screen: str, look: str, found: Sequence[str]) -> None:
-        self.findings += [Finding(kind, screen, look, what) for what in found]
+        self.findings += [Finding(kind=kind, screen=screen, look=look, what=what) for what in found]
 
 
 @asynccontextmanager
@@ -135,8 +135,11 @@ async def measure(page: Page, screen: str, look: str, seen: Seen) -> None:
 
 async def stretch(page: Page, screen: str, language: str, seen: Seen) -> None:
     """Zoom 400 % and 200 % of a desktop window, and text spaced as WCAG 1.4.12 says, the first of them at once."""
-    for width, css, look in ((DESKTOP // 4, SPACING, "400 %, spaced"), (DESKTOP // 2, "", "200 %"),
-                             (DESKTOP, SPACING, "spaced")):  # fmt: skip
+    for width, css, look in (
+        (DESKTOP // 4, SPACING, "400 %, spaced"),
+        (DESKTOP // 2, "", "200 %"),
+        (DESKTOP, SPACING, "spaced"),
+    ):
         await page.set_viewport_size({"width": width, "height": HEIGHT})
         await page.evaluate(RESTYLE, css)
         await measure(page, screen, f"{language} {look}", seen)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from playwright.async_api import BrowserContext
 
-from shared.web import protect
+from shared.web.pages import protect
 from tests.screens.walking import Visit, served
-from tests.shared.web_gallery.shoot import gallery
+from tests.shared.web.gallery.shoot import gallery
 
-PAGES = {"gallery": "/gallery", "gallery-dialog": "/gallery#switch", "gallery-menu": "/gallery#nav", "step": "/step",
-         "error": "/error"}  # fmt: skip
+PAGES = {
+    "gallery": "/gallery",
+    "gallery-dialog": "/gallery#switch",
+    "gallery-menu": "/gallery#nav",
+    "step": "/step",
+    "error": "/error",
+}
 
 
 async def walk(context: BrowserContext, mongo_url: str, visit: Visit) -> None:

@@ -6,8 +6,8 @@ import json
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from shared import wire
-from shared.events import Account, Actor, Event, Person
+from shared.contracts import cloudevents
+from shared.contracts.events import Account, Actor, Event, Person
 from tests.config_svc.config_kit import Config
 from tests.invite_svc.invite_kit import Wizard
 from tests.notify_svc.notify_kit import EVERY_FACT, KINDS, document, letters, queued, read, text_of
@@ -16,10 +16,24 @@ MARK = "pwned"
 MARKUP = f"=\"'><i id={MARK}></i><img src=x onerror={MARK}=1>{{{{7*7}}}}"
 """Leaves an attribute, makes an element, would run; and begins as a formula, for what is exported."""
 # What people type, or are called at Microsoft. Ids, states and codes are checked where they come in.
-TYPED = frozenset({
-    "name", "customer_name", "reference", "upn", "email", "tenant_name", "why", "correlation_id", "login_hint",
-    "admin_name", "admin_email", "subject", "body", "text",
-})  # fmt: skip
+TYPED = frozenset(
+    {
+        "name",
+        "customer_name",
+        "reference",
+        "upn",
+        "email",
+        "tenant_name",
+        "why",
+        "correlation_id",
+        "login_hint",
+        "admin_name",
+        "admin_email",
+        "subject",
+        "body",
+        "text",
+    }
+)
 KEPT = TYPED | {"tenant"}
 
 
@@ -41,7 +55,7 @@ def poisoned(value: Any, typed: frozenset[str] = TYPED, name: str = "") -> Any:
 class HostileConfig(Config):
     """Its events come with markup, its customers are made of it."""
 
-    async def _take(self, key: bytes, value: bytes, headers: wire.Headers) -> None:
+    async def _take(self, key: bytes, value: bytes, headers: cloudevents.Headers) -> None:
         await super()._take(key, json.dumps(poisoned(json.loads(value))).encode(), headers)
 
     async def poison(self) -> None:
@@ -56,7 +70,7 @@ class HostileWizard(Wizard):
 
 
 def hostile_mails() -> dict[str, Any]:
-    person, by = Person(MARKUP, MARKUP), Actor("op-1", MARKUP, "otto@provider.example")
+    person, by = Person(MARKUP, MARKUP), Actor(id="op-1", name=MARKUP, email="otto@provider.example")
     facts = replace(EVERY_FACT, account=Account(MARKUP, "oid-2", MARKUP), correlation_id=MARKUP)
     notices = document(
         customer_name=MARKUP, tenant_name=MARKUP, inviter=by, invitee=replace(person, email="a@b.example")

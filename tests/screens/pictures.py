@@ -119,10 +119,14 @@ img { display: block; height: 16rem; width: auto; max-width: 30rem; object-fit: 
 
 
 def sheet(pictures: list[Picture]) -> str:
-    return "\n".join((
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Screens</title>', f"<style>{STYLE}</style>",
-        f"<h1>{len({one.screen for one in pictures})} screens, {len(pictures)} pictures</h1>", *_sections(pictures),
-    ))  # fmt: skip
+    return "\n".join(
+        (
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Screens</title>',
+            f"<style>{STYLE}</style>",
+            f"<h1>{len({one.screen for one in pictures})} screens, {len(pictures)} pictures</h1>",
+            *_sections(pictures),
+        )
+    )
 
 
 def _sections(pictures: list[Picture]) -> Iterator[str]:

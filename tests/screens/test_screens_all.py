@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Page, async_playwright
 
 from tests.screens.checks import AXE_FILE, PROBE, Seen, check, window
 from tests.screens.table import LOOKS, PARTS
-from tokenswitch_dev.walk.browser import launch
+from tokenswitch_dev.walkthrough.browser import launch
 
 LIMIT = 150_000
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
@@ -32,7 +32,12 @@ async def seen(chromium: Browser, mongo_url: str) -> Seen:
     """All walks, side by side: the browser computes while the services answer."""
     found = Seen()
     walks = [(name, part, language) for name, part in PARTS.items() for language in part.languages]
-    await asyncio.gather(*(check(chromium, name, part, language, mongo_url, found) for name, part, language in walks))
+    await asyncio.gather(
+        *(
+            check(chromium, name, row=part, language=language, mongo_url=mongo_url, seen=found)
+            for name, part, language in walks
+        )
+    )
     return found
 
 
@@ -45,9 +50,11 @@ async def test_every_screen_was_seen_in_every_look(seen: Seen) -> None:
     assert len(screens) > 70
     missing = [
         f"{screen} {look.name}"
-        for screen in screens if not screen.startswith("components/")
-        for look in LOOKS if not seen.looks[screen, look.name]
-    ]  # fmt: skip
+        for screen in screens
+        if not screen.startswith("components/")
+        for look in LOOKS
+        if not seen.looks[screen, look.name]
+    ]
     none(missing)
 
 

@@ -19,7 +19,7 @@ from tests.config_svc.config_shots import PAGES, everyone
 from tests.screens import mail_screens, portal, wizard
 from tests.screens.checks import PROBE, window
 from tests.screens.hostile import MARKUP, HostileConfig, HostileWizard, hostile_mails
-from tokenswitch_dev.walk.browser import launch
+from tokenswitch_dev.walkthrough.browser import launch
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -42,7 +42,7 @@ SEND = """([at, fields, text]) => {
 }"""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Watch:
     """What got through, and where the markup stood as text."""
 

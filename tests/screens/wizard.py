@@ -8,25 +8,31 @@ from typing import Any
 
 from playwright.async_api import BrowserContext
 
-from shared.events import SwitchRequested
+from shared.contracts.events import SwitchRequested
 from tests.invite_svc.invite_kit import APP_ID, Wizard, requested
 from tests.invite_svc.invite_shots import ends
 from tests.invite_svc.invite_shots import walk as way
 from tests.screens.walking import Visit, language_of, own_database, served
-from tokenswitch_dev.run import plan
+from tokenswitch_dev.runner import plan
 
 NAMES: dict[str, Any] = {
-    "entra_app_name": "Tokenswitch", "entra_device_app_name": "Tokenswitch (sign-in by code)",
-    "entra_client_id": APP_ID, "provider_logo_file": plan.LOGO,
-}  # fmt: skip
+    "entra_app_name": "Tokenswitch",
+    "entra_device_app_name": "Tokenswitch (sign-in by code)",
+    "entra_client_id": APP_ID,
+    "provider_logo_file": plan.LOGO,
+}
 LIVE = ("preparing-stuck", "code", "failed", "done", "ready")
 """Screens that come to the open page by themselves: it asks every second."""
 
 
 async def walk(
-    context: BrowserContext, mongo_url: str, visit: Visit, kind: type[Wizard] = Wizard,
-    invitation: SwitchRequested | None = None, **settings: Any,
-) -> None:  # fmt: skip
+    context: BrowserContext,
+    mongo_url: str,
+    visit: Visit,
+    kind: type[Wizard] = Wizard,
+    invitation: SwitchRequested | None = None,
+    **settings: Any,
+) -> None:
     with tempfile.TemporaryDirectory() as keys:
         wizard = kind(Path(keys), mongo_url, own_database(), **(NAMES | settings))
         try:

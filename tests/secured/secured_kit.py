@@ -23,9 +23,11 @@ from tokenswitch_dev.stack.kafka import EmbeddedKafka, Listener
 from tokenswitch_dev.stack.process import free_port
 
 BASE = {
-    "MONGO_URL": "mongodb://127.0.0.1:1", "PORT": "0", "PORTAL_URL": "http://localhost:1",
+    "MONGO_URL": "mongodb://127.0.0.1:1",
+    "PORT": "0",
+    "PORTAL_URL": "http://localhost:1",
     "INVITE_URL": "http://localhost:2",
-}  # fmt: skip
+}
 USER, PASSWORD = "tokenswitch", "kafka-password-kept-secret"
 ISSUER, AUDIENCE = "https://tokens.example", "kafka"
 SCRAM_LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
@@ -41,10 +43,16 @@ class TokenServer:
         port = free_port()
         self.url = f"https://127.0.0.1:{port}/token"
         app = Starlette(routes=[Route("/token", self._token, methods=["POST"])])
-        self._server = uvicorn.Server(uvicorn.Config(
-            app, host="127.0.0.1", port=port, log_level="warning",
-            ssl_certfile=str(pki.server_cert), ssl_keyfile=str(pki.server_key),
-        ))  # fmt: skip
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                host="127.0.0.1",
+                port=port,
+                log_level="warning",
+                ssl_certfile=str(pki.server_cert),
+                ssl_keyfile=str(pki.server_key),
+            )
+        )
 
     async def _token(self, request: Request) -> Response:
         self.asked += 1
@@ -69,7 +77,7 @@ class TokenServer:
         self._thread.join(10)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Certificates:
     """An authority, the server's certificate for this machine, and a client's."""
 
@@ -84,17 +92,21 @@ class Certificates:
 
 def certificates(folder: Path) -> Certificates:
     authority = trustme.CA()
-    files = {name: folder / f"{name}.pem" for name in ("ca", "server-cert", "server-key", "server-both",
-                                                       "client-cert", "client-key", "client-both")}  # fmt: skip
+    files = {
+        name: folder / f"{name}.pem"
+        for name in ("ca", "server-cert", "server-key", "server-both", "client-cert", "client-key", "client-both")
+    }
     files["ca"].write_bytes(authority.cert_pem.bytes())
-    for name, issued in (("server", authority.issue_cert("127.0.0.1", "localhost")),
-                         ("client", authority.issue_cert("tokenswitch.example"))):  # fmt: skip
+    for name, issued in (
+        ("server", authority.issue_cert("127.0.0.1", "localhost")),
+        ("client", authority.issue_cert("tokenswitch.example")),
+    ):
         chain = b"".join(part.bytes() for part in issued.cert_chain_pems)
         key = _pkcs8(issued.private_key_pem.bytes())
         files[f"{name}-cert"].write_bytes(chain)
         files[f"{name}-key"].write_bytes(key)
         files[f"{name}-both"].write_bytes(key + chain)
-    return Certificates(*files.values())
+    return Certificates(**{name.replace("-", "_"): path for name, path in files.items()})
 
 
 def _pkcs8(pem: bytes) -> bytes:
@@ -105,26 +117,41 @@ def _pkcs8(pem: bytes) -> bytes:
 def broker(folder: Path, pki: Certificates, tokens: TokenServer) -> tuple[EmbeddedKafka, dict[str, str]]:
     """A broker, not started, with ways in by SCRAM, by a client's certificate and by token; their addresses."""
     tls = {
-        "ssl.keystore.type": "PEM", "ssl.keystore.location": str(pki.server_both),
-        "ssl.truststore.type": "PEM", "ssl.truststore.location": str(pki.ca),
-    }  # fmt: skip
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(pki.server_both),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(pki.ca),
+    }
     keys = tokens.jwks.as_uri()
     oauth = "org.apache.kafka.common.security.oauthbearer"
     ways = (
-        Listener("SCRAM", "SASL_SSL", free_port(), tls | {
-            "sasl.enabled.mechanisms": "SCRAM-SHA-512", "scram-sha-512.sasl.jaas.config": SCRAM_LOGIN,
-        }),
-        Listener("CERT", "SSL", free_port(), tls | {"ssl.client.auth": "required"}),
-        Listener("TOKEN", "SASL_SSL", free_port(), tls | {
-            "sasl.enabled.mechanisms": "OAUTHBEARER",
-            "oauthbearer.sasl.jaas.config": f"{oauth}.OAuthBearerLoginModule required;",
-            "oauthbearer.sasl.server.callback.handler.class": f"{oauth}.OAuthBearerValidatorCallbackHandler",
-            "oauthbearer.sasl.oauthbearer.jwks.endpoint.url": keys,
-            "oauthbearer.sasl.oauthbearer.expected.audience": AUDIENCE,
-            "oauthbearer.sasl.oauthbearer.expected.issuer": ISSUER,
-            "oauthbearer.sasl.oauthbearer.sub.claim.name": "sub",
-        }),
-    )  # fmt: skip
+        Listener(
+            name="SCRAM",
+            protocol="SASL_SSL",
+            port=free_port(),
+            settings=tls
+            | {
+                "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+                "scram-sha-512.sasl.jaas.config": SCRAM_LOGIN,
+            },
+        ),
+        Listener(name="CERT", protocol="SSL", port=free_port(), settings=tls | {"ssl.client.auth": "required"}),
+        Listener(
+            name="TOKEN",
+            protocol="SASL_SSL",
+            port=free_port(),
+            settings=tls
+            | {
+                "sasl.enabled.mechanisms": "OAUTHBEARER",
+                "oauthbearer.sasl.jaas.config": f"{oauth}.OAuthBearerLoginModule required;",
+                "oauthbearer.sasl.server.callback.handler.class": f"{oauth}.OAuthBearerValidatorCallbackHandler",
+                "oauthbearer.sasl.oauthbearer.jwks.endpoint.url": keys,
+                "oauthbearer.sasl.oauthbearer.expected.audience": AUDIENCE,
+                "oauthbearer.sasl.oauthbearer.expected.issuer": ISSUER,
+                "oauthbearer.sasl.oauthbearer.sub.claim.name": "sub",
+            },
+        ),
+    )
     made = EmbeddedKafka(
         folder,
         free_port(),

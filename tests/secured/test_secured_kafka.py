@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 
-from shared.change import Unavailable
-from shared.health import KafkaProbe
-from shared.kafka import Cluster, Producer, ensure_topics, stop, within
-from shared.settings import CommonSettings, load
+from shared.domain.rules import Unavailable
+from shared.messaging.kafka import Cluster, Producer, ensure_topics, stop, within
+from shared.messaging.kafka_probe import KafkaProbe
+from shared.service.settings import CommonSettings, load
 from tests.secured.secured_kit import BASE, PASSWORD, USER, Certificates, TokenServer, broker, certificates
 
 
@@ -27,14 +27,19 @@ class Ways:
         self._own = {
             "SCRAM": sasl | {"KAFKA_SASL_MECHANISM": "SCRAM-SHA-512"},
             "CERT": {
-                "KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_CA_FILE": str(pki.ca),
-                "KAFKA_CERT_FILE": str(pki.client_cert), "KAFKA_KEY_FILE": str(pki.client_key),
+                "KAFKA_SECURITY_PROTOCOL": "SSL",
+                "KAFKA_CA_FILE": str(pki.ca),
+                "KAFKA_CERT_FILE": str(pki.client_cert),
+                "KAFKA_KEY_FILE": str(pki.client_key),
             },
-            "TOKEN": sasl | {
-                "KAFKA_SASL_MECHANISM": "OAUTHBEARER", "KAFKA_TOKEN_URL": tokens.url,
-                "KAFKA_TOKEN_CA_FILE": str(pki.ca), "KAFKA_TOKEN_SCOPE": "kafka",
+            "TOKEN": sasl
+            | {
+                "KAFKA_SASL_MECHANISM": "OAUTHBEARER",
+                "KAFKA_TOKEN_URL": tokens.url,
+                "KAFKA_TOKEN_CA_FILE": str(pki.ca),
+                "KAFKA_TOKEN_SCOPE": "kafka",
             },
-        }  # fmt: skip
+        }
 
     def cluster(self, way: str, monkeypatch: pytest.MonkeyPatch, **other: str) -> Cluster:
         """As a service makes it from its environment. `other`: what is set otherwise; empty: not set."""

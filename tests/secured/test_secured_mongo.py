@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from shared.change import Unavailable
-from shared.mongo import Index, Insert, Mongo
-from shared.settings import CommonSettings, load
+from shared.domain.rules import Unavailable
+from shared.service.settings import CommonSettings, load
+from shared.store.mongo import Index, Insert, Mongo
 from tests.secured.secured_kit import BASE, Certificates, certificates
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import free_port
@@ -62,9 +62,13 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pki: Certificat
     password = tmp_path / "password"
     password.write_text(PASSWORD)
     given = BASE | {
-        "KAFKA_BOOTSTRAP": "127.0.0.1:1", "MONGO_URL": f"mongodb://127.0.0.1:{port}", "MONGO_USERNAME": USER,
-        "MONGO_PASSWORD_FILE": str(password), "MONGO_CA_FILE": str(pki.ca), "MONGO_CERT_FILE": str(pki.client_both),
-    }  # fmt: skip
+        "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "MONGO_URL": f"mongodb://127.0.0.1:{port}",
+        "MONGO_USERNAME": USER,
+        "MONGO_PASSWORD_FILE": str(password),
+        "MONGO_CA_FILE": str(pki.ca),
+        "MONGO_CERT_FILE": str(pki.client_both),
+    }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     return password
@@ -84,7 +88,7 @@ async def test_documents_are_written_and_read(environment: Path) -> None:
 async def test_a_users_own_database_is_all_that_a_service_needs_and_gets(environment: Path) -> None:
     own, others = (Mongo(load(CommonSettings).mongo, name) for name in (OWN, OTHERS))
     try:
-        await own.collection("things").ensure([Index((("at", 1),), expire_after=60)])
+        await own.collection("things").ensure([Index(keys=(("at", 1),), expire_after=60)])
         assert await own.collection("things").write([Insert({"_id": "b"})])
         with pytest.raises(Unavailable, match="read and write this service"):
             await others.collection("things").get("a")

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+from notify_svc.mail.smtp import SmtpMailer, Temporary
 from notify_svc.settings import NotifySettings
-from notify_svc.smtp import SmtpMailer, Temporary
-from shared.change import Unavailable
-from shared.settings import Misconfigured, load
+from shared.domain.rules import Unavailable
+from shared.service.settings import Misconfigured, load
 from tests.secured.secured_kit import BASE, PASSWORD, USER, Certificates, TokenServer, certificates
-from tokenswitch_dev.keys import make_keys
 from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
+from tokenswitch_dev.runner.keys import make_keys
 from tokenswitch_dev.stack.process import free_port
 
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
@@ -84,9 +84,11 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     (tmp_path / "password").write_text(PASSWORD)
     keys = make_keys(tmp_path / "keys")
     known = BASE | {
-        "KAFKA_BOOTSTRAP": "127.0.0.1:1", "MAIL_FROM": f"Provider <{MAILBOX}>", "PROVIDER_NAME": "Provider",
+        "KAFKA_BOOTSTRAP": "127.0.0.1:1",
+        "MAIL_FROM": f"Provider <{MAILBOX}>",
+        "PROVIDER_NAME": "Provider",
         "LINK_KEYS_FILE": str(keys.link),
-    }  # fmt: skip
+    }
     for name, value in known.items():
         monkeypatch.setenv(name, value)
     return tmp_path / "password"
@@ -107,9 +109,13 @@ async def test_a_mail_goes_out_with_a_token_that_was_asked_for(
 ) -> None:
     handler, port = smtp
     wanted = {
-        "SMTP_URL": f"smtp://127.0.0.1:{port}?starttls=off", "SMTP_USERNAME": MAILBOX, "SMTP_PASSWORD_FILE": str(given),
-        "SMTP_TOKEN_URL": tokens.url, "SMTP_TOKEN_CLIENT_ID": USER, "SMTP_TOKEN_CA_FILE": str(pki.ca),
-    }  # fmt: skip
+        "SMTP_URL": f"smtp://127.0.0.1:{port}?starttls=off",
+        "SMTP_USERNAME": MAILBOX,
+        "SMTP_PASSWORD_FILE": str(given),
+        "SMTP_TOKEN_URL": tokens.url,
+        "SMTP_TOKEN_CLIENT_ID": USER,
+        "SMTP_TOKEN_CA_FILE": str(pki.ca),
+    }
     for name, value in wanted.items():
         monkeypatch.setenv(name, value)
     asked, sending = tokens.asked, mailer()
@@ -138,14 +144,22 @@ async def test_a_password_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, g
     ("wrong", "said"),
     [
         ({"SMTP_USERNAME": "u"}, "SMTP_USERNAME and SMTP_PASSWORD_FILE belong together"),
-        ({"SMTP_URL": "smtp://u:p@127.0.0.1", "SMTP_USERNAME": "u", "SMTP_PASSWORD_FILE": "password"},
-         "SMTP_URL has a user name and SMTP_USERNAME is set"),
+        (
+            {"SMTP_URL": "smtp://u:p@127.0.0.1", "SMTP_USERNAME": "u", "SMTP_PASSWORD_FILE": "password"},
+            "SMTP_URL has a user name and SMTP_USERNAME is set",
+        ),
         ({"SMTP_TOKEN_URL": "https://t"}, "SMTP_TOKEN_URL and SMTP_TOKEN_CLIENT_ID belong together"),
         ({"SMTP_TOKEN_URL": "https://t", "SMTP_TOKEN_CLIENT_ID": "c"}, "SMTP_USERNAME is not set"),
-        ({"SMTP_URL": "smtp://mail.example.com?starttls=off", "SMTP_USERNAME": "u", "SMTP_PASSWORD_FILE": "password"},
-         "SMTP_URL has a password, which must not travel in clear"),
+        (
+            {
+                "SMTP_URL": "smtp://mail.example.com?starttls=off",
+                "SMTP_USERNAME": "u",
+                "SMTP_PASSWORD_FILE": "password",
+            },
+            "SMTP_URL has a password, which must not travel in clear",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_login_that_does_not_fit_together_stops_the_service(
     monkeypatch: pytest.MonkeyPatch, given: Path, wrong: dict[str, Any], said: str
 ) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.auth import ADMIN, OPERATOR, TOKEN_READ, VIEWER
+from shared.identity.bearer import ADMIN, OPERATOR, TOKEN_READ, VIEWER
 from tests.config_svc.config_kit import API, SECRET, C, Config, Gateway
-from tests.shared.frame_issuer import claims, sign
+from tests.shared.kit.issuer import claims, sign
 
 ADMINS = {("DELETE", f"/customers/{C}")}
 OPERATORS_READ = {("GET", "/audit")}
@@ -30,17 +30,23 @@ def routes(config: Config) -> list[tuple[str, str]]:
     paths = config.app.openapi()["paths"].items()
     found = [
         (method.upper(), path.removeprefix(API).replace("{id}", C))
-        for path, methods in paths for method in methods if path.startswith(API) and path not in PUBLIC
-    ]  # fmt: skip
+        for path, methods in paths
+        for method in methods
+        if path.startswith(API) and path not in PUBLIC
+    ]
     assert len(found) >= 12 and all(pair in found for pair in ADMINS | OPERATORS_READ)
     return found
 
 
 async def ask(gateway: Gateway, method: str, path: str, **more: Any) -> httpx.Response:
     return await gateway.http.request(
-        method, API + path, json=BODIES.get(path), params={"switch": 1} if path.endswith("/switch") else None,
-        headers={"Idempotency-Key": f"{method}{path.replace('/', '-')}"} | more.pop("headers", {}), **more,
-    )  # fmt: skip
+        method,
+        API + path,
+        json=BODIES.get(path),
+        params={"switch": 1} if path.endswith("/switch") else None,
+        headers={"Idempotency-Key": f"{method}{path.replace('/', '-')}"} | more.pop("headers", {}),
+        **more,
+    )
 
 
 def may(role: str | None, method: str, path: str) -> bool:

@@ -18,9 +18,10 @@ def source(path: str) -> Path:
 def test_every_named_test_is_there() -> None:
     named = re.findall(r"`([a-z0-9_/]+\.py)::(test_[a-z0-9_]+)`", TEXT)
     missing = [
-        f"{path}::{name}" for path, name in named
+        f"{path}::{name}"
+        for path, name in named
         if not (ROOT / "tests" / path).exists() or f"def {name}(" not in (ROOT / "tests" / path).read_text("utf-8")
-    ]  # fmt: skip
+    ]
     assert len(named) > 40 and not missing
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Literal
 
-from auth_svc.jobs_attempt import AttemptJobs
-from shared.due import Due
+from auth_svc.jobs.attempt import AttemptJobs
+from shared.jobs.worker import Due
 from tests.auth_svc.auth_kit import Bench, FakeMicrosoft, bench
 
 LIMIT = 2
@@ -25,8 +25,10 @@ async def came_to(here: Bench, customer: str, state: str) -> Any:
 async def test_over_the_limit_a_code_is_refused_and_the_button_still_works(mongo_url: str, mongo_database: str) -> None:
     fake = FakeMicrosoft({"poll": ["pending"]})
     async with bench(mongo_url, mongo_database, fake, fake) as here:
-        jobs = AttemptJobs(fake, fake, here.keys.safe, here.store, ("User.Read",), most_codes=LIMIT)
-        due = Due(here.store, "attempt", jobs.execute, concurrency=LIMIT + 2, tick=0.1)
+        jobs = AttemptJobs(
+            entra=fake, graph=fake, safe=here.keys.safe, store=here.store, scopes=("User.Read",), most_codes=LIMIT
+        )
+        due = Due(store=here.store, lane="attempt", execute=jobs.execute, concurrency=LIMIT + 2, tick=0.1)
         running = asyncio.ensure_future(due.run(here.stopping))
         for customer in ("c1", "c2"):
             await started(here, customer, "device_code")

@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from config_svc.stream import Streams
-from shared.kafka import Cluster
-from shared.refusals import TooMany
-from shared.server import Punctual, bind
-from shared.web_security import BodyLimit
+from config_svc.stream.streams import Streams
+from shared.http.middleware import BodyLimit
+from shared.http.refusals import TooMany
+from shared.messaging.kafka import Cluster
+from shared.service.server import Punctual, bind
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -112,7 +112,7 @@ async def test_a_head_without_end_is_refused_not_kept() -> None:
 
 
 async def test_one_caller_cannot_take_the_event_streams_of_all() -> None:
-    streams = Streams(Cluster("127.0.0.1:1"), asyncio.Event(), most=8)
+    streams = Streams(cluster=Cluster(bootstrap="127.0.0.1:1"), stopping=asyncio.Event(), most=8)
     held: list[Any] = []
     for _ in range(streams.most_each):
         held.append(streams.events(None, None, "mallory"))

@@ -7,20 +7,20 @@ import logging
 
 import pytest
 
-from auth_svc import checks
-from auth_svc.entra_flows import Me
+from auth_svc.microsoft import checks
+from auth_svc.microsoft.flows import Me
 from notify_svc.domain import Facts
-from shared.events import Account
-from shared.telemetry import TextFormatter
+from shared.contracts.events import Account
+from shared.observability.logs import TextFormatter
 from tests.auth_svc.auth_kit import OID, FakeMicrosoft
-from tests.auth_svc.test_auth_checks import claims, outcome, signed
+from tests.auth_svc.microsoft.test_auth_checks import claims, outcome, signed
 from tests.notify_svc.notify_kit import letter, read
 
 TRAP = "Avery\r\n\r\nYour session has ended:\u2028https://evil.example\u202e"
 
 
 async def test_a_name_of_the_foreign_tenant_is_one_short_line_in_our_events() -> None:
-    microsoft = FakeMicrosoft({"me": [Me(OID, "admin@contoso.example", TRAP + "x" * 5000, False)]})
+    microsoft = FakeMicrosoft({"me": [Me(id=OID, upn="admin@contoso.example", name=TRAP + "x" * 5000, guest=False)]})
     person = await outcome(signed(claims(preferred_username=TRAP, name=TRAP)), microsoft=microsoft)
     for text in (person.account.upn, person.account.name):
         assert text.isprintable() and len(text) <= checks.LONGEST_NAME

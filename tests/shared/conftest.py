@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from shared.mongo import Mongo
-from shared.store import Store
-from tests.shared.core_kit import Tally, Ticking, store
+from shared.store.mongo import Mongo
+from shared.store.store import Store
+from tests.shared.kit.core import Tally, Ticking, store
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tokenswitch_dev.mailbox.store import Mails
 OK = "250 2.0.0 Ok: kept"
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Fault:
     """4xx: come again, 5xx: never, 0: only late. `times` 0 is for ever; `recipient` empty is everybody."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 KEPT = 500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mail:
     """One mail as it was taken in."""
 
@@ -75,7 +75,9 @@ class Mails:
             if mail_id not in self._known:
                 envelope = json.loads(self._envelope(mail_id).read_text())
                 raw = self._raw(mail_id).read_bytes()
-                self._known[mail_id] = Mail(mail_id, envelope["sender"], tuple(envelope["recipients"]), raw)
+                self._known[mail_id] = Mail(
+                    id=mail_id, sender=envelope["sender"], recipients=tuple(envelope["recipients"]), raw=raw
+                )
             return self._known[mail_id]
         return None
 

@@ -19,8 +19,11 @@ from tokenswitch_dev.reference.meanings import MEANINGS, PLAIN
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
 CLASSES: Mapping[str, type[BaseModel]] = {
-    "config-svc": ConfigSettings, "invite-svc": InviteSettings, "auth-svc": AuthSettings, "notify-svc": NotifySettings,
-}  # fmt: skip
+    "config-svc": ConfigSettings,
+    "invite-svc": InviteSettings,
+    "auth-svc": AuthSettings,
+    "notify-svc": NotifySettings,
+}
 ALL = ", ".join(CLASSES)
 SECRET_FILES = frozenset({"LINK_KEYS_FILE", "SEAL_KEYS_FILE", "VAULT_KEYS_FILE", "KAFKA_KEY_FILE", "MONGO_CERT_FILE"})
 INTRODUCTION = """# Settings
@@ -34,7 +37,7 @@ that only the service may read; *may hold one* is an address that may carry a lo
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     name: str
     default: str
@@ -82,11 +85,14 @@ def _rows() -> tuple[dict[str, list[Row]], list[Row]]:
 def _row(name: str, field: FieldInfo) -> Row:
     default = "**needed**" if field.is_required() else _said(field.default)
     meaning = field.description or MEANINGS.get(name, "")
-    return Row(name, default, _takes(field), meaning, _secret(name, field.annotation))
+    return Row(name=name, default=default, takes=_takes(field), meaning=meaning, secret=_secret(name, field.annotation))
 
 
 def _plain() -> Iterable[Row]:
-    return (Row(name, _said(default), "text", meaning, "") for name, (default, meaning) in PLAIN.items())
+    return (
+        Row(name=name, default=_said(default), takes="text", meaning=meaning, secret="")
+        for name, (default, meaning) in PLAIN.items()
+    )
 
 
 def _said(value: Any) -> str:
@@ -107,9 +113,14 @@ def _takes(field: FieldInfo) -> str:
 
 
 _NAMES: Mapping[Any, str] = {
-    int: "number", float: "number", bool: "true or false", timedelta: "duration", Path: "file", str: "text",
+    int: "number",
+    float: "number",
+    bool: "true or false",
+    timedelta: "duration",
+    Path: "file",
+    str: "text",
     SecretStr: "text",
-}  # fmt: skip
+}
 
 
 def _kinds(annotation: Any) -> str:

@@ -41,7 +41,7 @@ class Voter:
     controller_port: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Listener:
     """One more way in, beside the plain one. `settings`: Kafka's, without their `listener.name.<name>.`."""
 
@@ -72,9 +72,16 @@ class EmbeddedKafka(EmbeddedServer):
     """`listeners`: further ways in. `logins`: SCRAM-SHA-512 passwords by user, known from the first start on."""
 
     def __init__(
-        self, data_dir: Path, port: int, node: int = 1, voters: Sequence[Voter] = (), *,
-        listeners: Sequence[Listener] = (), logins: Mapping[str, str] | None = None, jvm: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+        self,
+        data_dir: Path,
+        port: int,
+        node: int = 1,
+        voters: Sequence[Voter] = (),
+        *,
+        listeners: Sequence[Listener] = (),
+        logins: Mapping[str, str] | None = None,
+        jvm: Sequence[str] = (),
+    ) -> None:
         super().__init__(data_dir, port)
         self.node, self._jvm = node, tuple(jvm)
         self._voters, self._listeners, self._logins = tuple(voters), tuple(listeners), dict(logins or {})

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class WrongJar(RuntimeError):
     """A fetched jar is not the one this project was made with."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Jar:
     group: str
     artifact: str
@@ -40,7 +40,8 @@ class Jar:
 
 def wanted() -> list[Jar]:
     lines = files("tokenswitch_dev.stack").joinpath("kafka_jars.txt").read_text().splitlines()
-    return [Jar(*line.replace(":", " ").split()) for line in lines]
+    names = [field.name for field in fields(Jar)]
+    return [Jar(**dict(zip(names, line.replace(":", " ").split(), strict=True))) for line in lines]
 
 
 def cache_dir() -> Path:

@@ -5,30 +5,30 @@ from __future__ import annotations
 import logging
 import warnings
 
-from auth_svc.api import routes
-from auth_svc.consumes import ACCESS, CONSUMES
+from auth_svc.api.access_tokens import routes
+from auth_svc.api.tokens import Tokens
+from auth_svc.credential_store import PURPOSE, Safe
 from auth_svc.domain import attempts, health
 from auth_svc.domain.model import Access
-from auth_svc.entra import Apps, MsalEntra
-from auth_svc.entra_discovery import Hosts
-from auth_svc.entra_errors import PART
-from auth_svc.entra_flows import Entra, Graph
-from auth_svc.entra_http import Http, Workers
-from auth_svc.graph import MsGraph
-from auth_svc.jobs_attempt import AttemptJobs
-from auth_svc.jobs_keep import KeepJobs
-from auth_svc.safe import PURPOSE, Safe
+from auth_svc.jobs.attempt import AttemptJobs
+from auth_svc.jobs.keep import KeepJobs
+from auth_svc.microsoft.discovery import Hosts
+from auth_svc.microsoft.entra import Apps, MsalEntra
+from auth_svc.microsoft.errors import PART
+from auth_svc.microsoft.flows import Entra, Graph
+from auth_svc.microsoft.graph import MsGraph
+from auth_svc.microsoft.http import Http, Workers
 from auth_svc.settings import AUTHORITY_HOSTS, AuthSettings
-from auth_svc.tokens import Tokens
-from shared.auth import Bearer
-from shared.change import Clock, utc_now
-from shared.keys import Keyed
-from shared.oidc import Issuer
-from shared.seal import Opener, Sealer
-from shared.service import Service
-from shared.settings import load, read_secret
-from shared.signing import Signer
-from shared.vault import KeyRing, Vault
+from auth_svc.subscriptions import ACCESS, CONSUMES
+from shared.admin.keys import Keyed
+from shared.crypto.sealed_box import Opener, Sealer
+from shared.crypto.signed_tokens import Signer
+from shared.crypto.vault import KeyRing, Vault
+from shared.domain.rules import Clock, utc_now
+from shared.identity.bearer import Bearer
+from shared.identity.oidc import Issuer
+from shared.service.service import Service
+from shared.service.settings import load, read_secret
 
 CALLS = 16
 BESIDE_CODES = 100
@@ -50,20 +50,31 @@ def build(
         entra, graph = _microsoft(settings, service)
     safe = open_safe(settings)
     service.keys(
-        Keyed("vault", settings.vault_keys_file),
-        Keyed("seal", settings.seal_keys_file, settings.seal_public_keys_file, "auth"),
+        Keyed(kind="vault", path=settings.vault_keys_file),
+        Keyed(kind="seal", path=settings.seal_keys_file, public=settings.seal_public_keys_file, reader="auth"),
         resealing={ACCESS: safe.under_the_key_that_seals},
     )
-    attempt_jobs = AttemptJobs(entra, graph, safe, store, settings.scopes, clock, settings.entra_pending_flows)
+    attempt_jobs = AttemptJobs(
+        entra=entra,
+        graph=graph,
+        safe=safe,
+        store=store,
+        scopes=settings.scopes,
+        clock=clock,
+        most_codes=settings.entra_pending_flows,
+    )
     service.due(
-        store, "attempt", attempt_jobs.execute,
-        concurrency=settings.entra_pending_flows + BESIDE_CODES, lease=settings.attempt_lease_seconds,
-    )  # fmt: skip
-    service.due(store, "keep", KeepJobs(entra, graph, safe, clock).execute, concurrency=CALLS)
+        store,
+        "attempt",
+        attempt_jobs.execute,
+        concurrency=settings.entra_pending_flows + BESIDE_CODES,
+        lease=settings.attempt_lease_seconds,
+    )
+    service.due(store, "keep", KeepJobs(entra=entra, graph=graph, safe=safe, clock=clock).execute, concurrency=CALLS)
     issuer = Issuer(settings.operator_issuer, settings.operator_ca_file)
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
     service.on_close(issuer.close)
-    tokens = Tokens(entra, safe, store, f"{graph_resource(settings)}/.default", clock)
+    tokens = Tokens(entra=entra, safe=safe, store=store, app_scope=f"{graph_resource(settings)}/.default", clock=clock)
     service.serve(routes(tokens, bearer, settings.readers))
     return service
 
@@ -86,15 +97,23 @@ def _microsoft(settings: AuthSettings, service: Service) -> tuple[MsalEntra, MsG
     http = Http(settings.entra_workers + CALLS, settings.entra_ca_file)
     polls, calls = Workers(settings.entra_workers, "polls"), Workers(CALLS, "calls")
     apps = Apps(
-        settings.entra_client_id, read_secret(settings.entra_client_secret_file),
-        settings.entra_device_client_id,
-        settings.scopes, settings.redirect_uri, graph_resource(settings),
-    )  # fmt: skip
+        sign_in=settings.entra_client_id,
+        secret=read_secret(settings.entra_client_secret_file),
+        device=settings.entra_device_client_id,
+        scopes=settings.scopes,
+        redirect_uri=settings.redirect_uri,
+        graph=graph_resource(settings),
+    )
     hosts = Hosts(AUTHORITY_HOSTS, settings.entra_simulated)
     entra = MsalEntra(
-        http, settings.entra_authority, hosts, apps,
-        polls=polls, calls=calls, interval=settings.entra_poll_seconds,
-    )  # fmt: skip
+        http,
+        settings.entra_authority,
+        hosts,
+        apps,
+        polls=polls,
+        calls=calls,
+        interval=settings.entra_poll_seconds,
+    )
     service.probe(PART, entra.probe, required=False)  # with it away we start, wait and go on; nothing is lost
 
     async def close() -> None:

@@ -15,26 +15,38 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from shared.seal import SealKeysFile, SealPublicKeysFile
-from shared.settings import CaFile, CommonSettings, IssuerUrl, SecretFile, ServerUrl
-from shared.vault import KeyRingFile
+from shared.contracts.guids import GUID
+from shared.crypto.sealed_box import SealKeysFile, SealPublicKeysFile
+from shared.crypto.vault import KeyRingFile
+from shared.service.settings import CaFile, CommonSettings, IssuerUrl, SecretFile, ServerUrl
 
-AUTHORITY_HOSTS = frozenset({
-    "login.microsoftonline.com", "login.microsoft.com", "login.windows.net", "login.microsoftonline.us",
-    "login-us.microsoftonline.com", "login.partner.microsoftonline.cn", "login.chinacloudapi.cn",
-})  # fmt: skip
-GRAPH_HOSTS = frozenset({
-    "graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn",
-})  # fmt: skip
+AUTHORITY_HOSTS = frozenset(
+    {
+        "login.microsoftonline.com",
+        "login.microsoft.com",
+        "login.windows.net",
+        "login.microsoftonline.us",
+        "login-us.microsoftonline.com",
+        "login.partner.microsoftonline.cn",
+        "login.chinacloudapi.cn",
+    }
+)
+GRAPH_HOSTS = frozenset(
+    {
+        "graph.microsoft.com",
+        "graph.microsoft.us",
+        "dod-graph.microsoft.us",
+        "microsoftgraph.chinacloudapi.cn",
+    }
+)
 LEAST_POLL_SECONDS = 5.0
 EVERYONE = "*"
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SCOPE = re.compile(r"(https://[a-z0-9.-]+/)?[A-Za-z][A-Za-z0-9._-]{0,80}")
 _RESERVED = {"openid", "profile", "email", "offline_access"}
 
 
 def _guid(text: str) -> str:
-    if not _GUID.fullmatch(text):
+    if not GUID.fullmatch(text):
         raise ValueError("is not an application (client) id; copy the GUID from the app registration")
     return text.lower()
 
@@ -109,8 +121,10 @@ class AuthSettings(CommonSettings):
         if info.data.get("entra_simulated"):
             return url
         if parts.netloc not in hosts or parts.path:
-            raise ValueError(f"is not one of Microsoft's own ({', '.join(sorted(hosts))}); "
-                             "another one needs ENTRA_SIMULATED, for tests only")  # fmt: skip
+            raise ValueError(
+                f"is not one of Microsoft's own ({', '.join(sorted(hosts))}); "
+                "another one needs ENTRA_SIMULATED, for tests only"
+            )
         return url
 
     @field_validator("entra_ca_file", mode="after")

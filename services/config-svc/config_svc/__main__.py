@@ -2,7 +2,7 @@
 
 from config_svc.main import build
 from config_svc.settings import ConfigSettings
-from shared.settings import load
+from shared.service.settings import load
 
 if __name__ == "__main__":
     build(load(ConfigSettings)).main()

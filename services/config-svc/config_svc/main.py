@@ -5,48 +5,50 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from config_svc import batches, bulks, index, jobs, pulse
 from config_svc.api import routes
-from config_svc.api.bulks import LARGEST, PATHS
-from config_svc.api.common import CommandLine, Parts
-from config_svc.batches import Batches
-from config_svc.bulk_reads import Reads
-from config_svc.bulks import Bulks
-from config_svc.census import Counter, keep_counting
-from config_svc.consumes import CONSUMES, COUNTS, CUSTOMERS, SETTINGS, TALLIES, TENANTS
-from config_svc.desk import Desk
+from config_svc.api.bulk_switches import LARGEST, PATHS
+from config_svc.application import Application, CommandLine
+from config_svc.commands import batches, bulk_switches, deadlines
+from config_svc.commands.batches import Batches
+from config_svc.commands.bulk_switches import Bulks
+from config_svc.commands.customers import Desk
+from config_svc.commands.settings import SettingsDesk
 from config_svc.domain.batches import Batch
 from config_svc.domain.bulks import Bulk, Part
+from config_svc.domain.hourly_counts import Tally
 from config_svc.domain.model import Customer, Tenant
 from config_svc.domain.settings import Settings, Terms
-from config_svc.domain.tallies import Tally
-from config_svc.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
-from config_svc.lists import Lists
-from config_svc.pages.bulks import HERE
-from config_svc.pages.events import EventDocs
+from config_svc.pages.bulk_switches import HERE
+from config_svc.pages.event_docs import EventDocs
 from config_svc.pages.portal import Portal
+from config_svc.queries import index, statistics
+from config_svc.queries.bulk_switches import Reads
+from config_svc.queries.customer_counts import Counter, keep_counting
+from config_svc.queries.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
+from config_svc.queries.lists import Lists
+from config_svc.schemas.views import API
 from config_svc.settings import ConfigSettings
-from config_svc.settings_desk import SettingsDesk
-from config_svc.stream import Streams
-from config_svc.views import API
+from config_svc.stream.streams import Streams
+from config_svc.subscriptions import CONSUMES, COUNTS, CUSTOMERS, SETTINGS, TALLIES, TENANTS
 from mails.render import renderer
 from mails.sample import Sample
-from shared import limits, sessions
-from shared.auth import Bearer
-from shared.change import Clock, utc_now
-from shared.cursors import Cursors
-from shared.i18n import PORTAL_LANGUAGES
-from shared.keys import Keyed
-from shared.limits import Limits
-from shared.links import Links
-from shared.oidc import Issuer
-from shared.operators import Operators
-from shared.seal import Sealer
-from shared.service import Service
-from shared.sessions import Sessions
-from shared.settings import read_secret
-from shared.vault import KeyRing
-from shared.web import Pages
+from shared.admin.keys import Keyed
+from shared.crypto.invitation_links import Links
+from shared.crypto.sealed_box import Sealer
+from shared.crypto.vault import KeyRing
+from shared.domain.rules import Clock, utc_now
+from shared.http import rate_limits
+from shared.http.pagination import Cursors
+from shared.http.rate_limits import Limits
+from shared.i18n.catalogs import PORTAL_LANGUAGES
+from shared.identity import sessions
+from shared.identity.bearer import Bearer
+from shared.identity.oidc import Issuer
+from shared.identity.portal_sign_in import Operators
+from shared.identity.sessions import Sessions
+from shared.service.service import Service
+from shared.service.settings import read_secret
+from shared.web.pages import Pages
 
 NAME = "config"
 BODIES = dict.fromkeys((*(API + path for path in PATHS), HERE), LARGEST)
@@ -56,22 +58,33 @@ BODIES = dict.fromkeys((*(API + path for path in PATHS), HERE), LARGEST)
 def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Clock = utc_now, **fakes: Any) -> Service:
     """The service. `issuer`, `clock` and `streams` (heartbeat, life) are for tests."""
     service = Service(NAME, settings, public_url=settings.portal_url, clock=clock, bodies=BODIES)
-    service.keys(Keyed("link", settings.link_keys_file))
+    service.keys(Keyed(kind="link", path=settings.link_keys_file))
     found = issuer or Issuer(settings.operator_issuer, settings.operator_ca_file)
     ring = KeyRing.from_file(settings.link_keys_file)
     parts = _parts(service, settings, found, ring, fakes)
-    pages = Pages("config_svc", NAME, settings.portal_url, languages=PORTAL_LANGUAGES, clock=clock,
-                  logo=settings.provider_logo_file)  # fmt: skip
+    pages = Pages(
+        "config_svc",
+        NAME,
+        settings.portal_url,
+        languages=PORTAL_LANGUAGES,
+        clock=clock,
+        logo=settings.provider_logo_file,
+    )
     operators = Operators(
-        found, Sessions(service.collection("sessions", sessions.INDEXES)), pages,
-        client_id=settings.portal_client_id, client_secret=read_secret(settings.portal_client_secret_file),
-        portal_url=settings.portal_url, proxies=settings.proxies, clock=clock,
-    )  # fmt: skip
+        found,
+        Sessions(service.collection("sessions", sessions.INDEXES)),
+        pages,
+        client_id=settings.portal_client_id,
+        client_secret=read_secret(settings.portal_client_secret_file),
+        portal_url=settings.portal_url,
+        proxies=settings.proxies,
+        clock=clock,
+    )
     service.consume((*CONSUMES, *COUNTS))
-    service.due(parts.desk.customers, jobs.LANE, jobs.on_deadline)
+    service.due(parts.desk.customers, deadlines.LANE, deadlines.on_deadline)
     service.due(parts.batches.store, batches.LANE, parts.batches.work)
-    service.due(parts.bulks.store, bulks.ASKING, parts.bulks.ask)
-    service.due(parts.bulks.store, bulks.REMINDING, parts.bulks.remind_next)
+    service.due(parts.bulks.store, bulk_switches.ASKING, parts.bulks.ask)
+    service.due(parts.bulks.store, bulk_switches.REMINDING, parts.bulks.remind_next)
     service.serve(routes.router(parts))
     service.loop("census", partial(keep_counting, parts.counter))
     service.serve(EventDocs(settings.topic).router())
@@ -83,39 +96,60 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     return service
 
 
-def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: KeyRing, fakes: Any) -> Parts:
+def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: KeyRing, fakes: Any) -> Application:
     clock = service.clock
-    customers = service.store(CUSTOMERS, Customer, lanes=jobs.LANES, derived=index.derived, indexes=index.INDEXES)
+    customers = service.store(CUSTOMERS, Customer, lanes=deadlines.LANES, derived=index.derived, indexes=index.INDEXES)
     service.store(TENANTS, Tenant)
-    tallies = service.store(TALLIES, Tally, derived=pulse.derived, indexes=pulse.INDEXES)
+    tallies = service.store(TALLIES, Tally, derived=statistics.derived, indexes=statistics.INDEXES)
     cursors = Cursors(ring)
     desk = Desk(
-        customers, Sealer.from_file(settings.seal_public_keys_file), Links(ring, settings.invite_url),
-        Limits(service.collection("limits", limits.INDEXES)),
-        _settings_desk(service, settings), settings.requests_per_hour, clock,
-    )  # fmt: skip
+        customers=customers,
+        sealer=Sealer.from_file(settings.seal_public_keys_file),
+        links=Links(ring, settings.invite_url),
+        limits=Limits(service.collection("limits", rate_limits.INDEXES)),
+        settings=_settings_desk(service, settings),
+        requests_per_hour=settings.requests_per_hour,
+        clock=clock,
+    )
     history = History(
-        service.log("timeline", timeline_entry, TIMELINE_INDEXES), service.log("audit", audit_entry, AUDIT_INDEXES),
+        service.log("timeline", timeline_entry, TIMELINE_INDEXES),
+        service.log("audit", audit_entry, AUDIT_INDEXES),
         cursors,
-    )  # fmt: skip
-    streams = Streams(service.cluster, service.stopping, settings.event_streams, **fakes.get("streams", {}))
+    )
+    streams = Streams(
+        cluster=service.cluster, stopping=service.stopping, most=settings.event_streams, **fakes.get("streams", {})
+    )
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
     reader = Lists(customers, cursors)
     queued = service.store(batches.BATCHES, Batch, lanes=batches.LANES, indexes=batches.INDEXES)
-    return Parts(
-        desk, reader, history, streams, bearer, clock, Batches(queued, desk), _bulks(service, desk, reader),
-        Counter(customers, clock), pulse.Pulse(tallies, clock),
-        CommandLine(settings.operator_issuer, settings.api_audience, settings.cli_client_id or None),
-    )  # fmt: skip
+    return Application(
+        desk=desk,
+        lists=reader,
+        history=history,
+        streams=streams,
+        bearer=bearer,
+        clock=clock,
+        batches=Batches(queued, desk),
+        bulks=_bulks(service, desk, reader),
+        counter=Counter(customers, clock),
+        pulse=statistics.Pulse(tallies, clock),
+        command_line=CommandLine(settings.operator_issuer, settings.api_audience, settings.cli_client_id or None),
+    )
 
 
 def _bulks(service: Service, desk: Desk, reader: Lists) -> Bulks:
-    store = service.store(bulks.BULKS, Bulk, lanes=bulks.LANES, indexes=bulks.INDEXES)
-    parts = service.store(bulks.PARTS, Part, indexes=bulks.PART_INDEXES)
-    return Bulks(desk, Reads(store, parts, desk.customers, reader))
+    store = service.store(bulk_switches.BULKS, Bulk, lanes=bulk_switches.LANES, indexes=bulk_switches.INDEXES)
+    parts = service.store(bulk_switches.PARTS, Part, indexes=bulk_switches.PART_INDEXES)
+    return Bulks(desk, Reads(bulks=store, parts=parts, customers=desk.customers, lists=reader))
 
 
 def _settings_desk(service: Service, settings: ConfigSettings) -> SettingsDesk:
-    usual = Terms(settings.invitation_life, settings.remind_after, settings.roles)
+    usual = Terms(life=settings.invitation_life, remind_after=settings.remind_after, accepted_roles=settings.roles)
     sample = Sample(settings.provider_name or "Tokenswitch", settings.invite_url)
-    return SettingsDesk(service.store(SETTINGS, Settings), usual, settings.mail_from, renderer(), sample)
+    return SettingsDesk(
+        store=service.store(SETTINGS, Settings),
+        usual=usual,
+        usual_sender=settings.mail_from,
+        renderer=renderer(),
+        sample=sample,
+    )

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from shared.logo import LogoFile
-from shared.roles import NAMES
-from shared.seal import SealPublicKeysFile
-from shared.settings import CaFile, CommonSettings, IssuerUrl, SecretFile
-from shared.vault import KeyRingFile
+from shared.contracts.roles import NAMES
+from shared.crypto.sealed_box import SealPublicKeysFile
+from shared.crypto.vault import KeyRingFile
+from shared.service.settings import CaFile, CommonSettings, IssuerUrl, SecretFile
+from shared.web.logo import LogoFile
 
 _DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "days"}

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from invite_svc.forms import GUID
-from shared.logo import LogoFile
-from shared.seal import SealKeysFile, SealPublicKeysFile
-from shared.settings import CommonSettings
-from shared.vault import KeyRingFile
+from shared.contracts.guids import GUID
+from shared.crypto.sealed_box import SealKeysFile, SealPublicKeysFile
+from shared.crypto.vault import KeyRingFile
+from shared.service.settings import CommonSettings
+from shared.web.logo import LogoFile
 
 
 def _name(text: str) -> str:

@@ -10,11 +10,11 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from shared.client_tokens import TokenSource
-from shared.i18n import LANGUAGES
-from shared.secret import Secret
-from shared.settings import LOCAL_HOSTS, CaFile, CommonSettings, IssuerUrl, SecretFile, read_secret, secret_url
-from shared.vault import KeyRingFile
+from shared.crypto.secret import Secret
+from shared.crypto.vault import KeyRingFile
+from shared.i18n.catalogs import LANGUAGES
+from shared.identity.client_credentials import TokenSource
+from shared.service.settings import LOCAL_HOSTS, CaFile, CommonSettings, IssuerUrl, SecretFile, read_secret, secret_url
 
 StartTls = Literal["required", "optional", "off"]
 STARTTLS: tuple[StartTls, ...] = ("required", "optional", "off")
@@ -34,7 +34,7 @@ class Login:
 NO_LOGIN = Login()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
     """Where mails are handed over. `starttls` says nothing where the connection is encrypted from the start (`tls`)."""
 
@@ -62,7 +62,9 @@ def smtp_server(url: str, login: Login = NO_LOGIN) -> SmtpServer:
     port = parts.port or (SUBMISSION_PORT if user and parts.scheme == "smtp" else PORTS[parts.scheme])
     tls = parts.scheme == "smtps"
     starttls = _starttls(parts.query, careful=bool(user) and host not in LOCAL_HOSTS, tls=tls)
-    return SmtpServer(host, port, tls, starttls, user, password, login.tokens)
+    return SmtpServer(
+        host=host, port=port, tls=tls, starttls=starttls, user=user, password=password, tokens=login.tokens
+    )
 
 
 def _starttls(query: str, *, careful: bool, tls: bool) -> StartTls:
@@ -164,7 +166,11 @@ class NotifySettings(CommonSettings):
         if not self.smtp_token_url or not self.smtp_token_client_id:
             return Login(self.smtp_username, secret)
         source = TokenSource(
-            self.smtp_token_url, self.smtp_token_client_id, secret, self.smtp_token_scope, self.smtp_token_ca_file
+            url=self.smtp_token_url,
+            client_id=self.smtp_token_client_id,
+            client_secret=secret,
+            scope=self.smtp_token_scope,
+            ca_file=self.smtp_token_ca_file,
         )
         return Login(self.smtp_username, tokens=source)
 

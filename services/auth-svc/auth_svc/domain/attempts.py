@@ -9,21 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.change import Change
-from shared.events import (
-    Account,
-    AppRegistrationProven,
-    AuthenticationFailed,
-    AuthenticationStarted,
-    AuthenticationStopped,
-    DeviceCodeIssued,
-    SignInReady,
-    SignInReturned,
-    SwitchRequested,
-    TokenClaimed,
-)
-
-from .model import (
+from auth_svc.domain.model import (
     ATTEMPT_LIMIT,
     CHECK_EVERY,
     GRANT_LIFE,
@@ -35,11 +21,24 @@ from .model import (
     Registration,
     spread,
 )
+from shared.contracts.events import (
+    Account,
+    AppRegistrationProven,
+    AuthenticationFailed,
+    AuthenticationStarted,
+    AuthenticationStopped,
+    DeviceCodeIssued,
+    SignInReady,
+    SignInReturned,
+    SwitchRequested,
+    TokenClaimed,
+)
+from shared.domain.rules import Change
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why an attempt or a check failed: a code of shared.reasons and what Microsoft said to quote."""
+    """Why an attempt or a check failed: a code of `contracts.reasons` and what Microsoft said to quote."""
 
     reason: str
     aadsts: int | None = None
@@ -48,7 +47,7 @@ class Refusal:
     account: Account | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """What the checks found about a sign-in."""
 
@@ -64,35 +63,61 @@ class Proof:
 
 def switch_requested(access: Access | None, event: SwitchRequested, now: datetime) -> Change[Access] | None:
     """A switch begins. Without an invitee the stored app registration is proven at once, as attempt 1."""
-    access = access or Access(event.customer)
+    access = access or Access(id=event.customer)
     if access.removed or event.switch <= max(access.switch, access.settled):
         return None
-    begun = replace(access, switch=event.switch, to=event.to, invited=event.invitee is not None, attempt=None,
-                    proposed=None, proposed_registration=None)  # fmt: skip
+    begun = replace(
+        access,
+        switch=event.switch,
+        to=event.to,
+        invited=event.invitee is not None,
+        attempt=None,
+        proposed=None,
+        proposed_registration=None,
+    )
     if event.invitee is None:
-        own = Attempt(event.switch, 1, "app_registration", "started", now, event.tenant_id, stored=True,
-                      expires_at=event.expires_at, next=now)  # fmt: skip
+        own = Attempt(
+            switch=event.switch,
+            number=1,
+            method="app_registration",
+            state="started",
+            started_at=now,
+            tenant_id=event.tenant_id,
+            stored=True,
+            expires_at=event.expires_at,
+            next=now,
+        )
         begun = replace(begun, attempt=own)
     return Change(begun)
 
 
 def start(access: Access | None, event: AuthenticationStarted, now: datetime) -> Change[Access] | None:
     """The invitee started a sign-in: it replaces an older one that has not claimed."""
-    access = access or Access(event.customer)
+    access = access or Access(id=event.customer)
     if access.removed or event.switch <= access.settled or event.switch < access.switch or access.proposed:
         return None
     if access.proposed_registration or (access.attempt and access.attempt.place >= (event.switch, event.attempt)):
         return None
     attempt = Attempt(
-        event.switch, event.attempt, event.method, "started", now, event.tenant_id, event.accepted_roles,
-        event.login_hint, False, event.credentials, expires_at=now + ATTEMPT_LIMIT, next=now,
-    )  # fmt: skip
+        switch=event.switch,
+        number=event.attempt,
+        method=event.method,
+        state="started",
+        started_at=now,
+        tenant_id=event.tenant_id,
+        accepted_roles=event.accepted_roles,
+        login_hint=event.login_hint,
+        stored=False,
+        credentials=event.credentials,
+        expires_at=now + ATTEMPT_LIMIT,
+        next=now,
+    )
     return Change(replace(access, switch=event.switch, attempt=attempt))
 
 
 def stop(access: Access | None, event: AuthenticationStopped, now: datetime) -> Change[Access] | None:
     """The attempt was left. One that has claimed is not stopped; one that is not known yet is remembered as stopped."""
-    access = access or Access(event.customer)
+    access = access or Access(id=event.customer)
     if access.removed or event.switch <= access.settled or event.switch < access.switch:
         return None
     place = (event.switch, event.attempt)
@@ -100,7 +125,9 @@ def stop(access: Access | None, event: AuthenticationStopped, now: datetime) -> 
     if current and (current.place > place or not current.open):
         return None
     if current is None or current.place < place:
-        current = Attempt(event.switch, event.attempt, "sign_in", "started", now, "")
+        current = Attempt(
+            switch=event.switch, number=event.attempt, method="sign_in", state="started", started_at=now, tenant_id=""
+        )
     return Change(replace(access, switch=event.switch, attempt=_closed(current, "stopped", event.reason)))
 
 
@@ -129,7 +156,14 @@ def code_issued(
     if access is None or attempt is None:
         return None
     issued = replace(attempt, state="code_issued", flow=flow, expires_at=expires, next=now)
-    event = DeviceCodeIssued(access.id, attempt.switch, attempt.number, code, uri, expires)
+    event = DeviceCodeIssued(
+        customer=access.id,
+        switch=attempt.switch,
+        attempt=attempt.number,
+        code=code,
+        verification_uri=uri,
+        expires_at=expires,
+    )
     return Change(replace(access, attempt=issued), (event,))
 
 
@@ -141,7 +175,7 @@ def sign_in_ready(
     if access is None or attempt is None:
         return None
     ready = replace(attempt, state="sign_in_ready", flow=flow, expires_at=expires, next=expires)
-    event = SignInReady(access.id, attempt.switch, attempt.number, url, expires)
+    event = SignInReady(customer=access.id, switch=attempt.switch, attempt=attempt.number, url=url, expires_at=expires)
     return Change(replace(access, attempt=ready), (event,))
 
 
@@ -171,13 +205,31 @@ def claimed(
         return None
     expires = now + GRANT_LIFE
     grant = Grant(
-        grant_id, attempt.switch, proof.account, proof.tenant_id, attempt.method, proof.roles, proof.scopes,
-        proof.cache, now, expires, spread(grant_id, now + CHECK_EVERY),
-    )  # fmt: skip
+        id=grant_id,
+        switch=attempt.switch,
+        account=proof.account,
+        tenant_id=proof.tenant_id,
+        method=attempt.method,
+        roles=proof.roles,
+        scopes=proof.scopes,
+        cache=proof.cache,
+        claimed_at=now,
+        expires_at=expires,
+        refresh_at=spread(grant_id, now + CHECK_EVERY),
+    )
     event = TokenClaimed(
-        access.id, attempt.switch, attempt.number, grant_id, proof.account, proof.tenant_id, proof.roles,
-        proof.scopes, attempt.method, now, expires,
-    )  # fmt: skip
+        customer=access.id,
+        switch=attempt.switch,
+        attempt=attempt.number,
+        grant=grant_id,
+        account=proof.account,
+        tenant_id=proof.tenant_id,
+        roles=proof.roles,
+        scopes=proof.scopes,
+        method=attempt.method,
+        claimed_at=now,
+        expires_at=expires,
+    )
     return Change(replace(access, attempt=_closed(attempt, "claimed", None), proposed=grant), (event,))
 
 
@@ -188,10 +240,15 @@ def proven(
     attempt = current(access, place, "started")
     if access is None or attempt is None:
         return None
-    proposed = Registration(client_id, 0, vault=entered) if entered else None
+    proposed = Registration(client_id=client_id, revision=0, vault=entered) if entered else None
     revision = access.registration.revision if access.registration and not entered else 0
     event = AppRegistrationProven(
-        access.id, attempt.switch, attempt.number, client_id, "proposed" if entered else "stored", revision
+        customer=access.id,
+        switch=attempt.switch,
+        attempt=attempt.number,
+        client_id=client_id,
+        source="proposed" if entered else "stored",
+        revision=revision,
     )
     done = replace(access, attempt=_closed(attempt, "claimed", None), proposed_registration=proposed)
     return Change(done, (event,))
@@ -203,9 +260,17 @@ def failed(access: Access | None, place: tuple[int, int], refusal: Refusal, now:
     if access is None or attempt is None or attempt.place != place or not attempt.open:
         return None
     event = AuthenticationFailed(
-        access.id, attempt.switch, attempt.number, attempt.method, refusal.reason, refusal.aadsts,
-        refusal.correlation_id, refusal.trace_id, refusal.account, final=attempt.stored,
-    )  # fmt: skip
+        customer=access.id,
+        switch=attempt.switch,
+        attempt=attempt.number,
+        method=attempt.method,
+        reason=refusal.reason,
+        aadsts=refusal.aadsts,
+        correlation_id=refusal.correlation_id,
+        trace_id=refusal.trace_id,
+        account=refusal.account,
+        final=attempt.stored,
+    )
     return Change(replace(access, attempt=_closed(attempt, "failed", refusal.reason)), (event,))
 
 

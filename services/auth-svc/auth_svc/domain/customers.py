@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.change import Change
-from shared.events import (
+from auth_svc.domain.model import CHECK_EVERY, Access, Registration, spread
+from shared.contracts.events import (
     CustomerChanged,
     CustomerRegistered,
     CustomerRemoved,
@@ -20,16 +20,15 @@ from shared.events import (
     TenantResolved,
     TenantUnknown,
 )
-from shared.events import Registration as RegistrationPart
-
-from .model import CHECK_EVERY, Access, Registration, spread
+from shared.contracts.events import Registration as RegistrationPart
+from shared.domain.rules import Change
 
 
 def register(
     access: Access | None, event: CustomerRegistered | CustomerChanged, now: datetime
 ) -> Change[Access] | None:
     """A customer is new, or its master data changed. (One that was removed stays removed.)"""
-    access = access or Access(event.customer)
+    access = access or Access(id=event.customer)
     if access.removed:
         return None
     changed = replace(access, name=event.name)
@@ -41,19 +40,24 @@ def register(
 def _with_registration(access: Access, part: RegistrationPart | None, now: datetime) -> Access:
     old = access.registration
     if part is None or part.secret_change == "removed":
-        bare = Registration(part.client_id, part.revision) if part else None
+        bare = Registration(client_id=part.client_id, revision=part.revision) if part else None
         in_force: InForce = "token" if access.in_force == "token" else "none"
         return replace(access, registration=bare, in_force=in_force)
     if part.secret_change == "kept" and old is None:
-        return replace(access, registration=Registration(part.client_id, part.revision))
+        return replace(access, registration=Registration(client_id=part.client_id, revision=part.revision))
     if part.secret_change == "kept" and old is not None:
-        kept = replace(old, client_id=part.client_id, revision=part.revision,
-                       secret_expires_on=part.secret_expires_on)  # fmt: skip
+        kept = replace(old, client_id=part.client_id, revision=part.revision, secret_expires_on=part.secret_expires_on)
         if part.revision != old.revision:
             kept = replace(kept, lost=False, reason=None, tries=0, check_at=spread(access.id, now + CHECK_EVERY))
         return replace(access, registration=kept)
-    new = Registration(part.client_id, part.revision, part.secret, None, part.secret_expires_on,
-                       check_at=spread(access.id, now + CHECK_EVERY))  # fmt: skip
+    new = Registration(
+        client_id=part.client_id,
+        revision=part.revision,
+        jwe=part.secret,
+        vault=None,
+        secret_expires_on=part.secret_expires_on,
+        check_at=spread(access.id, now + CHECK_EVERY),
+    )
     in_force = "token" if access.in_force == "token" else "app_registration"
     return replace(access, registration=new, in_force=in_force)
 
@@ -63,7 +67,7 @@ def remove(access: Access | None, event: CustomerRemoved, now: datetime) -> Chan
     if access is not None and access.removed:
         return None
     switch = access.switch if access else 0
-    return Change(Access(event.customer, switch=switch, settled=switch, removed=True))
+    return Change(Access(id=event.customer, switch=switch, settled=switch, removed=True))
 
 
 # --- the tenant ---------------------------------------------------------------------------------------------------
@@ -83,7 +87,7 @@ def unresolved(
     """There is no such tenant."""
     if access is None or access.removed or access.tenant != asked or access.resolve_at is None:
         return None
-    event = TenantUnknown(access.id, asked, reason, correlation_id)
+    event = TenantUnknown(customer=access.id, asked=asked, reason=reason, correlation_id=correlation_id)
     return Change(replace(access, resolve_at=None, resolve_tries=0), (event,))
 
 
@@ -112,7 +116,7 @@ def release(access: Access | None, event: TenantReleased, now: datetime) -> Chan
 
 def complete(access: Access | None, event: SwitchCompleted, now: datetime) -> Change[Access] | None:
     """What was proven comes into force; everything else that was claimed or kept for the other method's grant ends."""
-    access = access or Access(event.customer)
+    access = access or Access(id=event.customer)
     if access.removed or event.switch <= access.settled:
         return None
     settled = _settled(access, event.switch)
@@ -124,8 +128,9 @@ def complete(access: Access | None, event: SwitchCompleted, now: datetime) -> Ch
     if entered and event.revision is not None:
         registration = replace(entered, revision=event.revision)
     if registration:
-        registration = replace(registration, lost=False, reason=None, tries=0,
-                               check_at=spread(access.id, now + CHECK_EVERY))  # fmt: skip
+        registration = replace(
+            registration, lost=False, reason=None, tries=0, check_at=spread(access.id, now + CHECK_EVERY)
+        )
     return Change(replace(settled, in_force="app_registration", grant=None, registration=registration))
 
 
@@ -133,7 +138,7 @@ def end(
     access: Access | None, event: SwitchCancelled | SwitchExpired | SwitchFailed, now: datetime
 ) -> Change[Access] | None:
     """The switch ends without a change: what was claimed for it is erased."""
-    access = access or Access(event.customer)
+    access = access or Access(id=event.customer)
     if access.removed or event.switch <= access.settled:
         return None
     return Change(_settled(access, event.switch))

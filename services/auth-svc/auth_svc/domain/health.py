@@ -5,18 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from shared.change import Change
-from shared.events import (
-    AccessLost,
-    AccessRecovered,
-    AuthenticationValidated,
-    Event,
-    GrantRefreshed,
-    ValidationRequested,
-)
-
-from .attempts import Refusal
-from .model import (
+from auth_svc.domain.attempts import Refusal
+from auth_svc.domain.model import (
     CHECK_EVERY,
     GRANT_LIFE,
     RETRY_AFTER,
@@ -27,14 +17,23 @@ from .model import (
     Validation,
     spread,
 )
+from shared.contracts.events import (
+    AccessLost,
+    AccessRecovered,
+    AuthenticationValidated,
+    Event,
+    GrantRefreshed,
+    ValidationRequested,
+)
+from shared.domain.rules import Change
 
 
 def request(access: Access | None, event: ValidationRequested, now: datetime) -> Change[Access] | None:
     """config-svc wants the method in force proven; the newest request replaces one not yet answered."""
-    access = access or Access(event.customer)
+    access = access or Access(id=event.customer)
     if access.removed:
         return None
-    asked = Validation(event.request, event.method, event.revision, event.grant, now)
+    asked = Validation(request=event.request, method=event.method, revision=event.revision, grant=event.grant, at=now)
     return Change(replace(access, validation=asked))
 
 
@@ -45,9 +44,17 @@ def validated(
     if access is None or access.validation != asked:
         return None
     event = AuthenticationValidated(
-        access.id, asked.request, asked.method, "failed" if refusal else "successful", now, asked.revision,
-        asked.grant, *((refusal.reason, refusal.aadsts, refusal.correlation_id) if refusal else ()),
-    )  # fmt: skip
+        customer=access.id,
+        request=asked.request,
+        method=asked.method,
+        outcome="failed" if refusal else "successful",
+        checked_at=now,
+        revision=asked.revision,
+        grant=asked.grant,
+        reason=refusal.reason if refusal else None,
+        aadsts=refusal.aadsts if refusal else None,
+        correlation_id=refusal.correlation_id if refusal else None,
+    )
     return Change(replace(access, validation=None), (event,))
 
 
@@ -73,11 +80,12 @@ def refreshed(access: Access | None, grant_id: str, rev: int, cache: Envelope, n
         return None
     expires = now + GRANT_LIFE
     newer = replace(grant, cache=cache, rev=rev + 1) if grant.rev == rev else grant
-    alive = replace(newer, expires_at=expires, lost=False, reason=None, tries=0,
-                    refresh_at=spread(grant_id, now + CHECK_EVERY))  # fmt: skip
-    events: list[Event] = [GrantRefreshed(access.id, grant_id, now, expires)]
+    alive = replace(
+        newer, expires_at=expires, lost=False, reason=None, tries=0, refresh_at=spread(grant_id, now + CHECK_EVERY)
+    )
+    events: list[Event] = [GrantRefreshed(customer=access.id, grant=grant_id, refreshed_at=now, expires_at=expires)]
     if grant.lost:
-        events.append(AccessRecovered(access.id, access.name, "token", grant=grant_id))
+        events.append(AccessRecovered(customer=access.id, customer_name=access.name, method="token", grant=grant_id))
     return Change(replace(access, grant=alive), tuple(events))
 
 
@@ -89,8 +97,16 @@ def grant_lost(access: Access | None, grant_id: str, refusal: Refusal, now: date
     lost = replace(grant, lost=True, reason=refusal.reason, tries=0, refresh_at=spread(grant_id, now + CHECK_EVERY))
     if grant.lost and grant.reason == refusal.reason:
         return Change(replace(access, grant=lost))
-    event = AccessLost(access.id, access.name, "token", refusal.reason, 0, grant_id, refusal.aadsts,
-                       refusal.correlation_id)  # fmt: skip
+    event = AccessLost(
+        customer=access.id,
+        customer_name=access.name,
+        method="token",
+        reason=refusal.reason,
+        revision=0,
+        grant=grant_id,
+        aadsts=refusal.aadsts,
+        correlation_id=refusal.correlation_id,
+    )
     return Change(replace(access, grant=lost), (event,))
 
 
@@ -124,7 +140,13 @@ def unreadable(access: Access | None, revision: int, now: datetime) -> Change[Ac
     if access is None or registration is None:
         return None
     gone = replace(registration, jwe=None, vault=None, lost=True, reason="secret_missing", check_at=None)
-    event = AccessLost(access.id, access.name, "app_registration", "secret_missing", revision)
+    event = AccessLost(
+        customer=access.id,
+        customer_name=access.name,
+        method="app_registration",
+        reason="secret_missing",
+        revision=revision,
+    )
     return Change(replace(access, registration=gone), (event,))
 
 
@@ -135,7 +157,11 @@ def registration_proven(access: Access | None, revision: int, now: datetime) -> 
     alive = replace(registration, lost=False, reason=None, tries=0, check_at=spread(access.id, now + CHECK_EVERY))
     events: tuple[Event, ...] = ()
     if registration.lost:
-        events = (AccessRecovered(access.id, access.name, "app_registration", revision),)
+        events = (
+            AccessRecovered(
+                customer=access.id, customer_name=access.name, method="app_registration", revision=revision
+            ),
+        )
     return Change(replace(access, registration=alive), events)
 
 
@@ -144,12 +170,21 @@ def registration_lost(access: Access | None, revision: int, refusal: Refusal, no
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
-    lost = replace(registration, lost=True, reason=refusal.reason, tries=0,
-                   check_at=spread(access.id, now + CHECK_EVERY))  # fmt: skip
+    lost = replace(
+        registration, lost=True, reason=refusal.reason, tries=0, check_at=spread(access.id, now + CHECK_EVERY)
+    )
     if registration.lost and registration.reason == refusal.reason:
         return Change(replace(access, registration=lost))
-    event = AccessLost(access.id, access.name, "app_registration", refusal.reason, revision, None, refusal.aadsts,
-                       refusal.correlation_id)  # fmt: skip
+    event = AccessLost(
+        customer=access.id,
+        customer_name=access.name,
+        method="app_registration",
+        reason=refusal.reason,
+        revision=revision,
+        grant=None,
+        aadsts=refusal.aadsts,
+        correlation_id=refusal.correlation_id,
+    )
     return Change(replace(access, registration=lost), (event,))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from shared.events import Account, InForce, Method, Target
+from shared.contracts.events import Account, InForce, Method, Target
 
 Envelope = dict[str, Any]
 AttemptState = Literal[
@@ -23,7 +23,7 @@ CHECK_EVERY = timedelta(hours=24)
 RETRY_AFTER = timedelta(minutes=5)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """A customer's own app registration; its secret as it came (`jwe`) until it is resealed (`vault`)."""
 
@@ -42,7 +42,7 @@ class Registration:
         return self.jwe is not None or self.vault is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One sign-in. `flow`: the pending device or code flow; `answer`: what Microsoft sent back by the browser;
     `redeemed`: the tokens before the checks. `next`: when its due work is to go on."""
@@ -73,7 +73,7 @@ class Attempt:
         return self.state not in ("claimed", "failed", "stopped")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """A delegated token that an administrator granted; `cache` is MSAL's token cache, `rev` counts its savings."""
 
@@ -94,7 +94,7 @@ class Grant:
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
     """What config-svc wants proven, and for which revision or grant the answer counts."""
 
@@ -105,7 +105,7 @@ class Validation:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """`switch`: the highest number heard of; `settled`: the highest whose verdict is known."""
 

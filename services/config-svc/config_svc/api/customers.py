@@ -8,17 +8,19 @@ from fastapi import APIRouter, Depends, Header, Query
 from pydantic_core import to_jsonable_python
 from starlette.responses import JSONResponse, Response
 
-from config_svc import inputs, lists, views
 from config_svc.api import examples
-from config_svc.api.common import CustomerId, Parts, problems
+from config_svc.api.common import CustomerId, problems
+from config_svc.application import Application
 from config_svc.domain.model import Status
-from config_svc.inputs import CustomerBody
-from shared.auth import ADMIN, OPERATOR, VIEWER
-from shared.change import Refused
-from shared.commands import etag
-from shared.cursors import CursorParam, Limit
-from shared.events import Actor, InForce
-from shared.store import Found
+from config_svc.queries import lists
+from config_svc.schemas import customers, views
+from config_svc.schemas.customers import CustomerBody
+from shared.contracts.events import Actor, InForce
+from shared.domain.rules import Refused
+from shared.http.idempotency import etag
+from shared.http.pagination import CursorParam, Limit
+from shared.identity.bearer import ADMIN, OPERATOR, VIEWER
+from shared.store.store import Found
 
 SwitchFilter = Literal[
     "running", "none", "requested", "invited", "opened", "authenticating", "completed", "cancelled", "expired", "failed"
@@ -32,21 +34,25 @@ Search = Annotated[
 def checked(id: str) -> str:
     """Raises: Refused (422) for the few ids that cannot be used."""
     try:
-        return inputs.customer_id(id)
+        return customers.customer_id(id)
     except ValueError as error:
         raise Refused("invalid", str(error), status=422, field="id") from None
 
 
-def router(parts: Parts) -> APIRouter:
+def router(parts: Application) -> APIRouter:
     routes = APIRouter(tags=["Customers"])
     viewer, operator, admin = (Depends(parts.bearer.require(role)) for role in (VIEWER, OPERATOR, ADMIN))
 
     @routes.put(
-        "/customers/{id}", summary="Register a customer, or change its master data", response_model=None,
-        responses={201: examples.answered(examples.customer(), "Registered."),
-                   200: examples.answered(examples.customer(), "Changed, or the same."),
-                   **problems(409, 412, 415, 422)},
-    )  # fmt: skip
+        "/customers/{id}",
+        summary="Register a customer, or change its master data",
+        response_model=None,
+        responses={
+            201: examples.answered(examples.customer(), "Registered."),
+            200: examples.answered(examples.customer(), "Changed, or the same."),
+            **problems(409, 412, 415, 422),
+        },
+    )
     async def put_customer(
         id: CustomerId, body: CustomerBody, by: Annotated[Actor, operator], if_match: IfMatch = None
     ) -> Response:
@@ -55,28 +61,43 @@ def router(parts: Parts) -> APIRouter:
         if applied.state is None:
             raise Refused("customer_unknown", "There is no such customer; check the id.", status=404)
         status = 201 if applied.changed and applied.version == 1 else 200
-        return _one(Found(id, applied.version, applied.state), parts, status)
+        return _one(Found(id=id, version=applied.version, state=applied.state), parts, status)
 
-    @routes.get("/customers", summary="List customers by name",
-                responses={200: examples.answered(examples.customers()), **problems(400, 422)})  # fmt: skip
+    @routes.get(
+        "/customers",
+        summary="List customers by name",
+        responses={200: examples.answered(examples.customers()), **problems(400, 422)},
+    )
     async def list_customers(
-        by: Annotated[Actor, viewer], q: Search = None, method: InForce | None = None, status: Status | None = None,
-        switch: SwitchFilter | None = None, limit: Limit = 50, cursor: CursorParam = None,
-    ) -> dict[str, Any]:  # fmt: skip
+        by: Annotated[Actor, viewer],
+        q: Search = None,
+        method: InForce | None = None,
+        status: Status | None = None,
+        switch: SwitchFilter | None = None,
+        limit: Limit = 50,
+        cursor: CursorParam = None,
+    ) -> dict[str, Any]:
         """Role: viewer. `next` is the cursor of the next page, null on the last one."""
         page = await parts.lists.page(lists.customers(q, method, status, switch), limit, cursor)
         return {"items": [views.brief(row, parts.clock()) for row in page.rows], "next": page.next}
 
-    @routes.get("/customers/{id}", summary="Read a customer", response_model=None,
-                responses={200: examples.answered(examples.customer()), **problems(404, 410)})  # fmt: skip
+    @routes.get(
+        "/customers/{id}",
+        summary="Read a customer",
+        response_model=None,
+        responses={200: examples.answered(examples.customer()), **problems(404, 410)},
+    )
     async def get_customer(id: CustomerId, by: Annotated[Actor, viewer]) -> Response:
         """Role: viewer. `delayed` is set while events of this customer wait for Kafka."""
         return _one(await parts.desk.customer(id), parts, 200)
 
     @routes.delete(
-        "/customers/{id}", status_code=204, summary="Remove a customer: ends grant, switch and invitation",
-        response_class=Response, responses=problems(404, 409, 412),
-    )  # fmt: skip
+        "/customers/{id}",
+        status_code=204,
+        summary="Remove a customer: ends grant, switch and invitation",
+        response_class=Response,
+        responses=problems(404, 409, 412),
+    )
     async def delete_customer(id: CustomerId, by: Annotated[Actor, admin], if_match: IfMatch = None) -> None:
         """Role: admin, since it cannot be taken back: the id is never used again."""
         await parts.desk.remove(id, if_match, by)
@@ -84,6 +105,6 @@ def router(parts: Parts) -> APIRouter:
     return routes
 
 
-def _one(found: Found[Any], parts: Parts, status: int) -> Response:
+def _one(found: Found[Any], parts: Application, status: int) -> Response:
     body = to_jsonable_python(views.customer(found, parts.clock()))
     return JSONResponse(body, status, headers={"ETag": etag(found.state.edition)})

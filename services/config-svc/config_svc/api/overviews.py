@@ -9,18 +9,20 @@ from pydantic import AwareDatetime
 from pydantic_core import to_jsonable_python
 from starlette.responses import JSONResponse, Response
 
-from config_svc import csvs, lists, views
 from config_svc.api import examples
-from config_svc.api.common import ID, CustomerId, Parts, problems
+from config_svc.api.common import ID, CustomerId, problems
 from config_svc.api.customers import Search
-from config_svc.history import Asked
-from config_svc.inputs import InvitationState, Sort
-from config_svc.sse import EventStream
-from config_svc.stories import doer, tell
-from shared.auth import OPERATOR, VIEWER
-from shared.cursors import CursorParam, Limit
-from shared.events import Actor
-from shared.mongo import Document
+from config_svc.application import Application
+from config_svc.queries import csv_export, lists
+from config_svc.queries.history import Asked
+from config_svc.schemas import views
+from config_svc.schemas.customers import InvitationState, Sort
+from config_svc.stream.sse import EventStream
+from config_svc.texts.event_texts import doer, tell
+from shared.contracts.events import Actor
+from shared.http.pagination import CursorParam, Limit
+from shared.identity.bearer import OPERATOR, VIEWER
+from shared.store.mongo import Document
 
 CSV_TOO, CSV_HEAD = "A page; with `Accept: text/csv` all rows.", "id,customer,...\r\n"
 CustomerQuery = Annotated[str | None, Query(pattern=ID)]
@@ -32,18 +34,26 @@ class Streamed(Response):
     media_type = EventStream.media_type
 
 
-def router(parts: Parts) -> APIRouter:
+def router(parts: Application) -> APIRouter:
     routes = APIRouter()
     viewer, operator = (Depends(parts.bearer.require(role)) for role in (VIEWER, OPERATOR))
 
     @routes.get(
-        "/invitations", tags=["Switch"], summary="Pending Invitations", response_model=None,
+        "/invitations",
+        tags=["Switch"],
+        summary="Pending Invitations",
+        response_model=None,
         responses={200: examples.answered(examples.invitations(), CSV_TOO, csv=CSV_HEAD), **problems(400, 422)},
-    )  # fmt: skip
+    )
     async def list_invitations(
-        request: Request, by: Annotated[Actor, viewer], state: InvitationState = "all", q: Search = None,
-        sort: Sort = "-created", limit: Limit = 50, cursor: CursorParam = None,
-    ) -> Response:  # fmt: skip
+        request: Request,
+        by: Annotated[Actor, viewer],
+        state: InvitationState = "all",
+        q: Search = None,
+        sort: Sort = "-created",
+        limit: Limit = 50,
+        cursor: CursorParam = None,
+    ) -> Response:
         """Role: viewer. One row for each customer's current or last invitation; no row holds its link."""
         query = lists.invitations(state, q, sort)
         if "text/csv" in request.headers.get("accept", ""):
@@ -52,9 +62,15 @@ def router(parts: Parts) -> APIRouter:
         rows = [views.invitation(row, parts.clock()) for row in page.rows]
         return JSONResponse(to_jsonable_python({"items": rows, "next": page.next}))
 
-    @routes.get("/customers/{id}/timeline", tags=["History"], summary="What happened to a customer, newest first",
-                responses={200: examples.answered(examples.page(timeline_item(examples.event_row()))),
-                           **problems(400, 404, 422)})  # fmt: skip
+    @routes.get(
+        "/customers/{id}/timeline",
+        tags=["History"],
+        summary="What happened to a customer, newest first",
+        responses={
+            200: examples.answered(examples.page(timeline_item(examples.event_row()))),
+            **problems(400, 404, 422),
+        },
+    )
     async def get_timeline(
         id: CustomerId, by: Annotated[Actor, viewer], limit: Limit = 50, cursor: CursorParam = None
     ) -> dict[str, Any]:
@@ -65,36 +81,50 @@ def router(parts: Parts) -> APIRouter:
         return {"items": [timeline_item(row) for row in page.rows], "next": page.next}
 
     @routes.get(
-        "/audit", tags=["History"], summary="Who did what, newest first", response_model=None,
-        responses={200: examples.answered(examples.page(audit_item(examples.event_row())), CSV_TOO, csv=CSV_HEAD),
-                   **problems(400, 422)},
-    )  # fmt: skip
+        "/audit",
+        tags=["History"],
+        summary="Who did what, newest first",
+        response_model=None,
+        responses={
+            200: examples.answered(examples.page(audit_item(examples.event_row())), CSV_TOO, csv=CSV_HEAD),
+            **problems(400, 422),
+        },
+    )
     async def get_audit(
-        request: Request, by: Annotated[Actor, operator], customer: CustomerQuery = None,
+        request: Request,
+        by: Annotated[Actor, operator],
+        customer: CustomerQuery = None,
         actor: Annotated[str | None, Query(max_length=200, description="Id, e-mail or name of who did it.")] = None,
         action: Annotated[str | None, Query(pattern=r"^[A-Za-z]{1,60}$", examples=["SwitchRequested"])] = None,
         since: Annotated[AwareDatetime | None, Query(alias="from", description="From this moment on.")] = None,
         until: Annotated[AwareDatetime | None, Query(alias="to", description="Before this moment.")] = None,
-        limit: Limit = 50, cursor: CursorParam = None,
-    ) -> Response:  # fmt: skip
+        limit: Limit = 50,
+        cursor: CursorParam = None,
+    ) -> Response:
         """Role: operator."""
-        asked = Asked(customer, actor, action, since, until)
+        asked = Asked(customer=customer, actor=actor, action=action, since=since, until=until)
         if "text/csv" in request.headers.get("accept", ""):
-            return csvs.audit(parts.history.every(asked), str)
+            return csv_export.audit(parts.history.every(asked), str)
         page = await parts.history.audit(asked, limit, cursor)
         items = [audit_item(row) for row in page.rows]
         return JSONResponse(to_jsonable_python({"items": items, "next": page.next}))
 
     @routes.get(
-        "/events", tags=["History"], summary="Every event as it happens (server-sent events)", response_model=None,
+        "/events",
+        tags=["History"],
+        summary="Every event as it happens (server-sent events)",
+        response_model=None,
         response_class=Streamed,
-        responses={200: examples.answered(examples.events(), "A stream of CloudEvents in JSON.", "text/event-stream"),
-                   **problems(400, 422, 429)},
-    )  # fmt: skip
+        responses={
+            200: examples.answered(examples.events(), "A stream of CloudEvents in JSON.", "text/event-stream"),
+            **problems(400, 422, 429),
+        },
+    )
     async def get_events(
-        by: Annotated[Actor, viewer], customer: CustomerQuery = None,
+        by: Annotated[Actor, viewer],
+        customer: CustomerQuery = None,
         last_event_id: Annotated[str | None, Header(max_length=100_000)] = None,
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         """Role: viewer. Without `Last-Event-ID` from now on; with it, at any replica, from there without a gap. A
         `reset` event says that the log no longer holds what follows it; `end` says that the connection is to be made
         anew (hourly, since the sign-in is then checked again)."""
@@ -103,8 +133,8 @@ def router(parts: Parts) -> APIRouter:
     return routes
 
 
-def csv_answer(parts: Parts, query: lists.Query) -> Response:
-    return csvs.answer(csvs.export(parts.lists.every(query), parts.clock), "invitations")
+def csv_answer(parts: Application, query: lists.Query) -> Response:
+    return csv_export.answer(csv_export.export(parts.lists.every(query), parts.clock), "invitations")
 
 
 def timeline_item(row: Document) -> dict[str, Any]:

@@ -7,21 +7,28 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 
 from config_svc.api import examples
-from config_svc.api.common import Parts, problems
-from shared.auth import ORDER, VIEWER
-from shared.events import Actor
+from config_svc.api.common import problems
+from config_svc.application import Application
+from shared.contracts.events import Actor
+from shared.identity.bearer import ORDER, VIEWER
 
-SIGN_IN = {"authority": "https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555",
-           "client_id": "99999999-aaaa-4bbb-8ccc-dddddddddddd", "scopes": ["api://tokenswitch/.default"]}  # fmt: skip
+SIGN_IN = {
+    "authority": "https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555",
+    "client_id": "99999999-aaaa-4bbb-8ccc-dddddddddddd",
+    "scopes": ["api://tokenswitch/.default"],
+}
 ME = {"id": "operator-1", "name": "Otto Operator", "email": "otto@provider.example", "roles": ["viewer", "operator"]}
 
 
-def router(parts: Parts) -> APIRouter:
+def router(parts: Application) -> APIRouter:
     routes = APIRouter(tags=["Sign-in"])
     viewer = Depends(parts.bearer.require(VIEWER))
 
-    @routes.get("/sign-in", summary="How the command line signs in",
-                responses={200: examples.answered(SIGN_IN), **problems(404)})  # fmt: skip
+    @routes.get(
+        "/sign-in",
+        summary="How the command line signs in",
+        responses={200: examples.answered(SIGN_IN), **problems(404)},
+    )
     async def get_sign_in() -> dict[str, Any]:
         """Public: an authority, a public client's id, and the scopes to ask for. Code: `no_sign_in`."""
         return parts.command_line.told

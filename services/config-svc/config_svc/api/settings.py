@@ -10,40 +10,46 @@ from pydantic_core import to_jsonable_python
 from starlette.responses import JSONResponse, Response
 
 from config_svc.api import examples
-from config_svc.api.common import Parts, problems
+from config_svc.api.common import problems
+from config_svc.application import Application
+from config_svc.commands.settings import SettingsDesk, expected, values_of
 from config_svc.domain import settings as rules
 from config_svc.domain.settings import Settings
-from config_svc.settings_desk import SettingsDesk, expected, values_of
-from config_svc.settings_inputs import MEANINGS, SettingsBody
-from shared.auth import ADMIN, VIEWER
-from shared.commands import etag
-from shared.events import Actor
-from shared.roles import role_name
+from config_svc.schemas.settings import MEANINGS, SettingsBody
+from shared.contracts.events import Actor
+from shared.contracts.roles import role_name
+from shared.http.idempotency import etag
+from shared.identity.bearer import ADMIN, VIEWER
 
 IfMatch = Annotated[str | None, Header(description='The ETag of the settings as you read them, like "3". Required.')]
 
 
-STANDARD_TEXTS = {"en": {"subject": "{provider} asks for your approval: Microsoft 365 access for {customer}",
-                         "body": "Hello {invitee},\n\n..."}}  # fmt: skip
+STANDARD_TEXTS = {
+    "en": {
+        "subject": "{provider} asks for your approval: Microsoft 365 access for {customer}",
+        "body": "Hello {invitee},\n\n...",
+    }
+}
 
 
-def router(parts: Parts) -> APIRouter:
+def router(parts: Application) -> APIRouter:
     routes = APIRouter(tags=["Settings"])
     viewer, admin = (Depends(parts.bearer.require(role)) for role in (VIEWER, ADMIN))
     desk = parts.desk.settings
     answered = examples.answered(_shown(desk, Settings()) | {"standard_texts": STANDARD_TEXTS})
 
-    @routes.get("/settings", summary="Read the settings", response_model=None,
-                responses={200: answered, **problems()})  # fmt: skip
+    @routes.get("/settings", summary="Read the settings", response_model=None, responses={200: answered, **problems()})
     async def get_settings(by: Annotated[Actor, viewer]) -> Response:
         """Role: viewer. `in_force` is what a new switch takes; `standard_texts` is what stands where `texts` has
         nothing; `placeholders` are all that a text may hold ({link} not in a subject)."""
         return _answer(desk, await desk.read())
 
     @routes.put(
-        "/settings", summary="Replace the settings", response_model=None,
+        "/settings",
+        summary="Replace the settings",
+        response_model=None,
         responses={200: answered, **problems(412, 415, 422, 428)},
-    )  # fmt: skip
+    )
     async def put_settings(body: SettingsBody, by: Annotated[Actor, admin], if_match: IfMatch = None) -> Response:
         """Role: admin. Replaces all of them; what is left out is as the environment says, a language that is left out
         has the standard text. Running switches keep what they began with. Codes: `settings_changed`, `remind_late`,

@@ -7,33 +7,38 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
-from config_svc.api.common import CustomerId, Parts, Responses, problems
-from config_svc.inputs import ReferenceBody, ResendBody, SwitchBody, SwitchNumber
-from shared.auth import OPERATOR
-from shared.commands import idempotency
-from shared.document import Command
-from shared.events import Actor
+from config_svc.api.common import CustomerId, Responses, problems
+from config_svc.application import Application
+from config_svc.schemas.customers import ReferenceBody, ResendBody, SwitchBody, SwitchNumber
+from shared.contracts.events import Actor
+from shared.http.idempotency import idempotency
+from shared.identity.bearer import OPERATOR
+from shared.store.write_plan import Command
 
 Keyed = Annotated[Command, Depends(idempotency)]
 REFUSALS = problems(400, 404, 409, 415, 422, 429)
 
 
-def router(parts: Parts) -> APIRouter:
+def router(parts: Application) -> APIRouter:
     routes = APIRouter(tags=["Switch"])
     operator, desk = Depends(parts.bearer.require(OPERATOR)), parts.desk
 
     @routes.post(
-        "/customers/{id}/validation", status_code=202, summary="Prove the method in force",
+        "/customers/{id}/validation",
+        status_code=202,
+        summary="Prove the method in force",
         responses=REFUSALS | _example({"request": "4bf92f3577b34da6a3ce929d0e0e4736"}),
-    )  # fmt: skip
+    )
     async def post_validation(id: CustomerId, by: Annotated[Actor, operator], command: Keyed) -> Mapping[str, Any]:
         """Role: operator. The outcome: the customer's `status`, and AuthenticationValidated with this `request`."""
         return await desk.validate(id, by, command)
 
     @routes.post(
-        "/customers/{id}/switch", status_code=202, summary="Ask for a switch",
+        "/customers/{id}/switch",
+        status_code=202,
+        summary="Ask for a switch",
         responses=REFUSALS | _example({"switch": 1}),
-    )  # fmt: skip
+    )
     async def post_switch(
         id: CustomerId, by: Annotated[Actor, operator], command: Keyed, body: SwitchBody
     ) -> Mapping[str, Any]:
@@ -43,9 +48,11 @@ def router(parts: Parts) -> APIRouter:
         return await desk.switch(id, body, by, command)
 
     @routes.post(
-        "/customers/{id}/switch/resend", status_code=202, summary="Send the invitation again",
+        "/customers/{id}/switch/resend",
+        status_code=202,
+        summary="Send the invitation again",
         responses=REFUSALS | _example({"switch": 1}),
-    )  # fmt: skip
+    )
     async def post_resend(
         id: CustomerId, by: Annotated[Actor, operator], command: Keyed, body: ResendBody
     ) -> Mapping[str, Any]:
@@ -54,20 +61,24 @@ def router(parts: Parts) -> APIRouter:
         return await desk.resend(id, body, by, command)
 
     @routes.delete(
-        "/customers/{id}/switch", status_code=202, summary="Cancel the switch",
+        "/customers/{id}/switch",
+        status_code=202,
+        summary="Cancel the switch",
         responses=problems(404, 409, 422) | _example({"switch": 1}),
-    )  # fmt: skip
+    )
     async def delete_switch(
-        id: CustomerId, by: Annotated[Actor, operator],
+        id: CustomerId,
+        by: Annotated[Actor, operator],
         switch: Annotated[int, Query(ge=1, description="Which switch is meant.", examples=[1])],
-    ) -> Mapping[str, Any]:  # fmt: skip
+    ) -> Mapping[str, Any]:
         """Role: operator. Codes: `switch_stale`, `switch_ended`, `no_switch`."""
         return await desk.cancel(id, switch, by)
 
     @routes.post(
-        "/customers/{id}/switch/link", summary="The invitation's address",
+        "/customers/{id}/switch/link",
+        summary="The invitation's address",
         responses=REFUSALS | {200: _content({"switch": 1, "generation": 1, "link": "https://invite.example/i/..."})},
-    )  # fmt: skip
+    )
     async def post_link(
         id: CustomerId, by: Annotated[Actor, operator], command: Keyed, body: SwitchNumber
     ) -> Mapping[str, Any]:
@@ -76,9 +87,11 @@ def router(parts: Parts) -> APIRouter:
         return {**answer, "link": link.reveal()}
 
     @routes.post(
-        "/customers/{id}/switch/reference", status_code=202, summary="Change the switch's reference",
+        "/customers/{id}/switch/reference",
+        status_code=202,
+        summary="Change the switch's reference",
         responses=REFUSALS | _example({"switch": 1}),
-    )  # fmt: skip
+    )
     async def post_reference(
         id: CustomerId, by: Annotated[Actor, operator], command: Keyed, body: ReferenceBody
     ) -> Mapping[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from shared.change import Change
-from shared.events import Actor
+from shared.contracts.events import Actor
+from shared.domain.rules import Change
 
 Action = Literal["resend", "cancel"]
 ACTIONS: tuple[Action, ...] = ("resend", "cancel")
@@ -16,7 +16,7 @@ MOST = 200
 DONE = "done"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One invitation. `outcome`: None while it waits, `done`, or the code of why it was refused."""
 
@@ -27,7 +27,7 @@ class Row:
     outcome: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     id: str
     action: Action
@@ -46,7 +46,11 @@ def begin(
     batch: Batch | None, id: str, action: Action, rows: tuple[Row, ...], by: Actor, now: datetime
 ) -> Change[Batch] | None:
     """The same form sent twice is one batch."""
-    return None if batch else Change(Batch(id, action, by, rows[:MOST], now, None if rows else now))
+    return (
+        None
+        if batch
+        else Change(Batch(id=id, action=action, by=by, rows=rows[:MOST], begun_at=now, ended_at=None if rows else now))
+    )
 
 
 def settle(batch: Batch | None, outcomes: Mapping[int, str], now: datetime) -> Change[Batch] | None:

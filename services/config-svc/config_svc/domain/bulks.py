@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from shared.change import Change, Refused
-from shared.events import Actor, BulkSwitchBegun, BulkSwitchChanged
+from shared.contracts.events import Actor, BulkSwitchBegun, BulkSwitchChanged
+from shared.domain.rules import Change, Refused
 
 BULK_KEY = "bulk-switches"
 """The key of these events, which concern no customer alone."""
@@ -34,7 +34,7 @@ class Problem:
     field: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One line of the file. `outcome`: None while it waits, `asked`, or the code of why it was refused."""
 
@@ -59,7 +59,7 @@ class Outcome:
     switch: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """Rows `number * ROWS_IN_PART` and following of a bulk."""
 
@@ -85,7 +85,7 @@ class Pace:
         return timedelta(seconds=rows * 60 / self.per_minute)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
     """One round through all rows; who has not answered gets the invitation again."""
 
@@ -98,7 +98,7 @@ class Reminder:
     ended_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bulk:
     """`place`: the next row to be asked. `asked`, `refused`: of those before it; `problems`: found at the check.
     `digest`: of the command that brought it, where its id is made of that command's key."""
@@ -153,7 +153,18 @@ def draft(
     if bulk:
         return None
     problems = sum(row.problem is not None for row in rows)
-    return Change(Bulk(id, name, by, len(rows), problems, now, now + DRAFT_KEPT, digest=digest))
+    return Change(
+        Bulk(
+            id=id,
+            name=name,
+            by=by,
+            count=len(rows),
+            problems=problems,
+            created_at=now,
+            forget_at=now + DRAFT_KEPT,
+            digest=digest,
+        )
+    )
 
 
 def begin(bulk: Bulk | None, pace: Pace, by: Actor, now: datetime) -> Change[Bulk]:
@@ -163,10 +174,20 @@ def begin(bulk: Bulk | None, pace: Pace, by: Actor, now: datetime) -> Change[Bul
     if not bulk.good:
         raise Refused("bulk_empty", "No row of the file can be asked; correct the file and send it again.")
     begun = replace(
-        bulk, state="running", pace=pace, begun_at=now, begun_by=by, due_at=now, first_wave=pace.first > 0,
+        bulk,
+        state="running",
+        pace=pace,
+        begun_at=now,
+        begun_by=by,
+        due_at=now,
+        first_wave=pace.first > 0,
         forget_at=now + KEPT,
-    )  # fmt: skip
-    return Change(begun, (BulkSwitchBegun(BULK_KEY, bulk.id, bulk.name, bulk.good, by),), {"bulk": bulk.id})
+    )
+    return Change(
+        begun,
+        (BulkSwitchBegun(customer=BULK_KEY, bulk=bulk.id, name=bulk.name, count=bulk.good, by=by),),
+        {"bulk": bulk.id},
+    )
 
 
 def kept_longer(part: Part | None, now: datetime) -> Change[Part] | None:
@@ -180,9 +201,10 @@ def settled(part: Part | None, outcomes: Mapping[int, Outcome], now: datetime) -
         return None
     rows = tuple(
         replace(row, outcome=outcomes[place].code, switch=outcomes[place].switch)
-        if place in outcomes and row.waiting else row
+        if place in outcomes and row.waiting
+        else row
         for place, row in enumerate(part.rows)
-    )  # fmt: skip
+    )
     return Change(replace(part, rows=rows))
 
 
@@ -194,9 +216,12 @@ def advanced(
         return None
     asked = sum(outcome.code == ASKED for outcome in outcomes)
     moved = replace(
-        bulk, place=end, asked=bulk.asked + asked, refused=bulk.refused + len(outcomes) - asked,
+        bulk,
+        place=end,
+        asked=bulk.asked + asked,
+        refused=bulk.refused + len(outcomes) - asked,
         due_at=now + bulk.pace.span(len(outcomes)),
-    )  # fmt: skip
+    )
     if bulk.state in ("running", "paused") and not moved.waiting:
         return _ended(moved, now)
     return _wave_over(moved) if moved.first_wave and moved.wave_left <= 0 else Change(moved)
@@ -243,7 +268,7 @@ def remind(bulk: Bulk | None, by: Actor, now: datetime) -> Change[Bulk]:
     if bulk.reminding:
         raise Refused("bulk_reminding", "A reminder is on its way already; wait until it has ended.")
     number = bulk.reminder.number + 1 if bulk.reminder else 1
-    reminded = replace(bulk, reminder=Reminder(number, by, now, now))
+    reminded = replace(bulk, reminder=Reminder(number=number, by=by, begun_at=now, due_at=now))
     return Change(reminded, (_changed(bulk, "reminded", by),), {"bulk": bulk.id, "reminder": number})
 
 
@@ -252,9 +277,12 @@ def reminded(bulk: Bulk | None, number: int, start: int, end: int, sent: int, no
     if bulk is None or reminder is None or (reminder.number, reminder.place) != (number, start):
         return None
     moved = replace(
-        reminder, place=end, sent=reminder.sent + sent, due_at=now + bulk.pace.span(sent),
+        reminder,
+        place=end,
+        sent=reminder.sent + sent,
+        due_at=now + bulk.pace.span(sent),
         ended_at=now if end >= bulk.place else None,
-    )  # fmt: skip
+    )
     return Change(replace(bulk, reminder=moved))
 
 
@@ -282,7 +310,7 @@ def _answer(bulk: Bulk, state: State) -> Mapping[str, str]:
 
 
 def _changed(bulk: Bulk, what: str, by: Actor | None = None) -> BulkSwitchChanged:
-    return BulkSwitchChanged(BULK_KEY, bulk.id, bulk.name, what, by)
+    return BulkSwitchChanged(customer=BULK_KEY, bulk=bulk.id, name=bulk.name, change=what, by=by)
 
 
 def asking_due(bulk: Bulk) -> datetime | None:

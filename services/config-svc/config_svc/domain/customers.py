@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
-from shared.change import Change, Refused
-from shared.events import (
+from config_svc.domain.model import SECRET_WARNINGS, Customer, Failure
+from shared.contracts.events import (
     AccessLost,
     AccessRecovered,
     Actor,
@@ -27,11 +27,10 @@ from shared.events import (
     TenantUnknown,
     ValidationRequested,
 )
+from shared.domain.rules import Change, Refused
 
-from .model import SECRET_WARNINGS, Customer, Failure
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistrationInput:
     """An app registration as put: `secret_change` set carries the secret sealed for auth-svc."""
 
@@ -41,7 +40,7 @@ class RegistrationInput:
     secret_expires_on: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerInput:
     """A customer's master data as put; `edition` is what If-Match named (None: any).
 
@@ -71,25 +70,43 @@ def put(customer: Customer | None, id: str, data: CustomerInput, by: Actor, now:
     if changed == customer:
         return None
     changed = replace(changed, edition=customer.edition + 1)
-    said = CustomerChanged(id, data.name, data.tenant, _registration(changed, data.registration), data.reference, by)
+    said = CustomerChanged(
+        customer=id,
+        name=data.name,
+        tenant=data.tenant,
+        registration=_registration(changed, data.registration),
+        reference=data.reference,
+        by=by,
+    )
     return Change(changed, (*released, said), _brief(changed))
 
 
 def _kept(customer: Customer, data: CustomerInput) -> CustomerInput:
     if not data.keep_registration or customer.client_id is None:
         return data
-    kept = RegistrationInput(customer.client_id, "kept", None, customer.secret_expires_on)
+    kept = RegistrationInput(
+        client_id=customer.client_id, secret_change="kept", secret=None, secret_expires_on=customer.secret_expires_on
+    )
     return replace(data, registration=kept)
 
 
 def _register(id: str, data: CustomerInput, by: Actor, now: datetime) -> Change[Customer]:
     if data.edition is not None:
-        raise Refused("customer_unknown", "There is no such customer to change; leave out If-Match to register it.",
-                      status=412, field="If-Match")  # fmt: skip
-    bare = Customer(id, data.name, data.tenant, data.reference, registered_at=now)
+        raise Refused(
+            "customer_unknown",
+            "There is no such customer to change; leave out If-Match to register it.",
+            status=412,
+            field="If-Match",
+        )
+    bare = Customer(id=id, name=data.name, tenant=data.tenant, reference=data.reference, registered_at=now)
     customer = _with_registration(bare, data.registration)
     said = CustomerRegistered(
-        id, data.name, data.tenant, _registration(customer, data.registration), data.reference, by
+        customer=id,
+        name=data.name,
+        tenant=data.tenant,
+        registration=_registration(customer, data.registration),
+        reference=data.reference,
+        by=by,
     )
     return Change(customer, (said,), _brief(customer))
 
@@ -98,18 +115,26 @@ def _may_change(customer: Customer, data: CustomerInput) -> None:
     _same_edition(customer, data.edition)
     tenant_changes = data.tenant != customer.tenant
     if tenant_changes and customer.grant:
-        raise Refused("grant_in_force", "Switch to app registration first: a token of this tenant is in force.",
-                      field="tenant")  # fmt: skip
+        raise Refused(
+            "grant_in_force", "Switch to app registration first: a token of this tenant is in force.", field="tenant"
+        )
     registration_changes = _with_registration(customer, data.registration).revision != customer.revision
     if customer.running and (tenant_changes or registration_changes):
-        raise Refused("switch_running", "A switch is running; cancel it before changing tenant or app registration.",
-                      field="tenant" if tenant_changes else "app_registration")  # fmt: skip
+        raise Refused(
+            "switch_running",
+            "A switch is running; cancel it before changing tenant or app registration.",
+            field="tenant" if tenant_changes else "app_registration",
+        )
 
 
 def _same_edition(customer: Customer, edition: int | None) -> None:
     if edition is not None and edition != customer.edition:
-        raise Refused("edition_changed", "Somebody changed this customer meanwhile; read it again and repeat.",
-                      status=412, field="If-Match")  # fmt: skip
+        raise Refused(
+            "edition_changed",
+            "Somebody changed this customer meanwhile; read it again and repeat.",
+            status=412,
+            field="If-Match",
+        )
 
 
 def _with_registration(customer: Customer, put: RegistrationInput | None) -> Customer:
@@ -129,15 +154,20 @@ def _with_registration(customer: Customer, put: RegistrationInput | None) -> Cus
         method = "app_registration" if secret else "none"
     if method == "token":
         return replace(changed, revision=customer.revision + 1)
-    return replace(changed, revision=customer.revision + 1, method=method, status="unknown", since=None, failure=None,
-                   request=None)  # fmt: skip
+    return replace(
+        changed, revision=customer.revision + 1, method=method, status="unknown", since=None, failure=None, request=None
+    )
 
 
 def _registration(customer: Customer, put: RegistrationInput | None) -> Registration | None:
     if put is None or customer.client_id is None:
         return None
     return Registration(
-        customer.client_id, customer.revision, put.secret_change, put.secret, customer.secret_expires_on
+        client_id=customer.client_id,
+        revision=customer.revision,
+        secret_change=put.secret_change,
+        secret=put.secret,
+        secret_expires_on=customer.secret_expires_on,
     )
 
 
@@ -149,15 +179,26 @@ def remove(
     _same_edition(customer, edition)
     events: list[Event] = []
     if switch := customer.running:
-        events.append(SwitchCancelled(id, switch.number, "removed", switch.invited, by))
+        events.append(
+            SwitchCancelled(customer=id, switch=switch.number, reason="removed", invited=switch.invited, by=by)
+        )
         switch = replace(switch, state="cancelled", ended_at=now, reason="removed")
     if customer.tenant_id:
         events.append(TenantReleased(id, customer.tenant_id))
     events.append(CustomerRemoved(id, by))
     gone = replace(
-        customer, removed=True, switch=switch or customer.switch, grant=None, method="none", status="unknown",
-        secret=False, client_id=None, secret_expires_on=None, request=None, tenant_id=None,
-    )  # fmt: skip
+        customer,
+        removed=True,
+        switch=switch or customer.switch,
+        grant=None,
+        method="none",
+        status="unknown",
+        secret=False,
+        client_id=None,
+        secret_expires_on=None,
+        request=None,
+        tenant_id=None,
+    )
     return Change(gone, tuple(events))
 
 
@@ -219,7 +260,9 @@ def request_validation(customer: Customer | None, request: str, by: Actor, now: 
     asked = replace(
         customer, status="checking", request=request, request_revision=customer.revision, request_grant=grant
     )
-    said = ValidationRequested(customer.id, request, customer.method, customer.revision, grant, by)
+    said = ValidationRequested(
+        customer=customer.id, request=request, method=customer.method, revision=customer.revision, grant=grant, by=by
+    )
     return Change(asked, (said,), {"request": request})
 
 
@@ -242,7 +285,9 @@ def validated(customer: Customer | None, event: AuthenticationValidated, now: da
         return None
     if event.outcome == "successful":
         return Change(_healthy(replace(customer, request=None), event.checked_at))
-    failure = Failure(event.reason or "refused", event.checked_at, event.aadsts, event.correlation_id)
+    failure = Failure(
+        reason=event.reason or "refused", at=event.checked_at, aadsts=event.aadsts, correlation_id=event.correlation_id
+    )
     return Change(_broken(replace(customer, request=None), failure))
 
 
@@ -250,7 +295,7 @@ def access_lost(customer: Customer | None, event: AccessLost, now: datetime) -> 
     """The access in force died; the method stays what it is until somebody renews or switches."""
     if customer is None or not _in_force(customer, event):
         return None
-    failure = Failure(event.reason, now, event.aadsts, event.correlation_id)
+    failure = Failure(reason=event.reason, at=now, aadsts=event.aadsts, correlation_id=event.correlation_id)
     grant = replace(customer.grant, lost=True) if customer.grant and event.grant else customer.grant
     return Change(_broken(replace(customer, grant=grant, request=None), failure))
 
@@ -307,7 +352,13 @@ def warn_of_secret(customer: Customer, now: datetime) -> Change[Customer] | None
         return None
     left = max(0, (_day(customer.secret_expires_on) - now).days)
     step = min((days for days in SECRET_WARNINGS if days >= left), default=SECRET_WARNINGS[0])
-    said = SecretExpiring(customer.id, customer.name, customer.revision, left, customer.secret_expires_on)
+    said = SecretExpiring(
+        customer=customer.id,
+        customer_name=customer.name,
+        revision=customer.revision,
+        days_left=left,
+        expires_on=customer.secret_expires_on,
+    )
     return Change(replace(customer, secret_warned=step), (said,))
 
 

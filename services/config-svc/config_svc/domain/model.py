@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from shared.events import Account, Actor, InForce, Method, Person, Target
+from shared.contracts.events import Account, Actor, InForce, Method, Person, Target
 
 Status = Literal["unknown", "checking", "successful", "failed"]
 TenantState = Literal["resolving", "pinned", "unknown", "taken"]
@@ -17,9 +17,9 @@ SWITCH_BACK_LIMIT = timedelta(minutes=15)
 SECRET_WARNINGS = (30, 14, 7, 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why something failed: a code of shared.reasons, Microsoft's number, and the id to quote to Microsoft."""
+    """Why something failed: a code of `contracts.reasons`, Microsoft's number, and the id to quote to Microsoft."""
 
     reason: str
     at: datetime
@@ -28,7 +28,7 @@ class Failure:
     account: Account | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """What became of the invitation's mails: how many were sent, when last, and why not if not."""
 
@@ -38,7 +38,7 @@ class Mail:
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Switch:
     """The customer's current or last switch. `life_seconds`: the invitation's life, used again by a
     resend; so are the texts of the version that it began with. `bulk`: the bulk switch that asked for it."""
@@ -80,7 +80,7 @@ class Switch:
         return self.invitee is not None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """What is known of the grant in force. `expires_at`: its last refresh plus 90 days."""
 
@@ -94,7 +94,7 @@ class Grant:
     lost: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """`edition` counts changes of the master data (the ETag); `revision` those of the app registration.
 

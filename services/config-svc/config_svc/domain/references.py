@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shared.change import Change
-from shared.events import Actor, ReferenceChanged
-
-from .model import Customer
-from .switches import named
+from config_svc.domain.model import Customer
+from config_svc.domain.switches import named
+from shared.contracts.events import Actor, ReferenceChanged
+from shared.domain.rules import Change
 
 
 def refer(customer: Customer | None, number: int, reference: str | None, by: Actor) -> Change[Customer]:
@@ -17,5 +16,5 @@ def refer(customer: Customer | None, number: int, reference: str | None, by: Act
     answer = {"switch": number}
     if reference == switch.reference:
         return Change(customer, (), answer)
-    event = ReferenceChanged(customer.id, number, reference, by)
+    event = ReferenceChanged(customer=customer.id, switch=number, reference=reference, by=by)
     return Change(replace(customer, switch=replace(switch, reference=reference)), (event,), answer)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from shared.change import Change, Refused
-from shared.events import (
+from config_svc.domain.customers import known, next_secret_warning, unresolved, warn_of_secret
+from config_svc.domain.model import SWITCH_BACK_LIMIT, Customer, Failure, Grant, Mail, Switch, SwitchState
+from shared.contracts.events import (
     Account,
     Actor,
     AppRegistrationProven,
@@ -37,16 +38,14 @@ from shared.events import (
     Target,
     TokenClaimed,
 )
-
-from .customers import known, next_secret_warning, unresolved, warn_of_secret
-from .model import SWITCH_BACK_LIMIT, Customer, Failure, Grant, Mail, Switch, SwitchState
+from shared.domain.rules import Change, Refused
 
 ALL_METHODS: tuple[Method, ...] = ("sign_in", "device_code", "app_registration")
 INVITATION_MAILS = ("invitation", "resend", "reminder")
 _RANK: dict[SwitchState, int] = {"requested": 0, "invited": 1, "opened": 2, "authenticating": 3}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchInput:
     """What an operator asks for, with the settings that this switch keeps to its end."""
 
@@ -86,22 +85,35 @@ def _may_begin(customer: Customer, asked: SwitchInput, now: datetime) -> None:
     if not asked.renew and customer.method == in_force:
         raise Refused("already", "This method is in force already; use renew to claim it anew.", field="to")
     if asked.to == "token" and "app_registration" in asked.methods and len(asked.methods) == 1:
-        raise Refused("methods", "An auth token needs sign_in or device_code among the methods.", status=422,
-                      field="methods")  # fmt: skip
+        raise Refused(
+            "methods", "An auth token needs sign_in or device_code among the methods.", status=422, field="methods"
+        )
     if asked.invitee is None:
         _may_do_without_invitee(customer, asked, now)
 
 
 def _may_do_without_invitee(customer: Customer, asked: SwitchInput, now: datetime) -> None:
     if asked.to == "token":
-        raise Refused("admin_email_missing", "Name the customer's administrator who is to sign in.", status=422,
-                      field="admin_email")  # fmt: skip
+        raise Refused(
+            "admin_email_missing",
+            "Name the customer's administrator who is to sign in.",
+            status=422,
+            field="admin_email",
+        )
     if not customer.secret:
-        raise Refused("secret_missing", "There is no client secret on file; enter one, or name an administrator "
-                      "(admin_email) who is invited to enter it.", field="admin_email")  # fmt: skip
+        raise Refused(
+            "secret_missing",
+            "There is no client secret on file; enter one, or name an administrator "
+            "(admin_email) who is invited to enter it.",
+            field="admin_email",
+        )
     if customer.secret_expires_on and date.fromisoformat(customer.secret_expires_on) <= now.astimezone(UTC).date():
-        raise Refused("secret_expired", "The client secret on file has expired; enter a new one, or name an "
-                      "administrator (admin_email) who is invited to enter it.", field="admin_email")  # fmt: skip
+        raise Refused(
+            "secret_expired",
+            "The client secret on file has expired; enter a new one, or name an "
+            "administrator (admin_email) who is invited to enter it.",
+            field="admin_email",
+        )
 
 
 def _begin(customer: Customer, asked: SwitchInput, now: datetime) -> tuple[Customer, SwitchRequested]:
@@ -109,16 +121,41 @@ def _begin(customer: Customer, asked: SwitchInput, now: datetime) -> tuple[Custo
     methods: tuple[Method, ...] = ("app_registration",) if asked.to != "token" else asked.methods or ALL_METHODS
     ends = now + (asked.life if asked.invitee else SWITCH_BACK_LIMIT)
     switch = Switch(
-        number, asked.to, asked.renew, "requested", now, ends, methods, asked.accepted_roles,
-        int(asked.life.total_seconds()), int(asked.remind_after.total_seconds()) if asked.remind_after else None,
-        asked.invitee, asked.locale, asked.reference, asked.inviter, texts_version=asked.texts_version,
+        number=number,
+        to=asked.to,
+        renew=asked.renew,
+        state="requested",
+        requested_at=now,
+        expires_at=ends,
+        methods=methods,
+        accepted_roles=asked.accepted_roles,
+        life_seconds=int(asked.life.total_seconds()),
+        remind_after_seconds=int(asked.remind_after.total_seconds()) if asked.remind_after else None,
+        invitee=asked.invitee,
+        locale=asked.locale,
+        reference=asked.reference,
+        inviter=asked.inviter,
+        texts_version=asked.texts_version,
         bulk=asked.bulk,
-    )  # fmt: skip
+    )
     event = SwitchRequested(
-        customer.id, number, asked.to, asked.renew, customer.name, customer.tenant_id or "", methods,
-        asked.accepted_roles, ends, asked.invitee, asked.locale, asked.inviter, _remind(switch, now),
-        customer.revision, asked.texts_version, customer.tenant,
-    )  # fmt: skip
+        customer=customer.id,
+        switch=number,
+        to=asked.to,
+        renew=asked.renew,
+        customer_name=customer.name,
+        tenant_id=customer.tenant_id or "",
+        methods=methods,
+        accepted_roles=asked.accepted_roles,
+        expires_at=ends,
+        invitee=asked.invitee,
+        locale=asked.locale,
+        inviter=asked.inviter,
+        remind_at=_remind(switch, now),
+        revision=customer.revision,
+        texts_version=asked.texts_version,
+        tenant_name=customer.tenant,
+    )
     return replace(customer, switches=number, switch=switch), event
 
 
@@ -138,18 +175,33 @@ def resend(
         return _readdress(customer, switch, invitee, by, now)
     expires = now + timedelta(seconds=switch.life_seconds)
     again = replace(switch, generation=switch.generation + 1, expires_at=expires)
-    event = InvitationResendRequested(customer.id, number, again.generation, expires, _remind(switch, now), by)
+    event = InvitationResendRequested(
+        customer=customer.id,
+        switch=number,
+        generation=again.generation,
+        expires_at=expires,
+        remind_at=_remind(switch, now),
+        by=by,
+    )
     return Change(replace(customer, switch=again), (event,), {"switch": number})
 
 
 def _readdress(customer: Customer, switch: Switch, invitee: Person, by: Actor, now: datetime) -> Change[Customer]:
-    cancelled = SwitchCancelled(customer.id, switch.number, "readdressed", True, by)
+    cancelled = SwitchCancelled(customer=customer.id, switch=switch.number, reason="readdressed", invited=True, by=by)
     asked = SwitchInput(
-        switch.to, by, timedelta(seconds=switch.life_seconds), switch.accepted_roles, invitee, switch.locale,
-        switch.reference, switch.methods, switch.renew,
-        timedelta(seconds=switch.remind_after_seconds) if switch.remind_after_seconds else None, switch.texts_version,
-        switch.bulk,
-    )  # fmt: skip
+        to=switch.to,
+        inviter=by,
+        life=timedelta(seconds=switch.life_seconds),
+        accepted_roles=switch.accepted_roles,
+        invitee=invitee,
+        locale=switch.locale,
+        reference=switch.reference,
+        methods=switch.methods,
+        renew=switch.renew,
+        remind_after=timedelta(seconds=switch.remind_after_seconds) if switch.remind_after_seconds else None,
+        texts_version=switch.texts_version,
+        bulk=switch.bulk,
+    )
     changed, requested = _begin(customer, asked, now)
     return Change(changed, (cancelled, requested), {"switch": requested.switch})
 
@@ -157,7 +209,7 @@ def _readdress(customer: Customer, switch: Switch, invitee: Person, by: Actor, n
 def cancel(customer: Customer | None, number: int, by: Actor, now: datetime) -> Change[Customer]:
     """Ends a running switch: nothing changes, whatever is still claimed for it is erased."""
     customer, switch = _running(customer, number)
-    event = SwitchCancelled(customer.id, number, "cancelled", switch.invited, by)
+    event = SwitchCancelled(customer=customer.id, switch=number, reason="cancelled", invited=switch.invited, by=by)
     return Change(_ended(customer, switch, "cancelled", "cancelled", now), (event,), {"switch": number})
 
 
@@ -166,7 +218,7 @@ def copy_link(customer: Customer | None, number: int, by: Actor, now: datetime) 
     customer, switch = _running(customer, number)
     if switch.invitee is None:
         raise Refused("no_invitation", "This switch has no invitation; it proves the stored app registration.")
-    event = LinkCopied(customer.id, number, switch.generation, by)
+    event = LinkCopied(customer=customer.id, switch=number, generation=switch.generation, by=by)
     return Change(customer, (event,), {"switch": number, "generation": switch.generation})
 
 
@@ -229,8 +281,11 @@ def started(customer: Customer | None, event: AuthenticationStarted, now: dateti
     return _progress(customer, began)
 
 
-_STEPS: dict[type[Event], str] = {DeviceCodeIssued: "code_issued", SignInReady: "sign_in_ready",
-                                  SignInReturned: "returned"}  # fmt: skip
+_STEPS: dict[type[Event], str] = {
+    DeviceCodeIssued: "code_issued",
+    SignInReady: "sign_in_ready",
+    SignInReturned: "returned",
+}
 
 
 def stepped(
@@ -258,9 +313,17 @@ def attempt_failed(customer: Customer | None, event: AuthenticationFailed, now: 
     switch = _current(customer, event)
     if customer is None or switch is None or event.attempt < switch.attempt:
         return None
-    failure = Failure(event.reason, now, event.aadsts, event.correlation_id, event.account)
+    failure = Failure(
+        reason=event.reason, at=now, aadsts=event.aadsts, correlation_id=event.correlation_id, account=event.account
+    )
     if not switch.invited and event.final:
-        verdict = SwitchFailed(customer.id, switch.number, event.reason, False, event.correlation_id)
+        verdict = SwitchFailed(
+            customer=customer.id,
+            switch=switch.number,
+            reason=event.reason,
+            invited=False,
+            correlation_id=event.correlation_id,
+        )
         ended = _ended(customer, replace(switch, failure=failure), "failed", event.reason, now)
         return Change(ended, (verdict,))
     state: SwitchState = "opened" if switch.invited else "authenticating"
@@ -273,7 +336,7 @@ def mailed(customer: Customer | None, event: EmailSent | EmailFailed, now: datet
     if customer is None or switch is None or switch.number != event.switch or event.kind not in INVITATION_MAILS:
         return None
     if isinstance(event, EmailSent):
-        mail = Mail("sent", switch.mail.count + 1, now)
+        mail = Mail(state="sent", count=switch.mail.count + 1, at=now)
     else:
         mail = replace(switch.mail, state="failed" if event.final else switch.mail.state, why=event.why)
     return _progress(customer, replace(switch, mail=mail))
@@ -292,12 +355,25 @@ def claimed(customer: Customer | None, event: TokenClaimed, now: datetime) -> Ch
     if customer is None or switch is None:
         return None
     grant = Grant(
-        event.grant, event.account, event.method, event.roles, event.scopes, event.claimed_at, event.expires_at
+        id=event.grant,
+        account=event.account,
+        method=event.method,
+        roles=event.roles,
+        scopes=event.scopes,
+        claimed_at=event.claimed_at,
+        expires_at=event.expires_at,
     )
     verdict = SwitchCompleted(
-        customer.id, switch.number, switch.to, event.method, switch.invited, grant=event.grant,
-        account=event.account, in_force="token", requested_at=switch.requested_at,
-    )  # fmt: skip
+        customer=customer.id,
+        switch=switch.number,
+        to=switch.to,
+        method=event.method,
+        invited=switch.invited,
+        grant=event.grant,
+        account=event.account,
+        in_force="token",
+        requested_at=switch.requested_at,
+    )
     done = _completed(customer, switch, event.method, event.account, now)
     return Change(replace(done, method="token", grant=grant), (verdict,))
 
@@ -310,12 +386,19 @@ def proven(customer: Customer | None, event: AppRegistrationProven, now: datetim
     entered = event.source == "proposed"
     revision = customer.revision + 1 if entered else customer.revision
     verdict = SwitchCompleted(
-        customer.id, switch.number, switch.to, "app_registration", switch.invited, revision=revision,
-        in_force="app_registration", requested_at=switch.requested_at,
-    )  # fmt: skip
+        customer=customer.id,
+        switch=switch.number,
+        to=switch.to,
+        method="app_registration",
+        invited=switch.invited,
+        revision=revision,
+        in_force="app_registration",
+        requested_at=switch.requested_at,
+    )
     done = _completed(customer, switch, "app_registration", None, now)
-    done = replace(done, method="app_registration", grant=None, client_id=event.client_id, secret=True,
-                   revision=revision)  # fmt: skip
+    done = replace(
+        done, method="app_registration", grant=None, client_id=event.client_id, secret=True, revision=revision
+    )
     if entered:
         done = replace(done, secret_expires_on=None, secret_warned=None)
     return Change(done, (verdict,))
@@ -351,6 +434,6 @@ def on_deadline(customer: Customer | None, now: datetime) -> Change[Customer] | 
         return None
     switch = customer.running
     if switch and not switch.invited and switch.expires_at <= now:
-        verdict = SwitchFailed(customer.id, switch.number, "too_late", False)
+        verdict = SwitchFailed(customer=customer.id, switch=switch.number, reason="too_late", invited=False)
         return Change(_ended(customer, switch, "failed", "too_late", now), (verdict,))
     return warn_of_secret(customer, now)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from shared.change import Change
-from shared.events import TenantPinned, TenantReleased, TenantResolved, TenantTaken
-
-from .model import Tenant
+from config_svc.domain.model import Tenant
+from shared.contracts.events import TenantPinned, TenantReleased, TenantResolved, TenantTaken
+from shared.domain.rules import Change
 
 
 def claim(tenant: Tenant | None, event: TenantResolved, now: datetime) -> Change[Tenant]:

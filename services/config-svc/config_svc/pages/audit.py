@@ -11,15 +11,15 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from config_svc import csvs
 from config_svc.api.common import ID
-from config_svc.history import DOERS, Asked
-from config_svc.pages.frame import Frame
-from config_svc.stories import PLACES, STORIES, tell
-from shared.auth import OPERATOR
-from shared.events import REGISTRY
-from shared.mongo import Document
-from shared.sessions import Session
+from config_svc.pages.layout import Frame
+from config_svc.queries import csv_export
+from config_svc.queries.history import DOERS, Asked
+from config_svc.texts.event_texts import PLACES, STORIES, tell
+from shared.contracts.events import REGISTRY
+from shared.identity.bearer import OPERATOR
+from shared.identity.sessions import Session
+from shared.store.mongo import Document
 
 PAGE = 50
 HERE = "/audit"
@@ -45,25 +45,40 @@ class AuditPages:
         rows = [_row(row, tell(row["action"], row["data"], say)) for row in found.rows]
         actions = sorted(((name, say(STORIES[name].title)) for name in ACTIONS), key=lambda row: row[1])
         return self._frame.show(
-            request, session, "audit.html", active="audit", rows=rows, wanted=wanted, actions=actions,
-            filtered=any(wanted.values()), next=_address(wanted, cursor=found.next),
-            first=_address(wanted) if cursor else None, csv=_address(wanted, path=f"{HERE}.csv"),
+            request,
+            session,
+            "audit.html",
+            active="audit",
+            rows=rows,
+            wanted=wanted,
+            actions=actions,
+            filtered=any(wanted.values()),
+            next=_address(wanted, cursor=found.next),
+            first=_address(wanted) if cursor else None,
+            csv=_address(wanted, path=f"{HERE}.csv"),
             people=sorted({row["actor"]["email"] or row["actor"]["id"] for row in found.rows}),
             only=lambda **more: _address({**wanted, **more}),
-        )  # fmt: skip
+        )
 
     async def csv(self, request: Request, session: Session) -> Response:
-        return csvs.audit(self._history.every(_asked(_wanted(request))), self._frame.say(request))
+        return csv_export.audit(self._history.every(_asked(_wanted(request))), self._frame.say(request))
 
 
 def _row(row: Document, told: Any) -> dict[str, Any]:
     actor = row["actor"]
     return {
-        "id": row["_id"], "at": row["at"], "told": told, "action": row["action"], "customer": row["customer"],
+        "id": row["_id"],
+        "at": row["at"],
+        "told": told,
+        "action": row["action"],
+        "customer": row["customer"],
         "place": PLACES.get(row["customer"]),
-        "switch": row["switch"], "name": actor["name"] or actor["email"] or actor["id"], "email": actor["email"],
-        "actor": actor["email"] or actor["id"], "address": row["address"],
-    }  # fmt: skip
+        "switch": row["switch"],
+        "name": actor["name"] or actor["email"] or actor["id"],
+        "email": actor["email"],
+        "actor": actor["email"] or actor["id"],
+        "address": row["address"],
+    }
 
 
 def _wanted(request: Request) -> Wanted:
@@ -81,9 +96,12 @@ def _asked(wanted: Wanted) -> Asked:
     """The days of the form are whole days in UTC, the last one included."""
     last = _day(wanted["to"])
     return Asked(
-        wanted["customer"] or None, wanted["actor"] or None, wanted["action"] or None, _day(wanted["from"]),
-        last + DAY if last else None,
-    )  # fmt: skip
+        customer=wanted["customer"] or None,
+        actor=wanted["actor"] or None,
+        action=wanted["action"] or None,
+        since=_day(wanted["from"]),
+        until=last + DAY if last else None,
+    )
 
 
 def _day(text: str) -> datetime | None:

@@ -12,15 +12,16 @@ from starlette.responses import RedirectResponse, Response
 
 from config_svc.domain.batches import ACTIONS, DONE, MOST, Action, Batch, Row
 from config_svc.domain.model import Customer
-from config_svc.pages.forms import KEY, action_key, filled
-from config_svc.pages.frame import Frame
+from config_svc.pages.customer import STOP_ASKING
+from config_svc.pages.forms import KEY, filled
 from config_svc.pages.invitations import HOME, RowName
-from config_svc.pages.m365 import STOP_ASKING
-from config_svc.pages.refusals import texts
-from shared.auth import OPERATOR, VIEWER
-from shared.change import Refused
-from shared.operators import own_path
-from shared.sessions import Session
+from config_svc.pages.layout import Frame
+from config_svc.texts.refusal_texts import texts
+from shared.domain.rules import Refused
+from shared.http.idempotency import action_key
+from shared.identity.bearer import OPERATOR, VIEWER
+from shared.identity.portal_sign_in import own_path
+from shared.identity.sessions import Session
 
 FORM = "batch"
 
@@ -42,11 +43,16 @@ class BatchPages:
         rows = [(row, refusal) for row, refusal in await self._meant(asked.getlist("row")) if row]
         say = self._frame.say(request)
         return self._frame.show(
-            request, session, "batch_confirm.html", active="invitations", action=_action(asked.get("do", "")),
+            request,
+            session,
+            "batch_confirm.html",
+            active="invitations",
+            action=_action(asked.get("do", "")),
             rows=[(row, " ".join(texts(refusal, say)).strip() if refusal else "") for row, refusal in rows],
-            count=sum(refusal is None for _, refusal in rows), new_key=secrets.token_hex(16),
+            count=sum(refusal is None for _, refusal in rows),
+            new_key=secrets.token_hex(16),
             back=_back(asked.get("back")),
-        )  # fmt: skip
+        )
 
     async def begin(self, request: Request, session: Session) -> Response:
         form = await filled(request)
@@ -68,11 +74,15 @@ class BatchPages:
     async def _context(self, request: Request) -> dict[str, Any]:
         batch, say = await self._batches.batch(request.path_params["id"]), self._frame.say(request)
         return {
-            "batch": batch, "action": batch.action, "counts": _counts(batch),
+            "batch": batch,
+            "action": batch.action,
+            "counts": _counts(batch),
             "back": _back(request.query_params.get("back")),
-            "rows": [(row, texts(Refused(row.outcome, ""), say) if row.outcome not in (None, DONE) else ("", ""))
-                     for row in batch.rows],
-        }  # fmt: skip
+            "rows": [
+                (row, texts(Refused(row.outcome, ""), say) if row.outcome not in (None, DONE) else ("", ""))
+                for row in batch.rows
+            ],
+        }
 
     async def _meant(self, names: Sequence[str]) -> list[tuple[Row | None, Refused | None]]:
         """The rows of these names as they are now, in order; each with what speaks against it."""
@@ -86,7 +96,7 @@ def _row(name: RowName, found: Mapping[str, Customer]) -> tuple[Row | None, Refu
     switch = customer.switch if customer and not customer.removed else None
     if customer is None or switch is None or switch.invitee is None:
         return None, None
-    row = Row(customer.id, name.switch, customer.name, switch.invitee.email)
+    row = Row(customer=customer.id, switch=name.switch, name=customer.name, invitee=switch.invitee.email)
     if switch.number != name.switch:
         return row, Refused("switch_stale", "")
     return row, None if switch.live else Refused("switch_ended", "")

@@ -18,7 +18,7 @@ class Bar:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rect:
     series: int
     value: int
@@ -28,7 +28,7 @@ class Rect:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
     """Groups of columns beside each other. `top`: the value at the upper edge, an even number."""
 
@@ -63,13 +63,18 @@ def columns(labels: Sequence[str], series: Sequence[str], values: Sequence[Seque
     wide = (WIDE - GAP) / max(1, len(series))
     rects = [
         Rect(
-            s, value, round(n * WIDE + GAP / 2 + s * wide, 3), round(100 - height, 3), round(wide, 3), round(height, 3)
+            series=s,
+            value=value,
+            x=round(n * WIDE + GAP / 2 + s * wide, 3),
+            y=round(100 - height, 3),
+            width=round(wide, 3),
+            height=round(height, 3),
         )
         for n, row in enumerate(values)
         for s, value in enumerate(row)
         if (height := 100 * value / top)
     ]
-    return Columns(labels, series, values, rects, top)
+    return Columns(labels=labels, series=series, values=values, rects=rects, top=top)
 
 
 def rounded(value: int) -> int:

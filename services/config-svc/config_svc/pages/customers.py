@@ -8,23 +8,34 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from config_svc import inputs, lists
 from config_svc.domain.model import Customer
-from config_svc.inputs import CustomerBody
 from config_svc.pages.forms import Filled, check, filled
-from config_svc.pages.frame import HOME, Frame
-from config_svc.pages.refusals import TEXTS
-from shared.auth import ADMIN, OPERATOR, VIEWER
-from shared.change import Refused
-from shared.i18n import N_
-from shared.sessions import Session
-from shared.store import Found
+from config_svc.pages.layout import HOME, Frame
+from config_svc.queries import lists
+from config_svc.schemas import customers as inputs
+from config_svc.schemas.customers import CustomerBody
+from config_svc.texts.refusal_texts import TEXTS
+from shared.domain.rules import Refused
+from shared.i18n.catalogs import N_
+from shared.identity.bearer import ADMIN, OPERATOR, VIEWER
+from shared.identity.sessions import Session
+from shared.store.store import Found
 
 PAGE = 50
 METHODS = ("app_registration", "token", "none")
 STATUSES = ("failed", "checking", "unknown", "successful")
-SWITCHES = ("running", "requested", "invited", "opened", "authenticating", "completed", "cancelled", "expired",
-            "failed", "none")  # fmt: skip
+SWITCHES = (
+    "running",
+    "requested",
+    "invited",
+    "opened",
+    "authenticating",
+    "completed",
+    "cancelled",
+    "expired",
+    "failed",
+    "none",
+)
 SECRET = "client_secret"
 
 
@@ -67,10 +78,20 @@ class CustomerPages:
         query = lists.customers(*wanted.values())
         page = await self._frame.parts.lists.page(query, PAGE, asked.get("cursor"))
         return self._frame.show(
-            request, session, "customers.html", active=active, rows=[row.state for row in page.rows], wanted=wanted,
-            methods=METHODS, statuses=STATUSES, switches=SWITCHES, filtered=any(wanted.values()), q=wanted["q"],
-            next=_page(request, wanted, page.next), previous=_page(request, wanted, page.previous),
-        )  # fmt: skip
+            request,
+            session,
+            "customers.html",
+            active=active,
+            rows=[row.state for row in page.rows],
+            wanted=wanted,
+            methods=METHODS,
+            statuses=STATUSES,
+            switches=SWITCHES,
+            filtered=any(wanted.values()),
+            q=wanted["q"],
+            next=_page(request, wanted, page.next),
+            previous=_page(request, wanted, page.previous),
+        )
 
     # --- forms ---------------------------------------------------------------------------------------------------
 
@@ -85,12 +106,12 @@ class CustomerPages:
             id = inputs.customer_id(form.text("id"))
         except ValueError as error:
             errors = {"id": say(str(error))} | errors
-            return self._form(request, session, None, form.shown(SECRET), errors, 422)
+            return self._form(request, session, found=None, values=form.shown(SECRET), errors=errors, status=422)
         if body is None:
-            return self._form(request, session, None, form.shown(SECRET), errors, 422)
+            return self._form(request, session, found=None, values=form.shown(SECRET), errors=errors, status=422)
         if await self._desk.found(id) is not None:
             taken = {"id": " ".join(say(text) for text in TEXTS["id_taken"])}
-            return self._form(request, session, None, form.shown(SECRET), taken, 409)
+            return self._form(request, session, found=None, values=form.shown(SECRET), errors=taken, status=409)
         await self._desk.put(id, body, None, session.actor)
         return RedirectResponse(f"/customers/{id}?done=added", 303)
 
@@ -104,7 +125,7 @@ class CustomerPages:
         form = await filled(request)
         body, errors = check(CustomerBody, _values(form), self._frame.say(request))
         if body is None:
-            return self._form(request, session, found, form.shown(SECRET), errors, 422)
+            return self._form(request, session, found=found, values=form.shown(SECRET), errors=errors, status=422)
         try:
             await self._desk.put(id, body, f'"{form.text("edition", "0")}"', session.actor)
         except Refused as error:
@@ -112,26 +133,49 @@ class CustomerPages:
             present = await self._desk.customer(id)
             kept = form.shown(SECRET) | {"edition": present.state.edition}
             beside = self._beside(request, present.state, kept)
-            return self._form(request, session, present, kept, {}, error.status, flash=problem, beside=beside)
+            return self._form(
+                request,
+                session,
+                found=present,
+                values=kept,
+                errors={},
+                status=error.status,
+                flash=problem,
+                beside=beside,
+            )
         return RedirectResponse(f"/customers/{id}?done=saved", 303)
 
     def _form(
-        self, request: Request, session: Session, found: Found[Customer] | None, values: dict[str, Any],
-        errors: dict[str, str], status: int = 200, **context: Any,
-    ) -> Response:  # fmt: skip
+        self,
+        request: Request,
+        session: Session,
+        found: Found[Customer] | None,
+        values: dict[str, Any],
+        errors: dict[str, str],
+        status: int = 200,
+        **context: Any,
+    ) -> Response:
         customer = found.state if found else None
         return self._frame.show(
-            request, session, "customer_form.html", active="customers", status=status, customer=customer,
-            values=values, errors=errors, **({"beside": {}} | context),
-        )  # fmt: skip
+            request,
+            session,
+            "customer_form.html",
+            active="customers",
+            status=status,
+            customer=customer,
+            values=values,
+            errors=errors,
+            **({"beside": {}} | context),
+        )
 
     def _beside(self, request: Request, customer: Customer, values: dict[str, Any]) -> dict[str, str]:
         """For each field that differs the value in force, as a hint beside it."""
         say = self._frame.say(request)
         return {
             name: say(N_("In force now: %(value)s")) % {"value": value or "–"}
-            for name, value in _present(customer).items() if name in values and str(value) != str(values[name])
-        }  # fmt: skip
+            for name, value in _present(customer).items()
+            if name in values and str(value) != str(values[name])
+        }
 
     # --- removal -------------------------------------------------------------------------------------------------
 
@@ -157,23 +201,30 @@ def _page(request: Request, wanted: dict[str, str], cursor: str | None) -> str |
 
 def _present(customer: Customer) -> dict[str, Any]:
     return {
-        "name": customer.name, "tenant": customer.tenant, "reference": customer.reference or "",
-        "client_id": customer.client_id or "", "secret_expires_on": customer.secret_expires_on or "",
-        "edition": customer.edition, "has_secret": customer.secret,
-    }  # fmt: skip
+        "name": customer.name,
+        "tenant": customer.tenant,
+        "reference": customer.reference or "",
+        "client_id": customer.client_id or "",
+        "secret_expires_on": customer.secret_expires_on or "",
+        "edition": customer.edition,
+        "has_secret": customer.secret,
+    }
 
 
 def _values(form: Filled) -> dict[str, Any]:
     """The form as the API's body. An empty secret stays as it is; an empty application id means none."""
     values: dict[str, Any] = {
-        "name": form.text("name"), "tenant": form.text("tenant"), "reference": form.text("reference") or None,
+        "name": form.text("name"),
+        "tenant": form.text("tenant"),
+        "reference": form.text("reference") or None,
         "app_registration": None,
-    }  # fmt: skip
+    }
     secret = form.values.get(SECRET, [""])[0].strip()
     if form.text("client_id") or secret:
         registration: dict[str, Any] = {
-            "client_id": form.text("client_id"), "secret_expires_on": form.text("secret_expires_on") or None,
-        }  # fmt: skip
+            "client_id": form.text("client_id"),
+            "secret_expires_on": form.text("secret_expires_on") or None,
+        }
         if secret or form.text("forget_secret"):
             registration[SECRET] = secret or None
         values["app_registration"] = registration

@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 
 from mails.texts import LONGEST_BODY, LONGEST_SUBJECT, Text
-from shared.change import Refused
+from shared.domain.rules import Refused
 
 LONGEST_PACKED, LONGEST = 20_000, 40_000
 """What fits into an address, and what that may unpack to."""

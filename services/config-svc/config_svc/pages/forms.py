@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +10,10 @@ from typing import Any, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from config_svc.inputs import field_of, message_of
-from shared.commands import command
-from shared.document import Command
-from shared.web_forms import CSRF_FIELD
+from config_svc.schemas.customers import field_of, message_of
+from shared.http.idempotency import command
+from shared.store.write_plan import Command
+from shared.web.csrf import CSRF_FIELD
 
 B = TypeVar("B", bound=BaseModel)
 Say = Callable[[str], str]
@@ -63,8 +62,3 @@ def form_command(request: Request, form: Filled, caller: str) -> Command:
     what = f"{request.method} {request.url.path}"
     said = {name: list(values) for name, values in form.values.items() if name not in (CSRF_FIELD, KEY)}
     return command(form.text(KEY), what, json.dumps(said, sort_keys=True).encode(), caller)
-
-
-def action_key(caller: str, *parts: object) -> str:
-    """The key of a button: the same until what it acts on has changed."""
-    return hashlib.sha256(repr((caller, *parts)).encode()).hexdigest()[:40]

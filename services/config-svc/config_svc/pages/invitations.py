@@ -10,18 +10,20 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from config_svc import lists, views
 from config_svc.api.overviews import csv_answer
-from config_svc.inputs import InvitationState, ResendBody, Sort
-from config_svc.pages import words
-from config_svc.pages.forms import KEY, Filled, action_key, filled, form_command
-from config_svc.pages.frame import Frame
-from shared.auth import OPERATOR, VIEWER
-from shared.change import Refused
-from shared.document import Command
-from shared.i18n import N_
-from shared.operators import own_path
-from shared.sessions import Session
+from config_svc.pages.forms import KEY, Filled, filled, form_command
+from config_svc.pages.layout import Frame
+from config_svc.queries import lists
+from config_svc.schemas import views
+from config_svc.schemas.customers import InvitationState, ResendBody, Sort
+from config_svc.texts import state_texts
+from shared.domain.rules import Refused
+from shared.http.idempotency import action_key
+from shared.i18n.catalogs import N_
+from shared.identity.bearer import OPERATOR, VIEWER
+from shared.identity.portal_sign_in import own_path
+from shared.identity.sessions import Session
+from shared.store.write_plan import Command
 
 PAGE = 30
 HOME = "/invitations"
@@ -76,9 +78,15 @@ class InvitationPages:
     ) -> Response:
         flash = (self._frame.problem(request, error),) if error else ()
         return self._frame.show(
-            request, session, "invitations.html", active="invitations", status=error.status if error else 200,
-            flash=flash, states=STATES, **await self._context(wanted),
-        )  # fmt: skip
+            request,
+            session,
+            "invitations.html",
+            active="invitations",
+            status=error.status if error else 200,
+            flash=flash,
+            states=STATES,
+            **await self._context(wanted),
+        )
 
     async def _context(self, wanted: dict[str, str]) -> dict[str, Any]:
         now, cursor = self._parts.clock(), wanted.get("cursor")
@@ -88,13 +96,16 @@ class InvitationPages:
         )
         return {
             "rows": [(row.state, views.invitation(row, now)) for row in page.rows if row.state.switch],
-            "wanted": wanted, "sorts": _sorts(bare), "filtered": bool(wanted["q"]) or wanted["state"] != "all",
-            "delayed": lambda since: words.is_delayed(since, now),
+            "wanted": wanted,
+            "sorts": _sorts(bare),
+            "filtered": bool(wanted["q"]) or wanted["state"] != "all",
+            "delayed": lambda since: state_texts.is_delayed(since, now),
             "next": address(bare, cursor=page.next) if page.next else None,
             "previous": address(bare, cursor=page.previous) if page.previous else None,
-            "csv": address(bare, path=f"{HOME}.csv"), "here": address(bare, cursor=cursor),
+            "csv": address(bare, path=f"{HOME}.csv"),
+            "here": address(bare, cursor=cursor),
             "live": address(bare, path=f"{HOME}/rows", cursor=cursor),
-        }  # fmt: skip
+        }
 
     # --- one row -------------------------------------------------------------------------------------------------
 
@@ -169,8 +180,9 @@ def _sorts(bare: dict[str, str]) -> dict[str, dict[str, str]]:
         down, up = bare["sort"] == f"-{name}", bare["sort"] == name
         turned = name if down else f"-{name}" if up or name == "created" else name
         found[name] = {
-            "url": address(bare | {"sort": turned}), "sorted": "ascending" if up else "descending" if down else "",
-        }  # fmt: skip
+            "url": address(bare | {"sort": turned}),
+            "sorted": "ascending" if up else "descending" if down else "",
+        }
     return found
 
 

@@ -8,30 +8,34 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from config_svc.census import Census
 from config_svc.pages import charts
-from config_svc.pages.frame import Frame
-from config_svc.pages.words import STEP_NAMES
-from config_svc.pulse import WINDOWS, Window
-from config_svc.sse import EventStream
-from config_svc.stories import PLACES, Say, tell
-from shared.auth import VIEWER
-from shared.change import Unavailable
-from shared.i18n import N_
-from shared.reasons import explain
-from shared.sessions import Session
+from config_svc.pages.layout import Frame
+from config_svc.queries.customer_counts import Census
+from config_svc.queries.statistics import WINDOWS, Window
+from config_svc.stream.sse import EventStream
+from config_svc.texts.event_texts import PLACES, Say, tell
+from config_svc.texts.state_texts import STEP_NAMES
+from shared.contracts.reasons import explain
+from shared.domain.rules import Unavailable
+from shared.i18n.catalogs import N_
+from shared.identity.bearer import VIEWER
+from shared.identity.sessions import Session
 
 HERE = "/live"
 LINES = 40
 REASONS = 8
 FUNNEL = (
-    ("asked", STEP_NAMES["requested"]), ("invited", STEP_NAMES["invited"]), ("opened", STEP_NAMES["opened"]),
-    ("started", STEP_NAMES["authenticating"]), ("claimed", STEP_NAMES["completed"]),
-)  # fmt: skip
+    ("asked", STEP_NAMES["requested"]),
+    ("invited", STEP_NAMES["invited"]),
+    ("opened", STEP_NAMES["opened"]),
+    ("started", STEP_NAMES["authenticating"]),
+    ("claimed", STEP_NAMES["completed"]),
+)
 SERIES = (
-    (("requested",), N_("Requested")), (("completed",), N_("Completed")),
+    (("requested",), N_("Requested")),
+    (("completed",), N_("Completed")),
     (("cancelled", "expired", "failed"), N_("Cancelled, expired or failed")),
-)  # fmt: skip
+)
 RUNNING, ENDED = ("requested", "invited", "opened", "authenticating"), ("completed", "cancelled", "expired", "failed")
 Line = Mapping[str, Any]
 
@@ -49,9 +53,14 @@ class LivePages:
 
     async def page(self, request: Request, session: Session) -> Response:
         return self._frame.show(
-            request, session, "live.html", active="live", most=LINES, lines=await self._recent(request),
+            request,
+            session,
+            "live.html",
+            active="live",
+            most=LINES,
+            lines=await self._recent(request),
             **await self._numbers(request),
-        )  # fmt: skip
+        )
 
     async def numbers(self, request: Request, session: Session) -> Response:
         """The part that moves by itself."""
@@ -59,9 +68,7 @@ class LivePages:
 
     async def lines(self, request: Request, session: Session) -> Response:
         """The last events: for the moment between the page and its stream, and after a reset of it."""
-        return self._frame.show(
-            request, session, "live_lines.html", active="live", lines=await self._recent(request)
-        )  # fmt: skip
+        return self._frame.show(request, session, "live_lines.html", active="live", lines=await self._recent(request))
 
     async def events(self, request: Request, session: Session) -> Response:
         """The stream in sentences of the reader's language. A script that begins anew names its place as `last`."""
@@ -82,8 +89,10 @@ class LivePages:
 
     async def _lines(self, events: Sequence[tuple[str, Any, str, Mapping[str, Any]]], say: Say) -> list[Line]:
         names = await self._names({str(data.get("customer", "")) for _, _, _, data in events})
-        return [_line(id, at, str(data.get("customer", "")), names, tell(type_name, data, say), say)
-                for id, at, type_name, data in events]  # fmt: skip
+        return [
+            _line(id, at, customer=str(data.get("customer", "")), names=names, told=tell(type_name, data, say), say=say)
+            for id, at, type_name, data in events
+        ]
 
     async def _names(self, ids: set[str]) -> Mapping[str, str]:
         """Without the database the ids must do: a line is better than none."""
@@ -102,23 +111,36 @@ class LivePages:
         census = await self._parts.counter.census()
         say = self._frame.say(request)
         return {
-            "window": name, "wall": wall, "windows": [(key, _address(key, wall)) for key in WINDOWS],
-            "numbers_url": _address(name, wall, f"{HERE}/numbers"), "wall_url": _address(name, not wall),
-            "census": census, "running": _states(census, RUNNING), "ended": _states(census, ENDED),
+            "window": name,
+            "wall": wall,
+            "windows": [(key, _address(key, wall)) for key in WINDOWS],
+            "numbers_url": _address(name, wall, f"{HERE}/numbers"),
+            "wall_url": _address(name, not wall),
+            "census": census,
+            "running": _states(census, RUNNING),
+            "ended": _states(census, ENDED),
             "funnel": charts.bars([(say(label), window.count(key)) for key, label in FUNNEL]),
-            "median": window.took(0.5), "p90": window.took(0.9),
+            "median": window.took(0.5),
+            "p90": window.took(0.9),
             "reasons": charts.bars([(say(explain(code).sentence), n) for code, n in window.reasons()[:REASONS]]),
-            "chart": lambda label: _chart(window, say, label), "span": window,
-        }  # fmt: skip
+            "chart": lambda label: _chart(window, say, label),
+            "span": window,
+        }
 
 
 def _line(id: str, at: Any, customer: str, names: Mapping[str, str], told: Any, say: Say) -> Line:
     place = PLACES.get(customer)
     url = place[1] if place else f"/customers/{customer}" if customer in names else ""
     return {
-        "id": id, "at": at, "url": url, "name": say(place[0]) if place else names.get(customer, customer),
-        "title": told.title, "text": told.text, "tone": told.tone, "by": told.by,
-    }  # fmt: skip
+        "id": id,
+        "at": at,
+        "url": url,
+        "name": say(place[0]) if place else names.get(customer, customer),
+        "title": told.title,
+        "text": told.text,
+        "tone": told.tone,
+        "by": told.by,
+    }
 
 
 def _states(census: Census, states: Sequence[str]) -> list[tuple[str, int | None]]:

@@ -11,26 +11,28 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from config_svc.commands.settings import worded
 from config_svc.domain import settings as rules
 from config_svc.domain.settings import Settings, Values, Wording
-from config_svc.history import Asked
 from config_svc.pages.drafts import Draft, packed, unpacked
 from config_svc.pages.forms import Filled, check, filled
-from config_svc.pages.frame import Frame
-from config_svc.pages.settings_words import CHANGES, changes, edition_of, general, role_choices
-from config_svc.settings_desk import worded
-from config_svc.settings_inputs import EMPTY_TEXT, MEANINGS, Said, SettingsBody, TextBody, body_wrong, subject_wrong
+from config_svc.pages.layout import Frame
+from config_svc.pages.settings_texts import CHANGES, changes, edition_of, general, role_choices
+from config_svc.queries.history import Asked
+from config_svc.schemas.settings import EMPTY_TEXT, MEANINGS, Said, SettingsBody, TextBody, body_wrong, subject_wrong
 from mails.texts import LONGEST_BODY, LONGEST_SUBJECT, Text, tidy
-from shared.auth import ADMIN, OPERATOR, VIEWER
-from shared.change import Refused
-from shared.i18n import N_, language_name
-from shared.sessions import Session
-from shared.web_security import FRAMED
+from shared.domain.rules import Refused
+from shared.http.middleware import FRAMED
+from shared.i18n.catalogs import N_, language_name
+from shared.identity.bearer import ADMIN, OPERATOR, VIEWER
+from shared.identity.sessions import Session
 
 HERE = "/settings"
 KINDS: Mapping[str, str] = {
-    "invitation": N_("The invitation"), "resend": N_("Sent again"), "reminder": N_("The reminder"),
-}  # fmt: skip
+    "invitation": N_("The invitation"),
+    "resend": N_("Sent again"),
+    "reminder": N_("The reminder"),
+}
 FORM, TEXT_FORM = "settings", "settings-text"
 
 
@@ -66,11 +68,14 @@ class SettingsPages:
             return await self._show(request, session, settings, language, 422, **shown)
         usual = set(body.accepted_roles or ()) == set(self._desk.usual.accepted_roles)
         values = replace(
-            settings.values, life_days=body.invitation_life_days, remind_after_days=body.remind_after_days,
-            accepted_roles=() if usual else body.accepted_roles or (), sender=body.sender_address,
+            settings.values,
+            life_days=body.invitation_life_days,
+            remind_after_days=body.remind_after_days,
+            accepted_roles=() if usual else body.accepted_roles or (),
+            sender=body.sender_address,
             sender_name=body.sender_name,
-        )  # fmt: skip
-        return await self._put(request, session, values, form, language, shown)
+        )
+        return await self._put(request, session, values=values, form=form, language=language, shown=shown)
 
     async def _put(
         self, request: Request, session: Session, values: Values, form: Filled, language: str, shown: dict[str, Any]
@@ -99,13 +104,15 @@ class SettingsPages:
             return await self._show(request, session, settings, language, 422, text=text, text_errors=errors)
         wording = self._desk.wording(language, TextBody(subject=text.subject, body=text.body))
         values = worded(settings.values, language, wording)
-        return await self._put(request, session, values, form, language, {"text": text})
+        return await self._put(request, session, values=values, form=form, language=language, shown={"text": text})
 
     async def standard(self, request: Request, session: Session) -> Response:
         """Back to the standard text of one language."""
         form, language = await filled(request), self._language(request)
         values = worded((await self._desk.read()).values, language, Wording())
-        return await self._put(request, session, values, form, language, {"text": _entered(form)})
+        return await self._put(
+            request, session, values=values, form=form, language=language, shown={"text": _entered(form)}
+        )
 
     def _flaws(self, request: Request, text: Text) -> dict[str, str]:
         say = self._frame.say(request)
@@ -124,9 +131,15 @@ class SettingsPages:
             return self._frame.show(request, session, "settings_preview.html", active="settings", **context)
         errors = self._flaws(request, text)
         return await self._show(
-            request, session, await self._desk.read(), language, text=text, text_errors=errors, kind=kind,
+            request,
+            session,
+            await self._desk.read(),
+            language,
+            text=text,
+            text_errors=errors,
+            kind=kind,
             edition=edition_of(form),
-        )  # fmt: skip
+        )
 
     async def mail(self, request: Request, session: Session) -> Response:
         """The mail itself, for the frame: a document of its own, without any right."""
@@ -159,25 +172,45 @@ class SettingsPages:
         return wanted if wanted in self._desk.languages else self._desk.languages[0]
 
     async def _show(
-        self, request: Request, session: Session, settings: Settings, language: str, status: int = 200, *,
-        text: Text | None = None, kind: str = "invitation", edition: int | None = None, **context: Any,
-    ) -> Response:  # fmt: skip
+        self,
+        request: Request,
+        session: Session,
+        settings: Settings,
+        language: str,
+        status: int = 200,
+        *,
+        text: Text | None = None,
+        kind: str = "invitation",
+        edition: int | None = None,
+        **context: Any,
+    ) -> Response:
         say, usual = self._frame.say(request), self._desk.usual
         shown = self._desk.shown(settings, language)
         draft = Draft(kind, text or shown)
         known: dict[str, Any] = {
-            "values": general(settings, usual), "present": general(settings, usual), "errors": {}, "text_errors": {},
-            "beside": False, "usual": usual, "usual_sender": self._desk.usual_sender,
+            "values": general(settings, usual),
+            "present": general(settings, usual),
+            "errors": {},
+            "text_errors": {},
+            "beside": False,
+            "usual": usual,
+            "usual_sender": self._desk.usual_sender,
             "terms": rules.in_force(settings, usual),
-            "edition": settings.edition if edition is None else edition, "roles": role_choices(settings, usual),
+            "edition": settings.edition if edition is None else edition,
+            "roles": role_choices(settings, usual),
             "languages": [(code, language_name(code), code in settings.values.texts) for code in self._desk.languages],
-            "own": language in settings.values.texts, "standard": self._desk.standard(language),
-            "shown_text": shown, "text": draft.text, "kind": draft.kind,
+            "own": language in settings.values.texts,
+            "standard": self._desk.standard(language),
+            "shown_text": shown,
+            "text": draft.text,
+            "kind": draft.kind,
             "kinds": [(name, say(label)) for name, label in KINDS.items()],
             "placeholders": [(f"{{{name}}}", say(meaning)) for name, meaning in MEANINGS.items()],
-            "longest_subject": LONGEST_SUBJECT, "longest_body": LONGEST_BODY,
-            "changes": await self._changes(request, session), "language_name": language_name(language),
-        }  # fmt: skip
+            "longest_subject": LONGEST_SUBJECT,
+            "longest_body": LONGEST_BODY,
+            "changes": await self._changes(request, session),
+            "language_name": language_name(language),
+        }
         looks = self._looks(request, session, language, draft, known["terms"].life)
         if "text_errors" in context:  # they stand beside the fields
             looks["flaws"] = []

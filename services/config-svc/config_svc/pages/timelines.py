@@ -9,11 +9,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from config_svc.pages.frame import Frame
-from config_svc.stories import tell
-from shared.auth import VIEWER
-from shared.change import Refused
-from shared.sessions import Session
+from config_svc.pages.layout import Frame
+from config_svc.texts.event_texts import tell
+from shared.domain.rules import Refused
+from shared.identity.bearer import VIEWER
+from shared.identity.sessions import Session
 
 PAGE = 30
 
@@ -36,10 +36,20 @@ class Timelines:
         say = self._frame.say(request)
         page = await self._frame.parts.history.timeline(customer, limit, cursor, until=until)
         told = [(row, tell(row["type"], row["data"], say)) for row in page.rows]
-        return Told([
-            {"id": row["_id"], "at": row["at"], "title": one.title, "text": one.text, "tone": one.tone, "by": one.by}
-            for row, one in told
-        ], page.next)  # fmt: skip
+        return Told(
+            [
+                {
+                    "id": row["_id"],
+                    "at": row["at"],
+                    "title": one.title,
+                    "text": one.text,
+                    "tone": one.tone,
+                    "by": one.by,
+                }
+                for row, one in told
+            ],
+            page.next,
+        )
 
 
 class TimelinePages:
@@ -58,5 +68,11 @@ class TimelinePages:
         told = await self._timelines.read(request, id, cursor=request.query_params.get("cursor"))
         template = "timeline_more.html" if request.headers.get("hx-request") == "true" else "timeline.html"
         return self._frame.show(
-            request, session, template, active="m365", customer=found.state, timeline=told.rows, older=told.next,
-        )  # fmt: skip
+            request,
+            session,
+            template,
+            active="m365",
+            customer=found.state,
+            timeline=told.rows,
+            older=told.next,
+        )

@@ -19,7 +19,29 @@ from invite_svc.domain.verdicts import cancel, complete, expire, fail, invite, r
 from invite_svc.domain.wizard import Start, ask_again, give_up, open_link, returned, start
 
 __all__ = [
-    "ASK_AGAIN_AFTER", "ATTEMPT_LIMIT", "MAX_ATTEMPTS", "MAX_CODES", "Attempt", "Invitation", "Start", "ask_again",
-    "attempt_failed", "cancel", "claim", "complete", "deadline", "expire", "fail", "give_up", "invitation_id",
-    "invite", "on_deadline", "open_link", "resend", "returned", "show_code", "show_sign_in", "start",
-]  # fmt: skip
+    "ASK_AGAIN_AFTER",
+    "ATTEMPT_LIMIT",
+    "MAX_ATTEMPTS",
+    "MAX_CODES",
+    "Attempt",
+    "Invitation",
+    "Start",
+    "ask_again",
+    "attempt_failed",
+    "cancel",
+    "claim",
+    "complete",
+    "deadline",
+    "expire",
+    "fail",
+    "give_up",
+    "invitation_id",
+    "invite",
+    "on_deadline",
+    "open_link",
+    "resend",
+    "returned",
+    "show_code",
+    "show_sign_in",
+    "start",
+]

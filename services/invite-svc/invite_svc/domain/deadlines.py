@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from invite_svc.domain.model import ATTEMPT_LIMIT, Invitation
-from shared.change import Change
-from shared.events import InvitationExpired, InvitationReminded
+from shared.contracts.events import InvitationExpired, InvitationReminded
+from shared.domain.rules import Change
 
 
 def deadline(invitation: Invitation) -> datetime | None:
@@ -24,9 +24,12 @@ def on_deadline(invitation: Invitation | None, now: datetime) -> Change[Invitati
         return None
     if invitation.remind_at and invitation.remind_at <= now < invitation.expires_at:
         event = InvitationReminded(
-            invitation.customer, invitation.switch, invitation.generation, invitation.created_at or now,
-            invitation.expires_at,
-        )  # fmt: skip
+            customer=invitation.customer,
+            switch=invitation.switch,
+            generation=invitation.generation,
+            created_at=invitation.created_at or now,
+            expires_at=invitation.expires_at,
+        )
         return Change(replace(invitation, remind_at=None), (event,))
     proposed = replace(invitation, expiry_proposed=invitation.generation, remind_at=None)
     return Change(proposed, (InvitationExpired(invitation.customer, invitation.switch, invitation.generation),))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from shared.events import Account, Actor, Method, Person, SwitchRequested, Target
+from shared.contracts.events import Account, Actor, Method, Person, SwitchRequested, Target
 
 State = Literal["pending", "opened", "authenticating", "finishing", "done", "expired", "revoked"]
 Stage = Literal["preparing", "code", "sign_in", "returned", "claimed", "failed", "stopped"]
@@ -17,7 +17,7 @@ ATTEMPT_LIMIT = timedelta(minutes=15)
 ASK_AGAIN_AFTER = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """The sign-in shown in the wizard. `sealed`: the code or the address at Microsoft, as auth-svc sealed it.
 
@@ -44,7 +44,7 @@ class Attempt:
         return self.stage in ("preparing", "code", "sign_in", "returned", "claimed")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
     """One invitation of one switch. `session` is the hash of the one browser session that may go on.
 

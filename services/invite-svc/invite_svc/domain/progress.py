@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from invite_svc.domain.model import Attempt, Invitation
-from shared.change import Change
-from shared.events import (
+from shared.contracts.events import (
     AppRegistrationProven,
     AuthenticationFailed,
     DeviceCodeIssued,
     SignInReady,
     TokenClaimed,
 )
+from shared.domain.rules import Change
 
 
 def _shown(invitation: Invitation | None, event: Any) -> Attempt | None:
@@ -29,8 +29,14 @@ def show_code(invitation: Invitation | None, event: DeviceCodeIssued, now: datet
     attempt = _shown(invitation, event)
     if invitation is None or attempt is None or attempt.stage != "preparing":
         return None
-    code = replace(attempt, stage="code", since=now, sealed=event.code, verification_uri=event.verification_uri,
-                   expires_at=event.expires_at)  # fmt: skip
+    code = replace(
+        attempt,
+        stage="code",
+        since=now,
+        sealed=event.code,
+        verification_uri=event.verification_uri,
+        expires_at=event.expires_at,
+    )
     return Change(replace(invitation, attempt=code))
 
 
@@ -50,9 +56,16 @@ def attempt_failed(
     if invitation is None or attempt is None:
         return None
     failed = replace(
-        attempt, stage="failed", sealed=None, reason=event.reason, aadsts=event.aadsts, failed_at=now, since=now,
-        correlation_id=event.correlation_id, account=event.account,
-    )  # fmt: skip
+        attempt,
+        stage="failed",
+        sealed=None,
+        reason=event.reason,
+        aadsts=event.aadsts,
+        failed_at=now,
+        since=now,
+        correlation_id=event.correlation_id,
+        account=event.account,
+    )
     return Change(replace(invitation, state="opened", attempt=failed))
 
 
@@ -65,6 +78,7 @@ def claim(
     attempt = invitation.attempt and replace(invitation.attempt, stage="claimed", since=now, sealed=None)
     finishing = replace(invitation, state="finishing", attempt=attempt)
     if isinstance(event, TokenClaimed):
-        finishing = replace(finishing, account=event.account, roles=event.roles, scopes=event.scopes,
-                            access_until=event.expires_at)  # fmt: skip
+        finishing = replace(
+            finishing, account=event.account, roles=event.roles, scopes=event.scopes, access_until=event.expires_at
+        )
     return Change(finishing)

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from invite_svc.domain.model import Invitation, State
-from shared.change import Change
-from shared.events import (
+from shared.contracts.events import (
     Account,
     Event,
     InvitationCreated,
@@ -21,6 +20,7 @@ from shared.events import (
     SwitchFailed,
     SwitchRequested,
 )
+from shared.domain.rules import Change
 
 
 def invite(invitation: Invitation | None, event: SwitchRequested, now: datetime) -> Change[Invitation] | None:
@@ -28,20 +28,59 @@ def invite(invitation: Invitation | None, event: SwitchRequested, now: datetime)
     if invitation is not None:
         return None
     made = Invitation(
-        f"{event.customer}/{event.switch}", event.customer, event.switch, "pending", event.expires_at, 1,
-        event.customer_name, event.tenant_id, event.tenant_name, event.to, event.renew, event.invitee, event.locale,
-        event.inviter, event.methods, event.accepted_roles, now, event.remind_at,
-    )  # fmt: skip
-    return Change(made, (InvitationCreated(event.customer, event.switch, 1, now, event.expires_at),))
+        id=f"{event.customer}/{event.switch}",
+        customer=event.customer,
+        switch=event.switch,
+        state="pending",
+        expires_at=event.expires_at,
+        generation=1,
+        customer_name=event.customer_name,
+        tenant_id=event.tenant_id,
+        tenant_name=event.tenant_name,
+        to=event.to,
+        renew=event.renew,
+        invitee=event.invitee,
+        locale=event.locale,
+        inviter=event.inviter,
+        methods=event.methods,
+        accepted_roles=event.accepted_roles,
+        created_at=now,
+        remind_at=event.remind_at,
+    )
+    return Change(
+        made,
+        (
+            InvitationCreated(
+                customer=event.customer, switch=event.switch, generation=1, created_at=now, expires_at=event.expires_at
+            ),
+        ),
+    )
 
 
 def resend(invitation: Invitation | None, event: InvitationResendRequested, now: datetime) -> Change[Invitation] | None:
     """A newer link with a new deadline; a running session goes on."""
     if invitation is None or invitation.over or event.generation <= invitation.generation:
         return None
-    again = replace(invitation, generation=event.generation, expires_at=event.expires_at, remind_at=event.remind_at,
-                    created_at=now, asked_at=None)  # fmt: skip
-    return Change(again, (InvitationResent(event.customer, event.switch, event.generation, now, event.expires_at),))
+    again = replace(
+        invitation,
+        generation=event.generation,
+        expires_at=event.expires_at,
+        remind_at=event.remind_at,
+        created_at=now,
+        asked_at=None,
+    )
+    return Change(
+        again,
+        (
+            InvitationResent(
+                customer=event.customer,
+                switch=event.switch,
+                generation=event.generation,
+                created_at=now,
+                expires_at=event.expires_at,
+            ),
+        ),
+    )
 
 
 def complete(invitation: Invitation | None, event: SwitchCompleted, now: datetime) -> Change[Invitation] | None:
@@ -67,16 +106,27 @@ def fail(invitation: Invitation | None, event: SwitchFailed, now: datetime) -> C
 def _known(invitation: Invitation | None, event: Any, now: datetime) -> Invitation:
     if invitation is not None:
         return invitation
-    return Invitation(f"{event.customer}/{event.switch}", event.customer, event.switch, "pending", now)
+    return Invitation(
+        id=f"{event.customer}/{event.switch}",
+        customer=event.customer,
+        switch=event.switch,
+        state="pending",
+        expires_at=now,
+    )
 
 
 def _end(
-    invitation: Invitation, state: State, reason: str | None, now: datetime, events: tuple[Event, ...] = (),
+    invitation: Invitation,
+    state: State,
+    reason: str | None,
+    now: datetime,
+    events: tuple[Event, ...] = (),
     account: Account | None = None,
-) -> Change[Invitation] | None:  # fmt: skip
+) -> Change[Invitation] | None:
     if invitation.over:
         return None
     attempt = invitation.attempt and replace(invitation.attempt, sealed=None)
-    ended = replace(invitation, state=state, reason=reason, ended_at=now, attempt=attempt,
-                    account=account or invitation.account)  # fmt: skip
+    ended = replace(
+        invitation, state=state, reason=reason, ended_at=now, attempt=attempt, account=account or invitation.account
+    )
     return Change(ended, events)

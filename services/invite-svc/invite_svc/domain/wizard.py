@@ -5,16 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from invite_svc.domain.model import (
-    ASK_AGAIN_AFTER,
-    MAX_ATTEMPTS,
-    MAX_CODES,
-    Attempt,
-    Invitation,
-    State,
-)
-from shared.change import Change, Refused
-from shared.events import (
+from invite_svc.domain.model import ASK_AGAIN_AFTER, MAX_ATTEMPTS, MAX_CODES, Attempt, Invitation, State
+from shared.contracts.events import (
     AuthenticationStarted,
     AuthenticationStopped,
     Event,
@@ -23,6 +15,7 @@ from shared.events import (
     NewInvitationAsked,
     SignInReturned,
 )
+from shared.domain.rules import Change, Refused
 
 
 def _usable(invitation: Invitation | None, now: datetime) -> Invitation:
@@ -37,17 +30,22 @@ def _usable(invitation: Invitation | None, now: datetime) -> Invitation:
 
 
 def open_link(
-    invitation: Invitation | None, generation: int, session: str, take_over: bool, now: datetime,
+    invitation: Invitation | None,
+    generation: int,
+    session: str,
+    take_over: bool,
+    now: datetime,
     browser: str | None = None,
-) -> Change[Invitation] | None:  # fmt: skip
+) -> Change[Invitation] | None:
     """The invitee begins in this browser. Another browser that holds the session must be left by `take_over`.
 
     `browser` marks one browser before it has a session: the second click of two is not another browser.
     """
     invitation = _usable(invitation, now)
     if generation < invitation.generation:
-        raise Refused("invitation_replaced", "A newer invitation was sent; use the link in the newest mail.",
-                      status=410)  # fmt: skip
+        raise Refused(
+            "invitation_replaced", "A newer invitation was sent; use the link in the newest mail.", status=410
+        )
     if invitation.session == session:
         return None
     same = browser is not None and browser == invitation.browser
@@ -55,7 +53,11 @@ def open_link(
         raise Refused("continue_here", "This invitation is open in another browser; continue here to go on.")
     events: list[Event] = []
     if invitation.opened_at is None:
-        events.append(InvitationOpened(invitation.customer, invitation.switch, generation, now))
+        events.append(
+            InvitationOpened(
+                customer=invitation.customer, switch=invitation.switch, generation=generation, opened_at=now
+            )
+        )
     left, stopped = (invitation, ()) if same else _stopped(invitation, "continued_elsewhere", now)
     state: State = "opened" if left.state == "pending" else left.state
     opened = replace(left, state=state, session=session, browser=browser, opened_at=invitation.opened_at or now)
@@ -68,11 +70,13 @@ def _stopped(invitation: Invitation, why: str, now: datetime) -> tuple[Invitatio
     if attempt is None or not attempt.running or attempt.stage == "claimed":
         return invitation, ()
     stopped = replace(attempt, stage="stopped", since=now, sealed=None, reason=why)
-    said = AuthenticationStopped(invitation.customer, invitation.switch, attempt.number, why)
+    said = AuthenticationStopped(
+        customer=invitation.customer, switch=invitation.switch, attempt=attempt.number, reason=why
+    )
     return replace(invitation, state="opened", attempt=stopped), (said,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """What the invitee chose on a page that showed `attempt` - 1 attempts (0: not said).
 
@@ -93,13 +97,26 @@ def start(invitation: Invitation | None, session: str, chosen: Start, now: datet
     if 0 < chosen.attempt < number:
         return None
     _may_start(invitation, chosen, now)
-    attempt = Attempt(number, chosen.method, "preparing", now, chosen.login_hint, since=now)
-    begun = replace(invitation, state="authenticating", attempt=attempt, attempts=number,
-                    codes=invitation.codes + (chosen.method == "device_code"))  # fmt: skip
+    attempt = Attempt(
+        number=number, method=chosen.method, stage="preparing", started_at=now, login_hint=chosen.login_hint, since=now
+    )
+    begun = replace(
+        invitation,
+        state="authenticating",
+        attempt=attempt,
+        attempts=number,
+        codes=invitation.codes + (chosen.method == "device_code"),
+    )
     event = AuthenticationStarted(
-        invitation.customer, invitation.switch, number, chosen.method, invitation.accepted_roles,
-        invitation.tenant_id, chosen.login_hint, chosen.seal,
-    )  # fmt: skip
+        customer=invitation.customer,
+        switch=invitation.switch,
+        attempt=number,
+        method=chosen.method,
+        accepted_roles=invitation.accepted_roles,
+        tenant_id=invitation.tenant_id,
+        login_hint=chosen.login_hint,
+        credentials=chosen.seal,
+    )
     return Change(begun, (event,))
 
 
@@ -113,8 +130,11 @@ def _may_start(invitation: Invitation, chosen: Start, now: datetime) -> None:
     if invitation.attempts >= MAX_ATTEMPTS:
         raise Refused("attempts_spent", "Too many attempts; ask for a new invitation.", status=429)
     if chosen.method == "device_code" and invitation.codes >= MAX_CODES:
-        raise Refused("codes_spent", f"{MAX_CODES} codes were issued; use the sign-in button or ask for a new "
-                      "invitation.", status=429)  # fmt: skip
+        raise Refused(
+            "codes_spent",
+            f"{MAX_CODES} codes were issued; use the sign-in button or ask for a new invitation.",
+            status=429,
+        )
     if chosen.attempt > invitation.attempts + 1 or (chosen.seal and not chosen.attempt):
         raise Refused("attempt_changed", "The page does not fit this invitation; reload it and start again.")
 
@@ -130,7 +150,7 @@ def returned(
     if shown.stage != "sign_in":
         return None
     kept = replace(shown, stage="returned", since=now, sealed=None)
-    said = SignInReturned(invitation.customer, invitation.switch, attempt, answer)
+    said = SignInReturned(customer=invitation.customer, switch=invitation.switch, attempt=attempt, answer=answer)
     return Change(replace(invitation, attempt=kept), (said,))
 
 

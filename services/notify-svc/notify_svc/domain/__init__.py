@@ -20,21 +20,43 @@ from notify_svc.domain.model import (
     access_id,
     switch_id,
 )
-from notify_svc.domain.sending import (
-    await_texts,
-    deadline,
-    due_notice,
-    give_up,
-    may_await_texts,
-    sent,
-    try_later,
-)
+from notify_svc.domain.sending import await_texts, deadline, due_notice, give_up, may_await_texts, sent, try_later
 from notify_svc.domain.switches import ask, begin, complete, end, invite, refuse, revoke
 from notify_svc.domain.texts import NEWEST, Texts, keep, newest_id, version_id
 
 __all__ = [
-    "INVITING", "MAX_TRIES", "NEWEST", "REFUSED_AGAIN_AFTER", "TEXTS_PATIENCE", "TO", "WAITS", "Addressee", "Facts",
-    "Kind", "Notice", "Notices", "Texts", "access_changed", "access_id", "ask", "await_texts", "begin", "complete",
-    "deadline", "due_notice", "end", "forget", "give_up", "invite", "keep", "may_await_texts", "newest_id", "refuse",
-    "revoke", "sent", "switch_id", "try_later", "version_id",
-]  # fmt: skip
+    "INVITING",
+    "MAX_TRIES",
+    "NEWEST",
+    "REFUSED_AGAIN_AFTER",
+    "TEXTS_PATIENCE",
+    "TO",
+    "WAITS",
+    "Addressee",
+    "Facts",
+    "Kind",
+    "Notice",
+    "Notices",
+    "Texts",
+    "access_changed",
+    "access_id",
+    "ask",
+    "await_texts",
+    "begin",
+    "complete",
+    "deadline",
+    "due_notice",
+    "end",
+    "forget",
+    "give_up",
+    "invite",
+    "keep",
+    "may_await_texts",
+    "newest_id",
+    "refuse",
+    "revoke",
+    "sent",
+    "switch_id",
+    "try_later",
+    "version_id",
+]

@@ -6,20 +6,38 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from shared.events import Account, Actor, EmailFailed, Event, InForce, Method, Person, Target
+from shared.contracts.events import Account, Actor, EmailFailed, Event, InForce, Method, Person, Target
 
 Kind = Literal[
-    "invitation", "resend", "reminder", "done", "revoked",  # to the invitee
-    "operator_done", "refused", "expired", "asked",  # to the operator who asked
-    "access_lost", "access_recovered", "secret_expiring",  # to the operations address
-]  # fmt: skip
+    "invitation",
+    "resend",
+    "reminder",
+    "done",
+    "revoked",  # to the invitee
+    "operator_done",
+    "refused",
+    "expired",
+    "asked",  # to the operator who asked
+    "access_lost",
+    "access_recovered",
+    "secret_expiring",  # to the operations address
+]
 Addressee = Literal["invitee", "inviter", "operations"]
 
 TO: dict[Kind, Addressee] = {
-    "invitation": "invitee", "resend": "invitee", "reminder": "invitee", "done": "invitee", "revoked": "invitee",
-    "operator_done": "inviter", "refused": "inviter", "expired": "inviter", "asked": "inviter",
-    "access_lost": "operations", "access_recovered": "operations", "secret_expiring": "operations",
-}  # fmt: skip
+    "invitation": "invitee",
+    "resend": "invitee",
+    "reminder": "invitee",
+    "done": "invitee",
+    "revoked": "invitee",
+    "operator_done": "inviter",
+    "refused": "inviter",
+    "expired": "inviter",
+    "asked": "inviter",
+    "access_lost": "operations",
+    "access_recovered": "operations",
+    "secret_expiring": "operations",
+}
 INVITING: tuple[Kind, ...] = ("invitation", "resend", "reminder")
 REFUSED_AGAIN_AFTER = timedelta(hours=1)
 WAITS = (5, 15, 30, 60, 60, 60, 120, 300)
@@ -29,7 +47,7 @@ TEXTS_PATIENCE, TEXTS_LOOK = timedelta(minutes=5), timedelta(seconds=2)
 """How long a mail waits for the texts that its switch began with, and how often it looks for them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a mail may say beside the document's own fields."""
 
@@ -43,7 +61,7 @@ class Facts:
     expires_on: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """One mail that is owed, sent, failed or dropped. `serial` counts the notices of this kind (for the Message-ID)."""
 
@@ -58,7 +76,7 @@ class Notice:
     facts: Facts = Facts()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notices:
     """The mails of one switch (or, with `switch` 0, of a customer's access)."""
 
@@ -96,13 +114,23 @@ def access_id(event: Event) -> str:
 
 
 def of_switch(notices: Notices | None, event: Any) -> Notices:
-    return notices or Notices(switch_id(event), event.customer, event.switch)
+    return notices or Notices(id=switch_id(event), customer=event.customer, switch=event.switch)
 
 
 def queue(notices: Notices, kind: Kind, now: datetime, facts: Facts, generation: int = 1) -> Notices:
     old = notices.notice(kind)
     serial, count = (old.serial + 1, old.count) if old else (1, 0)
-    queued = Notice(kind, "queued", now, generation, serial, 0, count, now, facts)
+    queued = Notice(
+        kind=kind,
+        state="queued",
+        queued_at=now,
+        generation=generation,
+        serial=serial,
+        tries=0,
+        count=count,
+        next=now,
+        facts=facts,
+    )
     others = tuple(notice for notice in notices.notices if notice.kind != kind)
     return replace(notices, notices=(*others, queued))
 
@@ -112,7 +140,16 @@ def drop(notices: Notices, kinds: tuple[Kind, ...], why: str, *, final: bool) ->
     dropped = [notice for notice in notices.notices if notice.kind in kinds and notice.state == "queued"]
     kept = tuple(replace(n, state="dropped", next=None) if n in dropped else n for n in notices.notices)
     said = tuple(
-        EmailFailed(notices.customer, notices.switch, n.kind, n.generation, n.tries, why, final) for n in dropped
+        EmailFailed(
+            customer=notices.customer,
+            switch=notices.switch,
+            kind=n.kind,
+            generation=n.generation,
+            tries=n.tries,
+            why=why,
+            final=final,
+        )
+        for n in dropped
     )
     return replace(notices, notices=kept), said
 

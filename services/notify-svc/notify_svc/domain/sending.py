@@ -18,8 +18,8 @@ from notify_svc.domain.model import (
     queue,
     with_notice,
 )
-from shared.change import Change
-from shared.events import EmailFailed, EmailSent
+from shared.contracts.events import EmailFailed, EmailSent
+from shared.domain.rules import Change
 
 
 def _queued(notices: Notices | None, kind: Kind, serial: int) -> Notice | None:
@@ -35,7 +35,14 @@ def sent(notices: Notices | None, kind: Kind, serial: int, now: datetime) -> Cha
     done = replace(notice, count=notice.count + 1)
     if notice.serial == serial:
         done = replace(done, state="sent", tries=notice.tries + 1, next=None)
-    event = EmailSent(notices.customer, notices.switch, kind, notice.generation, max(1, done.tries), done.count)
+    event = EmailSent(
+        customer=notices.customer,
+        switch=notices.switch,
+        kind=kind,
+        generation=notice.generation,
+        tries=max(1, done.tries),
+        count=done.count,
+    )
     return Change(_take_back(with_notice(notices, done), done, now), (event,))
 
 
@@ -55,7 +62,15 @@ def try_later(notices: Notices | None, kind: Kind, serial: int, why: str, now: d
     if tries >= MAX_TRIES:
         return give_up(notices, kind, serial, why, now)
     wait = timedelta(seconds=WAITS[min(tries, len(WAITS)) - 1])
-    event = EmailFailed(notices.customer, notices.switch, kind, notice.generation, tries, why, False)
+    event = EmailFailed(
+        customer=notices.customer,
+        switch=notices.switch,
+        kind=kind,
+        generation=notice.generation,
+        tries=tries,
+        why=why,
+        final=False,
+    )
     events = (event,) if tries in (1, 5, 20, 100) else ()
     return Change(with_notice(notices, replace(notice, tries=tries, next=now + wait)), events)
 
@@ -66,7 +81,15 @@ def give_up(notices: Notices | None, kind: Kind, serial: int, why: str, now: dat
     if notices is None or notice is None:
         return None
     failed = replace(notice, state="failed", tries=notice.tries + 1, next=None)
-    event = EmailFailed(notices.customer, notices.switch, kind, notice.generation, failed.tries, why, True)
+    event = EmailFailed(
+        customer=notices.customer,
+        switch=notices.switch,
+        kind=kind,
+        generation=notice.generation,
+        tries=failed.tries,
+        why=why,
+        final=True,
+    )
     return Change(with_notice(notices, failed), (event,))
 
 

@@ -16,8 +16,7 @@ from notify_svc.domain.model import (
     queue,
     switch_id,
 )
-from shared.change import Change
-from shared.events import (
+from shared.contracts.events import (
     AuthenticationFailed,
     Event,
     InvitationCreated,
@@ -31,28 +30,40 @@ from shared.events import (
     SwitchFailed,
     SwitchRequested,
 )
+from shared.domain.rules import Change
 
 
 def begin(notices: Notices | None, event: SwitchRequested, now: datetime) -> Change[Notices] | None:
     """Who is concerned by this switch."""
     if notices is not None and notices.customer_name:
         return None
-    known = notices or Notices(switch_id(event), event.customer, event.switch)
+    known = notices or Notices(id=switch_id(event), customer=event.customer, switch=event.switch)
     return Change(
         replace(
-            known, customer_name=event.customer_name, tenant_name=event.tenant_name, to=event.to, renew=event.renew,
-            invitee=event.invitee, inviter=event.inviter, locale=event.locale, methods=event.methods,
-            expires_at=event.expires_at, texts_version=event.texts_version,
+            known,
+            customer_name=event.customer_name,
+            tenant_name=event.tenant_name,
+            to=event.to,
+            renew=event.renew,
+            invitee=event.invitee,
+            inviter=event.inviter,
+            locale=event.locale,
+            methods=event.methods,
+            expires_at=event.expires_at,
+            texts_version=event.texts_version,
         )
-    )  # fmt: skip
+    )
 
 
 def invite(
     notices: Notices | None, event: InvitationCreated | InvitationResent | InvitationReminded, now: datetime
 ) -> Change[Notices] | None:
     """The invitation, or a newer one, or a reminder of it."""
-    kinds: dict[type[Event], Kind] = {InvitationCreated: "invitation", InvitationResent: "resend",
-                                      InvitationReminded: "reminder"}  # fmt: skip
+    kinds: dict[type[Event], Kind] = {
+        InvitationCreated: "invitation",
+        InvitationResent: "resend",
+        InvitationReminded: "reminder",
+    }
     notices = of_switch(notices, event)
     if notices.over:
         return None
@@ -103,8 +114,13 @@ def refuse(notices: Notices | None, event: AuthenticationFailed, now: datetime) 
     last = notices.notice("refused")
     if notices.over or notices.invitee is None or (last and now - last.queued_at < REFUSED_AGAIN_AFTER):
         return None
-    facts = Facts(reason=event.reason, aadsts=event.aadsts, correlation_id=event.correlation_id,
-                  account=event.account, method=event.method)  # fmt: skip
+    facts = Facts(
+        reason=event.reason,
+        aadsts=event.aadsts,
+        correlation_id=event.correlation_id,
+        account=event.account,
+        method=event.method,
+    )
     return Change(queue(notices, "refused", now, facts))
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.change import Change
-from shared.events import SettingsChanged
+from shared.contracts.events import SettingsChanged
+from shared.domain.rules import Change
 
 NEWEST = "newest"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Texts:
     """One version. A language without words of its own, and an empty sender, are as without settings."""
 
@@ -34,4 +34,12 @@ def keep(texts: Texts | None, event: SettingsChanged, now: datetime) -> Change[T
     """A version is kept as it came first, and the newest is the highest: one that comes late changes nothing."""
     if texts is not None and texts.version >= event.version:
         return None
-    return Change(Texts(event.version, event.subjects, event.bodies, event.sender, event.sender_name))
+    return Change(
+        Texts(
+            version=event.version,
+            subjects=event.subjects,
+            bodies=event.bodies,
+            sender=event.sender,
+            sender_name=event.sender_name,
+        )
+    )

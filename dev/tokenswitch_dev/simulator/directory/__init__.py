@@ -1,0 +1,1 @@
+"""What the simulated directory holds: tenants, accounts, apps, keys, grants and tokens, on disk."""

@@ -1,0 +1,1 @@
+"""Microsoft's pages for a person, as plain forms."""

@@ -1,0 +1,111 @@
+"""The internal API for the provider's back-end jobs: a fresh access token of one customer, never more.
+
+The POST changes nothing of ours that a caller could want twice or not twice, and its answer is a secret that must not
+be kept; so it takes no Idempotency-Key: a retry simply gets a token.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from auth_svc.api.tokens import AccessLostRefusal, Served, Tokens
+from auth_svc.settings import EVERYONE
+from shared.contracts.reasons import explain
+from shared.domain.rules import Refused
+from shared.http.problems import problem, problem_shown
+from shared.identity.bearer import TOKEN_READ, Bearer, Identity
+
+log = logging.getLogger(__name__)
+CustomerId = Annotated[str, Path(max_length=100, description="The customer's id, as config-svc knows it.")]
+
+
+class AccessToken(BaseModel):
+    """`kind`: delegated, for the administrator who signed in, or app, for the customer's app registration."""
+
+    access_token: str
+    expires_at: datetime
+    scopes: list[str]
+    tenant: str
+    kind: str
+
+
+EXAMPLE = {
+    "access_token": "<a token for Graph>",
+    "expires_at": "2026-11-23T13:27:30Z",
+    "scopes": ["User.Read"],
+    "tenant": "11111111-2222-4333-8444-555555555555",
+    "kind": "delegated",
+}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"example": EXAMPLE}}},
+    401: problem_shown(401, "token_missing", "Send an access token: Authorization: Bearer <token>."),
+    403: problem_shown(
+        403,
+        "reader_not_listed",
+        "This caller may not read this customer's tokens; add it to TOKEN_READERS of auth-svc.",
+    ),
+    404: problem_shown(404, "not_found", "There is no such customer; check the id."),
+    409: problem_shown(409, "access_lost", explain("revoked").sentence, reason="revoked"),
+    422: problem_shown(422, "invalid", "The id has 100 characters at most.", field="customer"),
+    503: problem_shown(503, "unavailable", "Microsoft Entra ID is away; try again in 5 seconds."),
+}
+
+
+def routes(tokens: Tokens, bearer: Bearer, readers: Mapping[str, frozenset[str]]) -> APIRouter:
+    """`readers`: callers by client id and the customers they may read; empty: the role alone decides."""
+    router = APIRouter(
+        prefix="/internal/v1", tags=["access tokens"], dependencies=[Depends(bearer.require(TOKEN_READ))]
+    )
+
+    @router.post("/customers/{customer}/access-token", response_model=AccessToken, responses=ANSWERS)
+    async def access_token(request: Request, customer: CustomerId) -> Response:
+        """A token for Microsoft Graph by the method in force, refreshed if need be; good for some minutes
+        at least."""
+        identity: Identity = request.state.identity
+        try:
+            demand_reader(identity, customer, readers)
+            served = await tokens.read(customer)
+        except AccessLostRefusal as error:
+            _log(identity, customer, error.reason)
+            return problem(error.status, error.code, error.detail, reason=error.reason)
+        except Refused as error:
+            _log(identity, customer, error.code)
+            raise
+        _log(identity, customer, "served")
+        return _answer(served)
+
+    return router
+
+
+def demand_reader(identity: Identity, customer: str, readers: Mapping[str, frozenset[str]]) -> None:
+    """Raises: Refused (403), the same whether there is such a customer or not."""
+    if not readers:
+        return
+    allowed = readers.get((identity.app or "").lower(), frozenset())
+    if customer in allowed or EVERYONE in allowed:
+        return
+    detail = "This caller may not read this customer's tokens; add it to TOKEN_READERS of auth-svc."
+    raise Refused("reader_not_listed", detail, status=403)
+
+
+def _answer(served: Served) -> Response:
+    body = AccessToken(
+        access_token=served.value.reveal(),
+        expires_at=served.expires_at,
+        scopes=list(served.scopes),
+        tenant=served.tenant,
+        kind=served.kind,
+    )
+    return JSONResponse(body.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+
+
+def _log(identity: Identity, customer: str, outcome: str) -> None:
+    who = identity.app or identity.actor.id
+    log.info("access token for %s: %s", who, outcome, extra={"customer": customer})

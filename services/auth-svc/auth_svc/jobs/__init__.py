@@ -1,0 +1,1 @@
+"""Due work towards Microsoft: a sign-in attempt step by step, and access that is kept alive and proven."""

@@ -1,0 +1,250 @@
+"""The lane `attempt`: one step of a sign-in at a time, each ending in the rule that takes its outcome in.
+
+A claim is one step; the next step is due at once. What fails for good is `attempts.failed` with a reason; what is
+away is waited for until the attempt's own time is over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from secrets import token_hex
+from typing import TypeVar
+
+from auth_svc.credential_store import Credentials, Memo, Safe
+from auth_svc.domain import attempts
+from auth_svc.domain.model import ATTEMPT_LIMIT, Access, Attempt
+from auth_svc.jobs import registrations
+from auth_svc.jobs.polling import Polling
+from auth_svc.jobs.retry import patiently
+from auth_svc.microsoft import checks
+from auth_svc.microsoft.errors import EntraRefused, error_of_redirect
+from auth_svc.microsoft.flows import Entra, Graph, Redeemed
+from auth_svc.microsoft.metrics import FAILED
+from shared.contracts.reasons import explain
+from shared.domain.rules import Change, Clock, Rule, Unavailable, utc_now
+from shared.jobs.worker import Claim, GiveBack
+from shared.store.store import Store
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+CHECK_LIMIT = timedelta(minutes=5)
+MARK_TRIES = 5
+Step = Callable[["AttemptJobs", "Work"], Awaitable["Rule[Access] | None"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One claimed attempt. `tenant`: the one that is pinned to the customer; the event's, if none is yet."""
+
+    claim: Claim[Access]
+    attempt: Attempt
+    tenant: str
+
+    @property
+    def customer(self) -> str:
+        return self.claim.id
+
+    @property
+    def ends(self) -> datetime:
+        """When it is over, whatever Microsoft says."""
+        limit = self.attempt.started_at + ATTEMPT_LIMIT
+        return self.attempt.expires_at or limit
+
+    def wanted(self) -> bool:
+        now = self.claim.state.attempt
+        return now is not None and now.open and now.place == self.attempt.place
+
+
+@dataclass(slots=True, kw_only=True)
+class AttemptJobs:
+    entra: Entra
+    graph: Graph
+    safe: Safe
+    store: Store[Access]
+    scopes: tuple[str, ...]
+    clock: Clock = utc_now
+    most_codes: int = 2000
+    polling: Polling = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.polling = Polling(self.entra, self.safe, self.clock)
+
+    async def execute(self, claim: Claim[Access]) -> Rule[Access] | None:
+        """One step. Raises: GiveBack, Unavailable (MongoDB)."""
+        attempt = claim.state.attempt
+        if attempt is None or not attempt.open:
+            return None
+        work = Work(claim, attempt, claim.state.tenant_id or attempt.tenant_id)
+        try:
+            return await self._step(work)
+        except EntraRefused as error:
+            return self._failed(work, error)
+        except (GiveBack, Unavailable):
+            raise
+        except Exception:  # somebody waits at the wizard: an honest "once more" now, not a try in half a minute
+            log.exception("a step of an attempt failed", extra={"customer": claim.id})
+            return self._failed(work, EntraRefused("interrupted"))
+
+    async def _step(self, work: Work) -> Rule[Access] | None:
+        state, method = work.attempt.state, work.attempt.method
+        if work.attempt.tenant_id and work.attempt.tenant_id.lower() != work.tenant.lower():
+            raise EntraRefused("wrong_organization" if method == "app_registration" else "wrong_tenant")
+        if state in ("started", "returned", "sign_in_ready") and self.clock() >= work.ends:
+            raise EntraRefused(_TOO_LATE[method])
+        step = STEPS.get((state, method)) or STEPS.get((state, ""))
+        return await step(self, work) if step else None
+
+    async def _patiently(self, work: Work, call: Callable[[], Awaitable[T]], until: datetime | None = None) -> T:
+        return await patiently(work.claim, call, until=until or work.ends, wanted=work.wanted, clock=self.clock)
+
+    def _failed(self, work: Work, error: EntraRefused) -> Rule[Access]:
+        said = error.quote
+        log.info(
+            "attempt failed: %s (AADSTS %s, correlation %s)",
+            error.reason,
+            said.aadsts,
+            said.correlation_id,
+            extra={"customer": work.customer, "switch": work.attempt.switch, "attempt": work.attempt.number},
+        )
+        refusal = attempts.Refusal(
+            reason=explain(error.reason).code,
+            aadsts=said.aadsts,
+            correlation_id=said.correlation_id,
+            trace_id=said.trace_id,
+            account=error.account,
+        )
+        FAILED.labels(refusal.reason).inc()
+        return lambda state, now: attempts.failed(state, work.attempt.place, refusal, now)
+
+    # --- device code -----------------------------------------------------------------------------------
+
+    async def begin_device(self, work: Work) -> Rule[Access]:
+        """Over the limit it is refused, not queued: codes that wait must not hold up those who use the button."""
+        if self.polling.watched >= self.most_codes:
+            raise EntraRefused("code_busy")
+        flow = await self._patiently(work, lambda: self.entra.begin_device(work.tenant))
+        now, attempt = self.clock(), work.attempt
+        memo = self.safe.keep_flow(work.customer, attempt, Memo(flow.memo, flow.interval, work.claim.lease.n))
+        value = {"user_code": flow.user_code.reveal()}
+        code = self.safe.for_wizard("DeviceCodeIssued", work.customer, attempt, value, now)
+        expires = now + timedelta(seconds=flow.expires_in)
+        return lambda state, now: attempts.code_issued(
+            state, attempt.place, flow=memo, code=code, uri=flow.verification_uri, expires=expires, now=now
+        )
+
+    async def poll(self, work: Work) -> Rule[Access]:
+        return await self.polling.watch(work.claim, work.attempt, work.tenant)
+
+    # --- the sign-in button ----------------------------------------------------------------------------
+
+    async def begin_sign_in(self, work: Work) -> Rule[Access]:
+        attempt = work.attempt
+        state = self.safe.new_state(work.customer, attempt)
+        flow = await self._patiently(work, lambda: self.entra.begin_sign_in(work.tenant, state, attempt.login_hint))
+        now = self.clock()
+        memo = self.safe.keep_flow(work.customer, attempt, Memo(flow.memo, 0.0, work.claim.lease.n))
+        value = {"url": flow.url.reveal()}
+        url = self.safe.for_wizard("SignInReady", work.customer, attempt, value, now)
+        return lambda state, at: attempts.sign_in_ready(
+            state, attempt.place, flow=memo, url=url, expires=now + ATTEMPT_LIMIT, now=at
+        )
+
+    async def redeem(self, work: Work) -> Rule[Access] | None:
+        """Microsoft's answer came: it is ours, it is no refusal, the mark is set; only then the code is
+        spent."""
+        attempt = work.attempt
+        memo = self.safe.flow(work.customer, attempt)
+        answer = self.safe.answer(work.customer, attempt, self.clock())
+        self.safe.demand_state(answer.get("state", ""), memo, work.customer, attempt)
+        if "code" not in answer:
+            raise error_of_redirect(answer) if "error" in answer else EntraRefused("sign_in_mismatch")
+        if not await self._marked(work):
+            return None
+        found = await self._patiently(work, lambda: self.entra.redeem_code(work.tenant, memo.flow, answer))
+        return self._redeemed(work, found)
+
+    async def _marked(self, work: Work) -> bool:
+        """The mark `redeeming`, set by this very call. Raises: Unavailable."""
+        unsure = False
+        for _ in range(MARK_TRIES):
+            try:
+                applied = await self.store.apply(work.customer, _mark(work.attempt), trace=work.claim.trace)
+            except Unavailable:  # it may have been written all the same
+                unsure = True
+                continue
+            ours = attempts.current(applied.state, work.attempt.place, "redeeming") is not None
+            return applied.changed or (unsure and ours)
+        raise Unavailable("MongoDB", "the mark before redemption could not be set")
+
+    def _redeemed(self, work: Work, found: Redeemed) -> Rule[Access]:
+        kept = self.safe.keep_redeemed(work.customer, work.attempt, found, self.clock())
+        return lambda state, now: attempts.redeemed(state, work.attempt.place, kept, now)
+
+    async def interrupted(self, work: Work) -> Rule[Access]:
+        """Another holder marked it and is gone: the code may be spent, and no answer was kept."""
+        raise EntraRefused("interrupted")
+
+    async def too_late(self, work: Work) -> Rule[Access]:
+        raise EntraRefused("sign_in_expired")
+
+    # --- the checks ------------------------------------------------------------------------------------
+
+    async def check(self, work: Work) -> Rule[Access]:
+        """All checks, from the stored answer: they may be repeated, by any holder."""
+        attempt = work.attempt
+        redeemed, at = self.safe.redeemed(work.customer, attempt)
+        wanted = checks.Wanted(work.tenant.lower(), attempt.accepted_roles, self.scopes)
+        person = await self._patiently(
+            work,
+            lambda: checks.check(self.entra, self.graph, redeemed, wanted, self.clock()),
+            at + CHECK_LIMIT,
+        )
+        grant = token_hex(12)
+        cache = self.safe.keep_grant(work.customer, grant, redeemed.cache)
+        proof = attempts.Proof(
+            account=person.account, tenant_id=person.tenant, roles=person.roles, scopes=person.scopes, cache=cache
+        )
+        return lambda state, now: attempts.claimed(state, attempt.place, grant, proof, now)
+
+    # --- app registration ------------------------------------------------------------------------------
+
+    async def prove(self, work: Work) -> Rule[Access]:
+        """The credentials on file, or those entered in the wizard, answer for the tenant."""
+        attempt = work.attempt
+        credentials = self._credentials(work)
+        await self._patiently(work, lambda: registrations.prove(self.entra, self.graph, work.tenant, credentials))
+        entered = None if attempt.stored else self.safe.keep_secret(work.customer, credentials.secret)
+        return lambda state, now: attempts.proven(state, attempt.place, credentials.client_id, entered, now)
+
+    def _credentials(self, work: Work) -> Credentials:
+        now = self.clock()
+        if work.attempt.stored:
+            return registrations.on_file(self.safe, work.customer, work.claim.state.registration, now)
+        return self.safe.credentials(work.customer, work.attempt, now)
+
+
+def _mark(attempt: Attempt) -> Rule[Access]:
+    def rule(state: Access | None, now: datetime) -> Change[Access] | None:
+        return attempts.redeeming(state, attempt.place, now)
+
+    return rule
+
+
+_TOO_LATE: Mapping[str, str] = {
+    "device_code": "code_expired",
+    "sign_in": "sign_in_expired",
+    "app_registration": "sign_in_expired",
+}
+STEPS: Mapping[tuple[str, str], Step] = {
+    ("started", "device_code"): AttemptJobs.begin_device,
+    ("code_issued", "device_code"): AttemptJobs.poll,
+    ("started", "sign_in"): AttemptJobs.begin_sign_in,
+    ("sign_in_ready", "sign_in"): AttemptJobs.too_late,
+    ("returned", "sign_in"): AttemptJobs.redeem,
+    ("redeeming", "sign_in"): AttemptJobs.interrupted,
+    ("started", "app_registration"): AttemptJobs.prove,
+    ("redeemed", ""): AttemptJobs.check,
+}

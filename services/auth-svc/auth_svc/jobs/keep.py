@@ -1,0 +1,202 @@
+"""The lane `keep`: secrets resealed, tenants resolved, access validated on request, refreshed and proven
+daily.
+
+One claim does one thing, the most urgent first; the next is due at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from auth_svc.credential_store import Safe
+from auth_svc.domain import customers, health
+from auth_svc.domain.attempts import Refusal
+from auth_svc.domain.model import Access, Grant, Registration, Validation
+from auth_svc.jobs import registrations
+from auth_svc.microsoft.errors import EntraAway, EntraRefused
+from auth_svc.microsoft.flows import Entra, Graph, Token
+from auth_svc.microsoft.metrics import FAILED
+from shared.domain.rules import Change, Clock, Rule, utc_now
+from shared.jobs.worker import Claim
+
+log = logging.getLogger(__name__)
+ORDER = ("reseal", "resolve", "validate", "refresh", "prove")
+OUR_OWN = "client_refused"
+"""Microsoft refuses the provider's own application: its secret has expired or is wrong."""
+VALIDATION_PATIENCE = timedelta(minutes=1)
+"""An operator waits for the answer: then "Microsoft is busy" is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepJobs:
+    entra: Entra
+    graph: Graph
+    safe: Safe
+    clock: Clock = utc_now
+
+    async def execute(self, claim: Claim[Access]) -> Rule[Access] | None:
+        """One thing that is due. Raises: Unavailable."""
+        now, due = self.clock(), health.deadlines(claim.state)
+        name = next((name for name in ORDER if name in due and due[name] <= now), None)
+        return await WORK[name](self, claim.state) if name else None
+
+    # --- the customer's data ---------------------------------------------------------------------------
+
+    async def reseal(self, access: Access) -> Rule[Access]:
+        registration = _the(access.registration)
+        try:
+            secret = self.safe.registration(access.id, registration.jwe or "", self.clock())
+        except EntraRefused:
+            log.error("the secret of a registration cannot be opened", extra={"customer": access.id})
+            return lambda state, now: health.unreadable(state, registration.revision, now)
+        kept = self.safe.keep_secret(access.id, secret)
+        return lambda state, now: health.resealed(state, registration.revision, kept, now)
+
+    async def resolve(self, access: Access) -> Rule[Access]:
+        asked = access.tenant
+        try:
+            found = await self.entra.resolve_tenant(asked)
+        except EntraAway:
+            return lambda state, now: customers.resolve_later(state, asked, now)
+        except EntraRefused as error:
+            reason, quote = error.reason, error.quote
+            return lambda state, now: customers.unresolved(state, asked, reason, quote.correlation_id, now)
+        return lambda state, now: customers.resolved(state, asked, found, now)
+
+    # --- on request ------------------------------------------------------------------------------------
+
+    async def validate(self, access: Access) -> Rule[Access]:
+        """The answer to the request, and what it says about the access in force, in one write."""
+        asked = _the(access.validation)
+        try:
+            well = await self._validated(access, asked)
+        except EntraAway as error:
+            if self.clock() - asked.at < VALIDATION_PATIENCE:
+                raise
+            return _answered(asked, _refusal(error))
+        except EntraRefused as error:
+            refusal = _refusal(error)
+            return _both(_answered(asked, refusal), _unwell(access, asked, refusal))
+        except Exception:  # an operator waits; it says nothing about the access itself
+            log.exception("a validation failed by a bug", extra={"customer": access.id})
+            return _answered(asked, Refusal(reason="our_request"))
+        return _both(_answered(asked, None), well)
+
+    async def _validated(self, access: Access, asked: Validation) -> Rule[Access] | None:
+        if asked.method == "token":
+            grant = access.grant
+            if grant is None or access.in_force != "token" or asked.grant not in (None, grant.id):
+                raise EntraRefused("no_grant")
+            return await self._refreshed(access, grant, prove=True)
+        if asked.method != "app_registration":
+            raise EntraRefused("no_grant")
+        registration = access.registration
+        if registration is None or not registration.secret or registration.revision != asked.revision:
+            raise EntraRefused("secret_missing")
+        await self._prove(access, registration)
+        return lambda state, now: health.registration_proven(state, registration.revision, now)
+
+    # --- daily -----------------------------------------------------------------------------------------
+
+    async def refresh(self, access: Access) -> Rule[Access]:
+        """Keeps the refresh token alive, and notices when Microsoft no longer takes it."""
+        grant = _the(access.grant)
+        try:
+            return await self._refreshed(access, grant, prove=False)
+        except EntraAway as error:
+            if error.reason == OUR_OWN:  # no customer's doing: it is alerted, and every grant waits for it
+                FAILED.labels(error.reason).inc()
+            return lambda state, now: health.grant_later(state, grant.id, now)
+        except EntraRefused as error:
+            refusal = _refusal(error)
+            return lambda state, now: health.grant_lost(state, grant.id, refusal, now)
+
+    async def _refreshed(self, access: Access, grant: Grant, *, prove: bool) -> Rule[Access]:
+        cache = self.safe.grant(access.id, grant.id, grant.cache)
+        token = await self.entra.refresh(grant.tenant_id, grant.method, cache, force=True)
+        if prove:
+            await self._prove_grant(grant, token)
+        kept = self.safe.keep_grant(access.id, grant.id, token.cache or cache)
+        return lambda state, now: health.refreshed(state, grant.id, grant.rev, kept, now)
+
+    async def _prove_grant(self, grant: Grant, token: Token) -> None:
+        """Graph knows the person, in this tenant, and answers for roles. A role that is not active now (PIM roles are
+        so most of the time) is no loss of access: it counted when access was granted."""
+        me = await self.graph.me(token.value)
+        if me.id.lower() != grant.account.oid.lower():
+            raise EntraRefused("wrong_account")
+        if await self.graph.organization(token.value) != grant.tenant_id.lower():
+            raise EntraRefused("wrong_organization")
+        await self.graph.roles_of_me(token.value, grant.roles)
+
+    async def prove(self, access: Access) -> Rule[Access]:
+        registration = _the(access.registration)
+        revision = registration.revision
+        try:
+            await self._prove(access, registration)
+        except EntraAway:
+            return lambda state, now: health.registration_later(state, revision, now)
+        except EntraRefused as error:
+            refusal = _refusal(error)
+            return lambda state, now: health.registration_lost(state, revision, refusal, now)
+        return lambda state, now: health.registration_proven(state, revision, now)
+
+    async def _prove(self, access: Access, registration: Registration) -> None:
+        if access.tenant_id is None:
+            raise EntraAway("unreachable")  # it is being resolved, or asked for again
+        credentials = registrations.on_file(self.safe, access.id, registration, self.clock())
+        await registrations.prove(self.entra, self.graph, access.tenant_id, credentials)
+
+
+def _answered(asked: Validation, refusal: Refusal | None) -> Rule[Access]:
+    return lambda state, now: health.validated(state, asked, refusal, now)
+
+
+def _unwell(access: Access, asked: Validation, refusal: Refusal) -> Rule[Access] | None:
+    """What a refusal says about the access in force; nothing, where there is none of the kind that was
+    asked for."""
+    if access.in_force != asked.method:
+        return None
+    grant, registration = access.grant, access.registration
+    if asked.method == "token" and grant is not None and asked.grant in (None, grant.id):
+        return lambda state, now: health.grant_lost(state, grant.id, refusal, now)
+    if asked.method == "app_registration" and registration is not None and registration.revision == asked.revision:
+        return lambda state, now: health.registration_lost(state, asked.revision, refusal, now)
+    return None
+
+
+def _both(first: Rule[Access], second: Rule[Access] | None) -> Rule[Access]:
+    """Two rules as one change."""
+
+    def rule(state: Access | None, now: datetime) -> Change[Access] | None:
+        one = first(state, now)
+        two = second(one.state, now) if one and second else None
+        return Change(two.state, one.events + two.events) if one and two else one
+
+    return rule
+
+
+def _refusal(error: EntraRefused | EntraAway) -> Refusal:
+    quote = error.quote
+    return Refusal(
+        reason=error.reason, aadsts=quote.aadsts, correlation_id=quote.correlation_id, trace_id=quote.trace_id
+    )
+
+
+def _the(found: Any) -> Any:
+    """What the deadlines promise to be there."""
+    assert found is not None
+    return found
+
+
+WORK: Mapping[str, Callable[[KeepJobs, Access], Awaitable[Rule[Access]]]] = {
+    "reseal": KeepJobs.reseal,
+    "resolve": KeepJobs.resolve,
+    "validate": KeepJobs.validate,
+    "refresh": KeepJobs.refresh,
+    "prove": KeepJobs.prove,
+}

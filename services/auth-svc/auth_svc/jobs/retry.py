@@ -1,0 +1,59 @@
+"""How due work waits while it holds its claim: naps that notice a stop, calls that outlast Microsoft's bad
+minutes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from auth_svc.domain.model import Access
+from auth_svc.microsoft.errors import EntraAway, EntraRefused
+from shared.domain.rules import Clock
+from shared.jobs.worker import Claim, GiveBack
+
+T = TypeVar("T")
+GLANCE = 1.0
+LONGEST = 20.0
+
+
+async def nap(claim: Claim[Access], seconds: float, wanted: Callable[[], bool]) -> None:
+    """Sleeps, with a glance each second (cheap: thousands do so at once). Raises: GiveBack, when there is nothing to
+    wait for any more: the service stops, another has the lease, the attempt was left or replaced."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while True:
+        if claim.stopping.is_set() or claim.lost or not wanted():
+            raise GiveBack
+        if (left := end - loop.time()) <= 0:
+            return
+        await asyncio.sleep(min(GLANCE, left))
+
+
+async def patiently(
+    claim: Claim[Access],
+    call: Callable[[], Awaitable[T]],
+    *,
+    until: datetime,
+    wanted: Callable[[], bool],
+    clock: Clock,
+) -> T:
+    """`call`, again after each EntraAway. Raises: EntraRefused(unreachable or busy) if it would last too
+    long."""
+    tries = 0
+    while True:
+        try:
+            return await call()
+        except EntraAway as away:
+            seconds = pause(away, tries)
+            if clock() + timedelta(seconds=seconds) >= until:
+                raise EntraRefused(away.reason, away.quote) from None
+        await nap(claim, seconds, wanted)
+        tries += 1
+
+
+def pause(away: EntraAway, tries: int) -> float:
+    """What Microsoft asks for, at least; else 1, 2, 4 ... 20 seconds: somebody waits at the wizard."""
+    least = float(away.retry_after) if away.reason != "unreachable" else 1.0
+    return max(least, min(LONGEST, 2.0 ** min(tries, 5)))

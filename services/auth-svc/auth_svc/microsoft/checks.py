@@ -1,0 +1,176 @@
+"""May this person grant access: the id_token, the tenant, not a guest, the role, the permissions. MSAL
+checks none.
+
+A claim is believed only after signature, audience, issuer and times have been verified with Microsoft's keys.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from joserfc import jws
+from joserfc.errors import JoseError
+
+from auth_svc.microsoft.discovery import PERSONAL_TENANT, SigningKey
+from auth_svc.microsoft.errors import EntraRefused
+from auth_svc.microsoft.flows import Entra, Graph, Redeemed
+from shared.contracts.events import Account
+
+ALGORITHM = "RS256"
+LEEWAY = 120
+MAX_TOKEN = 64 * 1024
+LONGEST_NAME = 200
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
+ROLES = {"global administrator": GLOBAL_ADMINISTRATOR, "teams administrator": TEAMS_ADMINISTRATOR}
+"""Names that are taken for a role's template id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a sign-in must prove: this tenant, one of these roles, these permissions."""
+
+    tenant: str
+    roles: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who proved it, with what."""
+
+    account: Account
+    tenant: str
+    roles: tuple[str, ...]
+    scopes: tuple[str, ...]
+
+
+async def check(entra: Entra, graph: Graph, redeemed: Redeemed, wanted: Wanted, now: datetime) -> Person:
+    """All checks of a sign-in. Raises: EntraRefused with who came, where that is known; EntraAway."""
+    claims = await verified(entra, redeemed, wanted.tenant, now)
+    account = _account(claims)
+    try:
+        _of_the_tenant(claims, redeemed, wanted.tenant)
+        account, roles = await _by_graph(graph, redeemed, wanted, account)
+    except EntraRefused as error:
+        raise EntraRefused(error.reason, error.quote, account) from None
+    return Person(account=account, tenant=wanted.tenant, roles=roles, scopes=tuple(scope for scope in redeemed.scopes))
+
+
+async def verified(entra: Entra, redeemed: Redeemed, tenant: str, now: datetime) -> Mapping[str, Any]:
+    """The claims of the id_token, if it is Microsoft's and for us. Raises: EntraRefused(token_invalid),
+    EntraAway."""
+    token = redeemed.id_token.reveal()
+    key = await entra.signing_key(tenant, _key_id(token))
+    if key is None:
+        raise EntraRefused("token_invalid")
+    claims = _signed(token, key)
+    _demand(claims.get("aud") == redeemed.client_id and claims.get("ver") == "2.0")
+    _demand(claims.get("nonce") == redeemed.nonce)
+    _demand(_time(claims, "exp") + LEEWAY > now.timestamp() > _time(claims, "nbf") - LEEWAY)
+    _by_issuer(claims, await entra.issuer(tenant), tenant, key)
+    return claims
+
+
+def _signed(token: str, key: SigningKey) -> Mapping[str, Any]:
+    try:
+        claims = json.loads(jws.deserialize_compact(token, key.key, algorithms=[ALGORITHM]).payload)
+    except (JoseError, ValueError, TypeError, RecursionError):
+        raise EntraRefused("token_invalid") from None
+    _demand(isinstance(claims, dict))
+    return dict(claims)
+
+
+def _by_issuer(claims: Mapping[str, Any], issuer: str, tenant: str, key: SigningKey) -> None:
+    """The issuer is the one of the tenant that the token names; for another tenant that is told later."""
+    tid = _claim(claims, "tid")
+    expected = issuer.lower().replace(tenant, tid)
+    _demand(tenant in issuer.lower() and str(claims.get("iss", "")).lower() == expected)
+    if key.issuer is not None and tid == tenant:
+        _demand(key.issuer.lower().replace("{tenantid}", tid) == expected)
+
+
+def _of_the_tenant(claims: Mapping[str, Any], redeemed: Redeemed, tenant: str) -> None:
+    tid = _claim(claims, "tid")
+    if PERSONAL_TENANT in (tid, redeemed.home_tenant):
+        raise EntraRefused("personal_account")
+    if tid != tenant:
+        raise EntraRefused("wrong_tenant")
+    if claims.get("idp") or redeemed.home_tenant not in (None, tid):
+        raise EntraRefused("guest")
+
+
+async def _by_graph(
+    graph: Graph, redeemed: Redeemed, wanted: Wanted, account: Account
+) -> tuple[Account, tuple[str, ...]]:
+    if not granted(redeemed.scopes, wanted.scopes):
+        raise EntraRefused("scopes_missing")
+    me = await graph.me(redeemed.access_token)
+    if me.id.lower() != account.oid.lower():
+        raise EntraRefused("token_invalid")
+    if me.guest or "#ext#" in me.upn.lower():
+        raise EntraRefused("guest")
+    if await graph.organization(redeemed.access_token) != wanted.tenant:
+        raise EntraRefused("wrong_tenant")
+    held = await graph.roles_of_me(redeemed.access_token, role_ids(wanted.roles))
+    if not held:
+        raise EntraRefused("no_role")
+    return Account(_line(me.upn), account.oid, _line(me.name) or account.name), held
+
+
+def role_ids(accepted: tuple[str, ...]) -> tuple[str, ...]:
+    """Template ids; without any the two that may administer Teams."""
+    return tuple(ROLES.get(role.lower(), role) for role in accepted) or tuple(ROLES.values())
+
+
+def granted(given: tuple[str, ...], asked: tuple[str, ...]) -> bool:
+    return {_short(scope) for scope in asked} <= {_short(scope) for scope in given}
+
+
+def _short(scope: str) -> str:
+    """Microsoft names Graph's permissions with or without their resource."""
+    return scope.rpartition("/")[2].lower()
+
+
+def _account(claims: Mapping[str, Any]) -> Account:
+    said = [_line(str(claims.get(name) or "")) for name in ("preferred_username", "name")]
+    return Account(said[0], _line(_claim(claims, "oid")), said[1])
+
+
+def _line(text: str) -> str:
+    """What another tenant calls its people, as it may stand in our events, pages and mails: one short line."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:LONGEST_NAME]
+
+
+def _key_id(token: str) -> str:
+    """The key id, if the header is of the one algorithm that counts. Raises: EntraRefused."""
+    first = token[:4096].split(".", 1)[0]
+    try:
+        header = json.loads(urlsafe_b64decode(first + "=" * (-len(first) % 4)))
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict) or header.get("alg") != ALGORITHM or len(token) > MAX_TOKEN:
+        raise EntraRefused("token_invalid")
+    return _claim(header, "kid")
+
+
+def _claim(claims: Mapping[str, Any], name: str) -> str:
+    value = claims.get(name)
+    _demand(isinstance(value, str) and bool(value))
+    return str(value).lower() if name == "tid" else str(value)
+
+
+def _time(claims: Mapping[str, Any], name: str) -> float:
+    value = claims.get(name)
+    _demand(isinstance(value, int | float) and not isinstance(value, bool))
+    return float(value or 0)
+
+
+def _demand(holds: bool) -> None:
+    if not holds:
+        raise EntraRefused("token_invalid")

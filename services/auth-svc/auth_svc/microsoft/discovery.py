@@ -1,0 +1,196 @@
+"""What Microsoft publishes of a tenant: its GUID, its endpoints, its signing keys. Kept for a day, for so
+many tenants.
+
+Only hosts that are Microsoft's are believed, in the configuration as well: a token goes where it says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from joserfc.errors import JoseError
+from joserfc.jwk import RSAKey
+
+from auth_svc.microsoft.errors import EntraAway, EntraRefused, Quote, quote_of
+from auth_svc.microsoft.http import Answer, Http
+from shared.contracts.guids import GUID
+
+T = TypeVar("T")
+PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
+FRESH = 24 * 3600.0
+REFETCH_EVERY = 30.0
+SUFFIX = "/v2.0/.well-known/openid-configuration"
+_DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
+_MACHINE_ENDPOINTS = ("token_endpoint", "jwks_uri", "device_authorization_endpoint")
+
+PEOPLES_HOSTS = frozenset(
+    {
+        "microsoft.com",
+        "www.microsoft.com",
+        "aka.ms",
+        "login.microsoft.com",
+        "login.microsoftonline.com",
+        "login.microsoftonline.us",
+        "microsoft.us",
+        "login.partner.microsoftonline.cn",
+        "microsoft.cn",
+        "login.microsoftonline.de",
+        "login.windows.net",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Which hosts are believed to be Microsoft's."""
+
+    machines: frozenset[str]
+    simulated: bool = False
+
+    def machine(self, url: object) -> bool:
+        parts = urlsplit(url if isinstance(url, str) else "")
+        return parts.scheme == "https" and bool(parts.netloc) and (self.simulated or parts.netloc in self.machines)
+
+    def people(self, url: object) -> bool:
+        """May a person be sent there?"""
+        parts = urlsplit(url if isinstance(url, str) else "")
+        if self.simulated:
+            return parts.scheme in ("https", "http") and bool(parts.netloc)
+        return parts.scheme == "https" and parts.netloc in PEOPLES_HOSTS
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A published key; `issuer` is whose tokens it signs, where that is said."""
+
+    key: RSAKey = field(repr=False)
+    issuer: str | None
+
+
+@dataclass(slots=True)
+class Kept(Generic[T]):
+    """The newest values, by tenant; the least recently used go first."""
+
+    most: int
+    _items: OrderedDict[str, tuple[float, T]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, name: str) -> tuple[float, T] | None:
+        with self._lock:
+            if name in self._items:
+                self._items.move_to_end(name)
+            return self._items.get(name)
+
+    def put(self, name: str, at: float, value: T) -> None:
+        with self._lock:
+            self._items[name] = (at, value)
+            self._items.move_to_end(name)
+            if len(self._items) > self.most:
+                self._items.popitem(last=False)
+
+
+class Discovery:
+    """Blocking; called from worker threads. `ticks`: seconds, monotonic."""
+
+    def __init__(self, http: Http, authority: str, hosts: Hosts, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._http, self._authority, self.hosts, self._ticks = http, authority, hosts, ticks
+        self._configurations: Kept[Mapping[str, Any]] = Kept(2048)
+        self._keys: Kept[Mapping[str, SigningKey]] = Kept(512)
+
+    def resolve(self, asked: str) -> str:
+        """The GUID of a tenant, by domain or GUID. Raises: EntraRefused(tenant_unknown), EntraAway."""
+        name = asked.strip().lower()
+        if not (GUID.fullmatch(name) or _DOMAIN.fullmatch(name)) or name == PERSONAL_TENANT:
+            raise EntraRefused("tenant_unknown")
+        issuer = urlsplit(str(self._fetched(name).get("issuer", "")))
+        found = issuer.path.strip("/").split("/")[0].lower()
+        if not GUID.fullmatch(found):
+            raise EntraAway("unreachable")
+        if found == PERSONAL_TENANT:
+            raise EntraRefused("tenant_unknown")
+        return found
+
+    def configuration(self, tenant: str) -> Mapping[str, Any]:
+        """The endpoints of a tenant. Raises: EntraRefused, EntraAway."""
+        if not GUID.fullmatch(tenant):
+            raise EntraRefused("tenant_unknown")
+        kept = self._configurations.get(tenant)
+        if kept and self._ticks() - kept[0] < FRESH:
+            return kept[1]
+        found = self._fetched(tenant)
+        if not all(self.hosts.machine(found.get(name)) for name in _MACHINE_ENDPOINTS if found.get(name)):
+            raise EntraRefused("token_invalid")
+        self._configurations.put(tenant, self._ticks(), found)
+        return found
+
+    def probe(self) -> None:
+        """Raises: EntraAway."""
+        self._http.get(f"{self._authority}/organizations{SUFFIX}")
+
+    def issuer(self, tenant: str) -> str:
+        return str(self.configuration(tenant).get("issuer", ""))
+
+    def key(self, tenant: str, kid: str) -> SigningKey | None:
+        """A signing key; an unknown one has all fetched again, at most every 30 seconds. Raises:
+        EntraAway."""
+        kept = self._keys.get(tenant)
+        age = self._ticks() - kept[0] if kept else FRESH
+        if kept and ((kid in kept[1] and age < FRESH) or (kid not in kept[1] and age < REFETCH_EVERY)):
+            return kept[1].get(kid)
+        said = self._http.get(str(self.configuration(tenant).get("jwks_uri", "")))
+        if said.status_code != 200:
+            raise EntraAway("unreachable")
+        keys = _usable(said.json())
+        self._keys.put(tenant, self._ticks(), keys)
+        return keys.get(kid)
+
+    def _fetched(self, segment: str) -> Mapping[str, Any]:
+        said = self._http.get(f"{self._authority}/{segment}{SUFFIX}")
+        if said.status_code == 200:
+            return said.json()
+        if said.status_code in (400, 404):
+            # Microsoft says 90002 here; whatever else makes this address a bad request means the same to us.
+            raise EntraRefused("tenant_unknown", quote_of(said.json()))
+        raise EntraAway("unreachable", Quote())
+
+
+class CachedHttp:
+    """MSAL's http_client of one call: the configuration is the one that was checked, the rest goes out."""
+
+    def __init__(self, http: Http, configuration: Mapping[str, Any]) -> None:
+        self._http, self._configuration = http, configuration
+
+    def get(self, url: str, **what: Any) -> Answer:
+        if url.split("?")[0].endswith(SUFFIX):
+            return Answer(200, json.dumps(dict(self._configuration)), {})
+        return self._http.get(url, **what)
+
+    def post(self, url: str, **what: Any) -> Answer:
+        return self._http.post(url, **what)
+
+    def close(self) -> None:
+        """The connections are shared; they stay."""
+
+
+def _usable(jwks: Mapping[str, Any]) -> dict[str, SigningKey]:
+    """The RSA keys for signatures, by key id; others are passed over."""
+    listed = jwks.get("keys")
+    found: dict[str, SigningKey] = {}
+    for key in listed if isinstance(listed, list) else []:
+        if not isinstance(key, dict) or key.get("kty") != "RSA" or key.get("use", "sig") != "sig":
+            continue
+        issuer = key.get("issuer")
+        try:
+            made = RSAKey.import_key({"kty": "RSA", "n": key["n"], "e": key["e"]})
+            found[str(key["kid"])] = SigningKey(made, issuer if isinstance(issuer, str) else None)
+        except (JoseError, ValueError, TypeError, KeyError):
+            continue
+    return found

@@ -1,0 +1,221 @@
+"""Entra ID by MSAL: device code, authorization code with PKCE, refresh, client credentials.
+
+An MSAL application lives for one call: so nothing that it remembers (throttling, failed refreshes, other people's
+tokens) can reach another customer. What costs time, connections and the tenants' configurations, is shared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msal
+
+from auth_svc.microsoft.answers import of_ours, redeemed, token
+from auth_svc.microsoft.discovery import CachedHttp, Discovery, Hosts, SigningKey
+from auth_svc.microsoft.errors import EntraAway, EntraRefused, error_of
+from auth_svc.microsoft.flows import DeviceFlow, Pending, Redeemed, SignInFlow, Token
+from auth_svc.microsoft.http import Http, NotWanted, Undelivered, Workers
+from shared.contracts.events import Method
+from shared.crypto.secret import Secret
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LEAST_INTERVAL = 5
+WELL_FOR = 30.0
+_DEVICE_MEMO = ("device_code", "expires_at", "_correlation_id")
+_IN_REDEMPTION = {
+    "idle_too_long": "sign_in_expired",
+    "token_damaged": "sign_in_mismatch",
+    "secret_wrong": "client_refused",
+    "secret_expired": "client_refused",
+}
+"""What the numbers mean for an authorization code, and for a secret that is our own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apps:
+    """Our two applications: a public one for device codes, a confidential one for the button; and what
+    they ask."""
+
+    sign_in: str
+    secret: Secret[str]
+    device: str
+    scopes: tuple[str, ...]
+    redirect_uri: str
+    graph: str
+
+
+class MsalEntra:
+    """`polls` are the threads for pending device codes, `calls` for everything that somebody waits for."""
+
+    def __init__(
+        self,
+        http: Http,
+        authority: str,
+        hosts: Hosts,
+        apps: Apps,
+        *,
+        polls: Workers,
+        calls: Workers,
+        interval: float = LEAST_INTERVAL,
+    ) -> None:
+        self._http, self._authority, self._hosts, self._apps = http, authority.rstrip("/"), hosts, apps
+        self._polls, self._calls, self._interval = polls, calls, interval
+        self._discovery = Discovery(http, self._authority, hosts)
+
+    # --- the tenant ------------------------------------------------------------------------------------
+
+    async def resolve_tenant(self, asked: str) -> str:
+        return await self._calls.run(lambda: self._guarded(lambda: self._discovery.resolve(asked)))
+
+    async def issuer(self, tenant: str) -> str:
+        return await self._calls.run(lambda: self._guarded(lambda: self._discovery.issuer(tenant)))
+
+    async def signing_key(self, tenant: str, kid: str) -> SigningKey | None:
+        return await self._calls.run(lambda: self._guarded(lambda: self._discovery.key(tenant, kid)))
+
+    async def probe(self) -> None:
+        """Asks only if nothing was heard for a while. Raises: EntraAway."""
+        if time.monotonic() - self._http.answered_at > WELL_FOR:
+            await self._calls.run(lambda: self._guarded(self._discovery.probe))
+
+    # --- device code -----------------------------------------------------------------------------------
+
+    async def begin_device(self, tenant: str) -> DeviceFlow:
+        return await self._calls.run(lambda: self._guarded(lambda: self._begin_device(tenant)))
+
+    def _begin_device(self, tenant: str) -> DeviceFlow:
+        flow = self._public(tenant).initiate_device_flow(list(self._apps.scopes))
+        if "user_code" not in flow:
+            raise error_of(flow)
+        if not self._hosts.people(flow["verification_uri"]):
+            raise EntraRefused("token_invalid")
+        memo = {name: flow[name] for name in _DEVICE_MEMO if name in flow}
+        return DeviceFlow(
+            memo=Secret(json.dumps(memo)),
+            user_code=Secret(str(flow["user_code"])),
+            verification_uri=str(flow["verification_uri"]),
+            expires_in=int(flow["expires_in"]),
+            interval=max(self._interval, float(flow["interval"])),
+        )
+
+    async def poll_device(self, tenant: str, memo: Secret[str], wanted: Callable[[], bool]) -> Redeemed | Pending:
+        return await self._polls.run(lambda: self._guarded(lambda: self._poll(tenant, memo)), wanted)
+
+    def _poll(self, tenant: str, memo: Secret[str]) -> Redeemed | Pending:
+        # With an interval of 0 MSAL would not look at the exit condition and ask without end.
+        flow = json.loads(memo.reveal()) | {"interval": LEAST_INTERVAL}
+        cache = msal.SerializableTokenCache()
+        said = self._public(tenant, cache).acquire_token_by_device_flow(flow, exit_condition=lambda _: True)
+        if "access_token" in said:
+            return redeemed(self._apps.device, said, cache, None)
+        if said.get("error") == "authorization_pending":
+            return "pending"
+        if said.get("error") == "slow_down":
+            return "slow_down"
+        raise error_of(said)
+
+    # --- the sign-in button ----------------------------------------------------------------------------
+
+    async def begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
+        return await self._calls.run(lambda: self._guarded(lambda: self._begin_sign_in(tenant, state, login_hint)))
+
+    def _begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
+        flow = self._confidential(tenant).initiate_auth_code_flow(
+            list(self._apps.scopes),
+            redirect_uri=self._apps.redirect_uri,
+            state=state,
+            prompt="select_account",
+            login_hint=login_hint or None,
+            response_mode="query",
+        )
+        url = str(flow.pop("auth_uri"))
+        if not self._hosts.people(url):
+            raise EntraRefused("token_invalid")
+        return SignInFlow(Secret(json.dumps(flow)), Secret(url), Secret(state))
+
+    async def redeem_code(self, tenant: str, memo: Secret[str], answer: Mapping[str, str]) -> Redeemed:
+        return await self._calls.run(lambda: self._guarded(lambda: self._redeem(tenant, memo, answer)))
+
+    def _redeem(self, tenant: str, memo: Secret[str], answer: Mapping[str, str]) -> Redeemed:
+        flow, cache = json.loads(memo.reveal()), msal.SerializableTokenCache()
+        nonce = hashlib.sha256(str(flow["nonce"]).encode("ascii")).hexdigest()
+        given = {name: answer[name] for name in ("code", "state") if name in answer}
+        said = self._confidential(tenant, cache).acquire_token_by_auth_code_flow(flow, given)
+        if "access_token" not in said:
+            error = error_of(said)
+            error.reason = _IN_REDEMPTION.get(error.reason, error.reason)
+            raise error
+        return redeemed(self._apps.sign_in, said, cache, nonce)
+
+    # --- tokens ----------------------------------------------------------------------------------------
+
+    async def refresh(self, tenant: str, method: Method, cache: Secret[str], *, force: bool) -> Token:
+        return await self._calls.run(lambda: self._guarded(lambda: self._refresh(tenant, method, cache, force)))
+
+    def _refresh(self, tenant: str, method: Method, kept: Secret[str], force: bool) -> Token:
+        cache = msal.SerializableTokenCache()
+        cache.deserialize(kept.reveal())
+        app = self._public(tenant, cache) if method == "device_code" else self._confidential(tenant, cache)
+        accounts = app.get_accounts()
+        found = accounts and app.acquire_token_silent_with_error(
+            list(self._apps.scopes), accounts[0], force_refresh=force
+        )
+        if not found:
+            raise EntraRefused("token_damaged")
+        if "access_token" not in found:
+            raise of_ours(error_of(found))
+        return token(found, Secret(cache.serialize()) if cache.has_state_changed else None)
+
+    async def app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
+        return await self._calls.run(lambda: self._guarded(lambda: self._app_token(tenant, client_id, secret)))
+
+    def _app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
+        app = msal.ConfidentialClientApplication(
+            client_id, client_credential=secret.reveal(), **self._at(tenant, msal.TokenCache())
+        )
+        said = app.acquire_token_for_client([f"{self._apps.graph}/.default"])
+        if "access_token" not in said:
+            raise error_of(said)
+        return token(said, None)
+
+    # --- MSAL ------------------------------------------------------------------------------------------
+
+    def _public(self, tenant: str, cache: msal.TokenCache | None = None) -> Any:
+        return msal.PublicClientApplication(self._apps.device, **self._at(tenant, cache))
+
+    def _confidential(self, tenant: str, cache: msal.TokenCache | None = None) -> Any:
+        secret = self._apps.secret.reveal()
+        return msal.ConfidentialClientApplication(
+            self._apps.sign_in, client_credential=secret, **self._at(tenant, cache)
+        )
+
+    def _at(self, tenant: str, cache: msal.TokenCache | None) -> dict[str, Any]:
+        """The tenant's own authority, so that Microsoft itself refuses other people's accounts."""
+        return {
+            "authority": f"{self._authority}/{tenant}",
+            "instance_discovery": False,
+            "http_client": CachedHttp(self._http, self._discovery.configuration(tenant)),
+            "token_cache": cache,
+        }
+
+    def _guarded(self, call: Callable[[], T]) -> T:
+        """Runs in a thread. Whatever MSAL may raise ends as one of our two kinds, without its texts."""
+        self._http.forget_tokens()
+        try:
+            return call()
+        except (EntraRefused, EntraAway, NotWanted):
+            raise
+        except Undelivered as error:
+            raise error.away from None
+        except Exception as error:
+            spent = self._http.saw_tokens()
+            log.error("MSAL failed with %s, %s tokens", type(error).__name__, "with" if spent else "without")
+            raise EntraRefused("token_invalid" if spent else "our_request") from None

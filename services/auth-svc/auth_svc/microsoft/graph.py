@@ -1,0 +1,92 @@
+"""Microsoft Graph, as far as access is proven with it: who am I, which of these roles do I have, which
+organisation."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from auth_svc.microsoft.errors import EntraAway, EntraRefused, Quote
+from auth_svc.microsoft.flows import Me
+from auth_svc.microsoft.http import Answer, Http, Undelivered, Workers
+from shared.crypto.secret import Secret
+
+T = TypeVar("T")
+MOST_IDS = 20
+_REASONS = {401: "graph_token", 403: "graph_forbidden"}
+
+
+class MsGraph:
+    """Calls run in the threads of `calls`."""
+
+    def __init__(self, http: Http, url: str, calls: Workers) -> None:
+        self._http, self._url, self._calls = http, url.rstrip("/"), calls
+
+    async def me(self, token: Secret[str]) -> Me:
+        """userType comes only when it is asked for."""
+        found = await self._ask(token, "me?$select=id,displayName,userPrincipalName,userType")
+        kind = found.get("userType")
+        guest = kind != "Member" if isinstance(kind, str) else None
+        return Me(
+            id=_text(found, "id"),
+            upn=_text(found, "userPrincipalName"),
+            name=str(found.get("displayName") or ""),
+            guest=guest,
+        )
+
+    async def roles_of_me(self, token: Secret[str], ids: tuple[str, ...]) -> tuple[str, ...]:
+        """Which of these role templates the person holds now, through groups too: User.Read is enough for
+        this."""
+        held: set[str] = set()
+        for start in range(0, len(ids), MOST_IDS):
+            found = await self._ask(token, "me/checkMemberObjects", {"ids": list(ids[start : start + MOST_IDS])})
+            held |= {str(id).lower() for id in _list(found, "value")}
+        return tuple(id for id in ids if id.lower() in held)
+
+    async def organization(self, token: Secret[str]) -> str:
+        """The tenant that the token opens."""
+        rows = _list(await self._ask(token, "organization?$select=id"), "value")
+        if len(rows) != 1 or not isinstance(rows[0], Mapping):
+            raise EntraRefused("wrong_organization")
+        return _text(rows[0], "id").lower()
+
+    async def _ask(self, token: Secret[str], path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+        return await self._calls.run(lambda: _delivered(lambda: self._answer(token, path, body)))
+
+    def _answer(self, token: Secret[str], path: str, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        request_id = str(uuid.uuid4())
+        headers = {"Authorization": f"Bearer {token.reveal()}", "client-request-id": request_id}
+        url = f"{self._url}/v1.0/{path}"
+        said = self._http.post(url, headers=headers, json=body) if body else self._http.get(url, headers=headers)
+        if said.status_code == 200:
+            return said.json()
+        raise EntraRefused(_REASONS.get(said.status_code, "our_request"), _quote(said, request_id))
+
+
+def _delivered(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except Undelivered as error:
+        raise error.away from None
+
+
+def _quote(said: Answer, request_id: str) -> Quote:
+    error = said.json().get("error")
+    inner = error.get("innerError") if isinstance(error, Mapping) else None
+    trace = inner.get("request-id") if isinstance(inner, Mapping) else None
+    return Quote(None, request_id, trace if isinstance(trace, str) else None)
+
+
+def _text(found: Mapping[str, Any], name: str) -> str:
+    value = found.get(name)
+    if not isinstance(value, str) or not value:
+        raise EntraAway("busy", maybe_taken=True)  # half an answer is none
+    return value
+
+
+def _list(found: Mapping[str, Any], name: str) -> list[Any]:
+    value = found.get(name)
+    if not isinstance(value, list):
+        raise EntraAway("busy", maybe_taken=True)
+    return value

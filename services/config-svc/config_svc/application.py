@@ -1,0 +1,56 @@
+"""What the service can do, as one value: its commands and its queries. API and pages are two faces of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from config_svc.commands.batches import Batches
+from config_svc.commands.bulk_switches import Bulks
+from config_svc.commands.customers import Desk
+from config_svc.queries.customer_counts import Counter
+from config_svc.queries.history import History
+from config_svc.queries.lists import Lists
+from config_svc.queries.statistics import Pulse
+from config_svc.stream.streams import Streams
+from shared.domain.rules import Clock, Refused
+from shared.identity.bearer import Bearer
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What the command line signs in with; no client id where none was made."""
+
+    issuer: str
+    audience: str
+    client_id: str | None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Raises: Refused (404)."""
+        if not self.client_id:
+            raise Refused(
+                "no_sign_in",
+                "This portal has no sign-in for the command line: its operator sets CLI_CLIENT_ID. "
+                "A token may be given in TOKENSWITCH_TOKEN.",
+                status=404,
+            )
+        authority = self.issuer.rstrip("/").removesuffix("/v2.0")
+        return {"authority": authority, "client_id": self.client_id, "scopes": [f"{self.audience}/.default"]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """Commands and queries as API and pages use them. `bearer` says who calls."""
+
+    desk: Desk
+    lists: Lists
+    history: History
+    streams: Streams
+    bearer: Bearer
+    clock: Clock
+    batches: Batches
+    bulks: Bulks
+    counter: Counter
+    pulse: Pulse
+    command_line: CommandLine

@@ -1,0 +1,1 @@
+"""What operators and programs may ask for, once for pages and API: checked, applied by a rule, limited."""

@@ -1,0 +1,202 @@
+"""The desk: everything that an operator or a program may ask for, once for pages and API. Decides nothing itself."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from config_svc.commands.settings import SettingsDesk
+from config_svc.domain import customers, references, switches
+from config_svc.domain.customers import CustomerInput, RegistrationInput
+from config_svc.domain.model import Customer
+from config_svc.domain.settings import Terms
+from config_svc.domain.switches import SwitchInput
+from config_svc.schemas.customers import CustomerBody, RegistrationBody, ResendBody, SwitchBody
+from shared.contracts.events import Actor
+from shared.crypto.invitation_links import Links
+from shared.crypto.sealed_box import Sealer
+from shared.crypto.secret import Secret
+from shared.domain.rules import Change, Clock, Refused, Unavailable
+from shared.http.rate_limits import Limits
+from shared.observability.logs import current_trace, new_trace
+from shared.store.store import Applied, Found, Store
+from shared.store.write_plan import MAX_UNSENT, Command
+
+HOUR = timedelta(hours=1)
+_TAG = re.compile(r'"(\d{1,10})"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    customers: Store[Customer]
+    sealer: Sealer
+    links: Links
+    limits: Limits
+    settings: SettingsDesk
+    requests_per_hour: int
+    clock: Clock
+
+    # --- reading ---------------------------------------------------------------------------------------------------
+
+    async def found(self, id: str) -> Found[Customer] | None:
+        return await self.customers.get(id)
+
+    async def customer(self, id: str) -> Found[Customer]:
+        """Raises: Refused (404, or 410 for one that was removed)."""
+        found = await self.customers.get(id)
+        if found is None:
+            raise Refused("customer_unknown", "There is no such customer; check the id.", status=404)
+        if found.state.removed:
+            raise Refused("removed", "This customer was removed; its timeline is kept.", status=410)
+        return found
+
+    # --- master data -----------------------------------------------------------------------------------------------
+
+    async def put(self, id: str, body: CustomerBody, if_match: str | None, by: Actor) -> Applied[Customer]:
+        secret = self._sealed(id, body.app_registration)
+        expected = editions(if_match)
+
+        def rule(customer: Customer | None, now: datetime) -> Change[Customer] | None:
+            edition = None if expected is None else _edition(customer, expected)
+            return customers.put(customer, id, _input(customer, body, secret, edition), by, now)
+
+        await self._room(id)
+        return await self.customers.apply(id, rule, trace=current_trace())
+
+    def _sealed(self, id: str, body: RegistrationBody | None) -> str | None:
+        """The secret for auth-svc alone; sealed here, kept nowhere."""
+        if body is None or body.client_secret is None:
+            return None
+        value = {"client_secret": body.client_secret.get_secret_value()}
+        return self.sealer.seal(
+            "auth", value, customer=id, event="Registration", attempt=None, now=self.clock(), lifetime=None
+        )
+
+    async def remove(self, id: str, if_match: str | None, by: Actor) -> None:
+        expected = editions(if_match)
+
+        def rule(customer: Customer | None, now: datetime) -> Change[Customer]:
+            edition = None if expected is None else _edition(customer, expected)
+            return customers.remove(customer, id, by, now, edition)
+
+        await self._room(id)
+        await self.customers.apply(id, rule, trace=current_trace())
+
+    async def _room(self, id: str) -> None:
+        """For what has no idempotency key: the store counts what is unsent only for commands. Raises: Unavailable."""
+        document = await self.customers.collection.get(id)
+        if document and len(document.get("outbox", ())) >= MAX_UNSENT:
+            raise Unavailable("Kafka", "too many events of this customer wait to be sent", retry_after=30)
+
+    # --- commands ----------------------------------------------------------------------------------------------------
+
+    async def validate(self, id: str, by: Actor, command: Command) -> Mapping[str, Any]:
+        request = secrets.token_hex(16)
+        await self._count("validations", id)
+        return await self._apply(id, lambda found, now: customers.request_validation(found, request, by, now), command)
+
+    async def switch(
+        self, id: str, body: SwitchBody, by: Actor, command: Command, bulk: str | None = None
+    ) -> Mapping[str, Any]:
+        asked = self.asked(body, by, await self.settings.terms(), bulk)
+        await self._count("switches", id)
+        return await self._apply(id, lambda found, now: switches.request(found, asked, now), command)
+
+    def asked(self, body: SwitchBody, by: Actor, terms: Terms, bulk: str | None = None) -> SwitchInput:
+        return SwitchInput(
+            to=body.to,
+            inviter=by,
+            life=terms.life,
+            accepted_roles=terms.accepted_roles,
+            invitee=body.invitee,
+            locale=body.locale,
+            reference=body.reference,
+            methods=body.methods,
+            renew=body.renew,
+            remind_after=terms.remind_after,
+            texts_version=terms.texts_version,
+            bulk=bulk,
+        )
+
+    async def resend(self, id: str, body: ResendBody, by: Actor, command: Command) -> Mapping[str, Any]:
+        invitee = body.invitee
+        await self._count("switches", id)
+        return await self._apply(id, lambda found, now: switches.resend(found, body.switch, invitee, by, now), command)
+
+    async def cancel(self, id: str, number: int, by: Actor, command: Command | None = None) -> Mapping[str, Any]:
+        if command is None:
+            await self._room(id)
+        await self._apply(id, lambda found, now: switches.cancel(found, number, by, now), command)
+        return {"switch": number}
+
+    async def refer(
+        self, id: str, number: int, reference: str | None, by: Actor, command: Command
+    ) -> Mapping[str, Any]:
+        return await self._apply(id, lambda found, now: references.refer(found, number, reference, by), command)
+
+    async def link(self, id: str, number: int, by: Actor, command: Command) -> tuple[Mapping[str, Any], Secret[str]]:
+        """The invitation's address: derived now, never kept; that somebody took it is said by an event."""
+        await self._count("links", id)
+        kept = replace(command, status=200)
+        answer = await self._apply(id, lambda found, now: switches.copy_link(found, number, by, now), kept)
+        return answer, self.links.address(f"{id}/{answer['switch']}", answer["generation"])
+
+    async def _apply(
+        self, id: str, rule: Callable[[Customer | None, datetime], Change[Customer]], command: Command | None
+    ) -> Mapping[str, Any]:
+        return (await self.customers.apply(id, rule, command=command, trace=current_trace() or new_trace())).answer
+
+    async def _count(self, what: str, id: str) -> None:
+        """Raises: Refused (429), so that a program gone wild does not flood an administrator."""
+        await self.limits.check(what, id, self.requests_per_hour, HOUR, self.clock())
+
+
+# --- master data as the rules take it --------------------------------------------------------------------------------
+
+
+def editions(if_match: str | None) -> frozenset[int] | None:
+    """The editions that If-Match names: None without the header, 0 stands for `*` (any that exists)."""
+    if if_match is None:
+        return None
+    tags = [tag.strip() for tag in if_match.split(",")]
+    return frozenset(0 if tag == "*" else int(found[1]) if (found := _TAG.fullmatch(tag)) else -1 for tag in tags)
+
+
+def _edition(customer: Customer | None, expected: frozenset[int]) -> int:
+    """The edition that the rule is to compare: the present one if it is among those expected."""
+    if customer and (0 in expected or customer.edition in expected):
+        return customer.edition
+    return -1
+
+
+def _input(customer: Customer | None, body: CustomerBody, secret: str | None, edition: int | None) -> CustomerInput:
+    said = "app_registration" in body.model_fields_set
+    put = body.app_registration
+    registration = _registration(customer, put, secret) if put else None
+    reference = body.reference if "reference" in body.model_fields_set or not customer else customer.reference
+    return CustomerInput(
+        name=body.name,
+        tenant=body.tenant,
+        reference=reference,
+        registration=registration,
+        keep_registration=not said,
+        edition=edition,
+    )
+
+
+def _registration(customer: Customer | None, body: RegistrationBody, secret: str | None) -> RegistrationInput:
+    fields = body.model_fields_set
+    expires = body.secret_expires_on.isoformat() if body.secret_expires_on else None
+    if secret:
+        return RegistrationInput(
+            client_id=body.client_id, secret_change="set", secret=secret, secret_expires_on=expires
+        )
+    if "client_secret" in fields:
+        return RegistrationInput(client_id=body.client_id, secret_change="removed")
+    if "secret_expires_on" not in fields and customer:
+        expires = customer.secret_expires_on
+    return RegistrationInput(client_id=body.client_id, secret_change="kept", secret=None, secret_expires_on=expires)

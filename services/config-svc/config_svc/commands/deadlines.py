@@ -1,0 +1,16 @@
+"""Due work of config-svc: a switch back that got no answer in time, and client secrets that expire."""
+
+from __future__ import annotations
+
+from config_svc.domain import switches
+from config_svc.domain.model import Customer
+from shared.domain.rules import Rule
+from shared.jobs.worker import Claim
+
+LANE = "deadlines"
+LANES = {LANE: switches.deadline}
+
+
+async def on_deadline(claim: Claim[Customer]) -> Rule[Customer]:
+    """Nothing outside is asked: the rule decides on the state as it is then."""
+    return switches.on_deadline

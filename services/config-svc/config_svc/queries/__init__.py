@@ -1,0 +1,1 @@
+"""What is read: lists, counts, statistics, history, and how a customer looks to a reader."""

@@ -1,0 +1,1 @@
+"""What is sent in and out: bodies of requests, forms and files, checked at the edge."""

@@ -1,0 +1,168 @@
+"""Settings as people and programs may send them, checked at the edge: texts, days, roles, the sender."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+
+from config_svc.domain.settings import LONGEST_LIFE_DAYS
+from config_svc.schemas import customers
+from mails.texts import IN_BODY, IN_SUBJECT, LONGEST_BODY, LONGEST_SUBJECT, flaw, tidy
+from shared.http.problems import Strict
+from shared.i18n.catalogs import LANGUAGES, N_
+
+MOST_ROLES = 20
+LIFE_TEXT = N_("Enter a whole number of days from 1 to 90.")
+REMIND_TEXT = N_("Enter a whole number of days from 0 to 89; 0 means no reminder.")
+ROLES_TEXT = N_("Choose at least one role, each by its template id.")
+SENDER_TEXT = N_("Enter an address like invitations@example.com, in plain letters.")
+
+
+MEANINGS: Mapping[str, str] = {
+    "customer": N_("the customer's name"),
+    "tenant": N_("the customer's tenant"),
+    "provider": N_("your organisation, the service provider"),
+    "invitee": N_("who is invited, by name or else by address"),
+    "inviter": N_("the operator who asks"),
+    "until": N_("when the invitation ends"),
+    "link": N_("the address of the invitation; the button has it too"),
+}
+FLAWS: Mapping[str, str] = {
+    "unknown": N_("Line %(line)s, column %(column)s: there is no placeholder %(found)s. Allowed are: %(allowed)s."),
+    "brace": N_("Line %(line)s, column %(column)s: braces are for placeholders only. Allowed are: %(allowed)s."),
+    "control": N_("Line %(line)s, column %(column)s: there is a control character; delete it."),
+    "long": N_("This has %(length)s characters; %(most)s are allowed."),
+}
+EMPTY_TEXT = N_("Enter a text, or go back to the standard text.")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is wrong with a text: a sentence of the catalog, and what stands in its places."""
+
+    sentence: str
+    places: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.sentence % self.places
+
+
+def subject_wrong(text: str) -> Said | None:
+    if "\n" in text:
+        return Said(customers.NAME_CONTROL)
+    return _wrong(text, IN_SUBJECT, LONGEST_SUBJECT) or (
+        Said(customers.NAME_LINK) if customers.has_address(text) else None
+    )
+
+
+def body_wrong(text: str) -> Said | None:
+    return _wrong(text, IN_BODY, LONGEST_BODY)
+
+
+def _wrong(text: str, allowed: tuple[str, ...], most: int) -> Said | None:
+    found = flaw(text, allowed, most)
+    return Said(FLAWS[found.kind], found.places) if found else None
+
+
+def _subject(text: str) -> str:
+    return _sound(text.strip(), subject_wrong)
+
+
+def _body(text: str) -> str:
+    return _sound(tidy(text), body_wrong)
+
+
+def _sound(text: str, check: Callable[[str], Said | None]) -> str:
+    if found := check(text):
+        raise ValueError(str(found))
+    return text
+
+
+def _days(lowest: int, highest: int, said: str) -> Any:
+    def check(value: Any) -> Any:
+        if value is None:
+            return None
+        text = str(value).strip()
+        plain = isinstance(value, str | int) and not isinstance(value, bool) and text.isascii() and text.isdigit()
+        if not plain or not lowest <= int(text[:9]) <= highest:
+            raise ValueError(said)
+        return int(text)
+
+    return check
+
+
+def _roles(roles: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if roles is None:
+        return None
+    if not 1 <= len(roles) <= MOST_ROLES:
+        raise ValueError(ROLES_TEXT)
+    return tuple(dict.fromkeys(_role(role) for role in roles))
+
+
+def _role(text: str) -> str:
+    try:
+        return customers.client_id(text)
+    except ValueError:
+        raise ValueError(ROLES_TEXT) from None
+
+
+def _sender(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        found = customers.email(text)
+    except ValueError:
+        raise ValueError(SENDER_TEXT) from None
+    if not found.isascii():
+        raise ValueError(SENDER_TEXT)
+    return found
+
+
+class TextBody(Strict):
+    """Own words of one language; what is empty or left out is the standard text."""
+
+    subject: Annotated[str, AfterValidator(_subject)] = ""
+    body: Annotated[str, AfterValidator(_body)] = ""
+
+
+class SettingsBody(Strict):
+    """All settings. What is left out or null is as the environment says; a language that is left out has the standard
+    text. Texts may hold named placeholders such as {customer}: GET names them."""
+
+    invitation_life_days: Annotated[
+        Annotated[int, Field(ge=1, le=LONGEST_LIFE_DAYS)] | None,
+        BeforeValidator(_days(1, LONGEST_LIFE_DAYS, LIFE_TEXT)),
+    ] = None
+    remind_after_days: Annotated[
+        Annotated[int, Field(ge=0, lt=LONGEST_LIFE_DAYS)] | None,
+        BeforeValidator(_days(0, LONGEST_LIFE_DAYS - 1, REMIND_TEXT)),
+    ] = None
+    accepted_roles: Annotated[tuple[str, ...] | None, AfterValidator(_roles)] = None
+    sender_name: Annotated[str, AfterValidator(customers.plain)] = ""
+    sender_address: Annotated[str, Field(max_length=320), AfterValidator(_sender)] = ""
+    texts: Annotated[
+        dict[Annotated[str, AfterValidator(customers.language)], TextBody], Field(max_length=len(LANGUAGES))
+    ] = {}  # noqa: RUF012 (pydantic copies it)
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "invitation_life_days": 7,
+                    "remind_after_days": 3,
+                    "accepted_roles": ["62e90394-69f5-4237-9190-012177145e10"],
+                    "sender_name": "Northstar Communications",
+                    "sender_address": "invitations@northstar.example",
+                    "texts": {
+                        "en": {
+                            "subject": "{provider} asks for your approval",
+                            "body": "Hello {invitee},\n\nplease approve our access for {customer} by {until}.",
+                        }
+                    },
+                }
+            ]
+        }
+    )

@@ -1,0 +1,1 @@
+"""States, events and refusals in words; translated where they are shown."""

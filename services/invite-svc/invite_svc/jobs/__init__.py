@@ -1,0 +1,1 @@
+"""Due work: reminders, and the proposal that an invitation has expired."""

@@ -1,0 +1,173 @@
+"""Which mail says what to whom: from a document and one of its notices to the facts of a mail, and its envelope.
+
+Links are derived here, at the moment of sending, and go nowhere but into the mail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.headerregistry import Address
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from mails.content import one_line
+from mails.render import STANDARD, Renderer
+from mails.texts import Text
+from mails.words import METHODS, WHO_AFTER_LOSS, WHO_AFTER_REFUSAL
+from notify_svc.domain import INVITING, TO, Notice, Notices, Texts
+from notify_svc.mail.envelope import BadAddress, Envelope, address, build
+from shared.contracts.events import Account
+from shared.contracts.reasons import explain
+from shared.crypto.invitation_links import Links
+
+NO_INVITEE = "nobody to send it to: who was invited is not known"
+NO_OPERATOR = "nobody to send it to: the operator has no address and OPS_EMAIL is not set"
+NO_OPERATIONS = "nobody to send it to: OPS_EMAIL is not set"
+
+
+class Undeliverable(Exception):
+    """There is nobody to send this mail to; it says why, without an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail that is ready to be handed over."""
+
+    mail: bytes = field(repr=False)
+    sender: Address
+    recipient: Address = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Who sends mails, and where operators work."""
+
+    name: str
+    sender: Address
+    portal_url: str
+    invite_url: str
+    ops_email: str = ""
+    operator_language: str = "en"
+
+
+class Letters:
+    """Writes the mail of a notice. The same notice and the same texts give the same bytes each time."""
+
+    def __init__(self, provider: Provider, links: Links, renderer: Renderer) -> None:
+        self._provider, self._links, self._renderer = provider, links, renderer
+
+    def write(self, notices: Notices, notice: Notice, texts: Texts | None = None) -> Letter:
+        """`texts`: the provider's settings that this mail is to be written with. Raises: Undeliverable."""
+        recipient = self._recipient(notices, notice)
+        identity = f"{notices.id}\n{notice.kind}\n{notice.serial}\n{notice.queued_at.isoformat()}"
+        envelope = Envelope(
+            to=recipient, identity=identity, date=notice.queued_at, reply_to=self._answers(notices, recipient)
+        )
+        wanted = notices.locale if TO[notice.kind] == "invitee" else self._provider.operator_language
+        language = self._renderer.language(wanted)
+        own = _own(texts, language) if notice.kind in INVITING else STANDARD
+        content = self._renderer.render(notice.kind, language, self._facts(notices, notice), own)
+        sender = self._sender(texts)
+        return Letter(build(sender, envelope, content), sender, recipient)
+
+    # --- who ----------------------------------------------------------------------------------------
+
+    def _sender(self, texts: Texts | None) -> Address:
+        """What the settings leave open is as MAIL_FROM says; so is all of it where they cannot be read."""
+        usual = self._provider.sender
+        if texts is None:
+            return usual
+        try:
+            return address(texts.sender or usual.addr_spec, texts.sender_name or usual.display_name)
+        except BadAddress:
+            return usual
+
+    def _recipient(self, notices: Notices, notice: Notice) -> Address:
+        to = TO[notice.kind]
+        if to == "invitee":
+            return self._invitee(notices)
+        operator = self._operator(notices) if to == "inviter" else None
+        found = operator or self._operations()
+        if found is None:
+            raise Undeliverable(NO_OPERATOR if to == "inviter" else NO_OPERATIONS)
+        return found
+
+    def _invitee(self, notices: Notices) -> Address:
+        if notices.invitee is None:
+            raise Undeliverable(NO_INVITEE)
+        try:
+            return address(notices.invitee.email, notices.invitee.name)
+        except BadAddress as error:
+            raise Undeliverable(str(error)) from None
+
+    def _operator(self, notices: Notices) -> Address | None:
+        """The operator who asked; their address comes from the sign-in and may be none."""
+        inviter = notices.inviter
+        if inviter is None or not inviter.email:
+            return None
+        try:
+            return address(inviter.email, inviter.name)
+        except BadAddress:
+            return None
+
+    def _operations(self) -> Address | None:
+        return address(self._provider.ops_email) if self._provider.ops_email else None
+
+    def _answers(self, notices: Notices, recipient: Address) -> Address | None:
+        """Who reads what is answered: the operator, else operations; but not the recipient."""
+        readers = (self._operator(notices), self._operations())
+        return next((one for one in readers if one and one.addr_spec != recipient.addr_spec), None)
+
+    # --- what ---------------------------------------------------------------------------------------
+
+    def _facts(self, notices: Notices, notice: Notice) -> Mapping[str, Any]:
+        said, provider = notice.facts, self._provider
+        reason = explain(said.reason) if said.reason else None
+        after = WHO_AFTER_LOSS if notice.kind == "access_lost" else WHO_AFTER_REFUSAL
+        inviting = notice.kind in INVITING
+        inviter, invitee = notices.inviter, notices.invitee
+        return {
+            "provider": provider.name,
+            "customer": one_line(notices.customer_name) or notices.customer,
+            "tenant": one_line(notices.tenant_name),
+            "to": notices.to,
+            "renew": notices.renew,
+            "only_app": notices.methods == ("app_registration",),
+            "inviter": one_line(inviter.name or inviter.email or "") if inviter else "",
+            "inviter_email": one_line(inviter.email or "") if inviter else "",
+            "invitee": one_line(invitee.name) if invitee else "",
+            "invitee_email": one_line(invitee.email) if invitee else "",
+            "until": said.expires_at or notices.expires_at,
+            "link": self._links.address(notices.id, notice.generation).reveal() if inviting else None,
+            "host": urlsplit(provider.invite_url).netloc,
+            "page": f"{provider.portal_url}/customers/{quote(notices.customer, safe='')}",
+            "at": notice.queued_at,
+            "reason": reason.sentence if reason else None,
+            "who": after[reason.who] if reason else None,
+            "aadsts": said.aadsts,
+            "correlation_id": one_line(said.correlation_id or ""),
+            "account": _plain(said.account),
+            "other_account": _is_another(notices, notice),
+            "method": METHODS.get(said.method or ""),
+            "by_app": said.method == "app_registration",
+            "days_left": said.days_left,
+            "expires_on": said.expires_on,
+        }
+
+
+def _own(texts: Texts | None, language: str) -> Text:
+    if texts is None:
+        return STANDARD
+    return Text(texts.subjects.get(language, ""), texts.bodies.get(language, ""))
+
+
+def _plain(account: Account | None) -> Account | None:
+    """Names are the other tenant's to choose: none may begin a line of our text."""
+    return account and Account(one_line(account.upn), account.oid, one_line(account.name))
+
+
+def _is_another(notices: Notices, notice: Notice) -> bool:
+    """Somebody else than the invitee signed in: the mail was forwarded, or misused."""
+    account, invitee = notice.facts.account, notices.invitee
+    return bool(account and invitee and account.upn.lower() != invitee.email.lower())

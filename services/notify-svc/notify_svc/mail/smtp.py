@@ -1,0 +1,219 @@
+"""Handing mails over to the mail server: one connection each, every wait bounded, every failure one of two kinds.
+
+Temporary: the same mail may be taken later. Permanent: this mail will never be taken. What the server says in words may
+hold addresses; only its numbers are told on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from email.headerregistry import Address
+from pathlib import Path
+from typing import Protocol
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPConnectError,
+    SMTPDataError,
+    SMTPException,
+    SMTPNotSupported,
+    SMTPRecipientRefused,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPSenderRefused,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
+
+from notify_svc.settings import SmtpServer
+from shared.domain.rules import Unavailable
+from shared.http.tls import tls_context
+from shared.identity.client_credentials import ClientTokens
+from shared.observability import tracing
+
+PART = "SMTP"
+LOGIN_CODES = {530, 534, 535, 538}
+WELL_FOR, AWAY_FOR = 30.0, 4.0
+"""Seconds that a look at the server counts: a probe asks it no more often than that."""
+PATIENCE = 2.0
+GOODBYE = 1.0
+NOT_YET = "the mail server has not answered yet"
+_ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
+
+
+class Temporary(Exception):
+    """Not now. `ours`: the server is away, or our own settings are wrong; else it is about this one mail."""
+
+    def __init__(self, why: str, *, ours: bool = False) -> None:
+        super().__init__(why)
+        self.why, self.ours = why, ours
+
+
+class Permanent(Exception):
+    """Never: the recipient, the sender or the text is refused for good."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class Mailer(Protocol):
+    """Where mails go. `send` returns when the server has taken the mail. Raises: Temporary, Permanent."""
+
+    async def send(self, mail: bytes, sender: Address, recipient: Address) -> None: ...
+
+    async def probe(self) -> None:
+        """Raises: Unavailable, with what is wrong."""
+
+
+class SmtpMailer:
+    """Sends by SMTP. `seconds` bounds each answer of the server, three times that the whole mail: a server that took
+    a mail but was not waited for would get it again."""
+
+    def __init__(self, server: SmtpServer, name: str, *, ca_file: Path | None = None, seconds: float = 20.0) -> None:
+        self._server, self._name, self._seconds = server, name, seconds
+        self._tls = tls_context(ca_file)
+        self._looked, self._wrong = float("-inf"), NOT_YET
+        self._looking: asyncio.Task[None] | None = None
+        self._tokens = ClientTokens(server.tokens, PART) if server.tokens else None
+
+    async def send(self, mail: bytes, sender: Address, recipient: Address) -> None:
+        try:
+            with tracing.span("SMTP send", "client", server__address=self._server.host, server__port=self._server.port):
+                async with self._connected() as smtp:
+                    await self._hand_over(smtp, mail, sender.addr_spec, recipient.addr_spec)
+        except Temporary as error:
+            if error.ours:
+                self._saw(error.why)
+            raise
+        self._saw("")
+
+    async def probe(self) -> None:
+        """Says what the last look found; looks again (greeting, TLS and login) when that is too long ago. A look may
+        last longer than who asks can wait."""
+        if self._age() > (AWAY_FOR if self._wrong else WELL_FOR):
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.create_task(self._look())
+            await asyncio.wait({self._looking}, timeout=PATIENCE)
+        if self._wrong:
+            raise Unavailable(PART, self._wrong)
+
+    async def _look(self) -> None:
+        wrong = ""
+        try:
+            async with self._connected():
+                pass
+        except (Temporary, Permanent) as error:
+            wrong = error.why
+        self._saw(wrong)
+
+    def _age(self) -> float:
+        return asyncio.get_running_loop().time() - self._looked
+
+    def _saw(self, wrong: str) -> None:
+        self._looked, self._wrong = asyncio.get_running_loop().time(), wrong
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[SMTP]:
+        """A connection, greeted, encrypted and logged in as the settings say; what fails in it is translated."""
+        smtp = self._client()
+        try:
+            async with asyncio.timeout(3 * self._seconds):
+                await smtp.connect()
+                if smtp.is_ehlo_or_helo_needed:
+                    await smtp.ehlo()
+                yield smtp
+        except (SMTPException, OSError, TimeoutError) as error:
+            raise translated(error) from None
+        except Unavailable:  # its words name the address that gave no token
+            raise Temporary("there is no token for the mail server; check SMTP_TOKEN_URL", ours=True) from None
+        finally:
+            await _leave(smtp)
+
+    def _client(self) -> SMTP:
+        server = self._server
+        start = {"required": True, "optional": None, "off": False}[server.starttls]
+        return SMTP(
+            hostname=server.host,
+            port=server.port,
+            use_tls=server.tls,
+            start_tls=False if server.tls else start,
+            username=server.user,
+            password=server.password.reveal() if server.password else None,
+            oauth_token_generator=self._tokens.token if self._tokens else None,
+            timeout=self._seconds,
+            tls_context=self._tls,
+            local_hostname=self._name,
+        )
+
+    async def _hand_over(self, smtp: SMTP, mail: bytes, sender: str, recipient: str) -> None:
+        options = [] if recipient.isascii() else ["SMTPUTF8"]
+        if options and not smtp.supports_extension("smtputf8"):
+            raise Permanent("the mail server does not take addresses with letters like these (no SMTPUTF8)")
+        try:
+            await smtp.sendmail(sender, [recipient], mail, mail_options=options)
+        except ValueError:  # its words hold the address
+            raise Permanent("the address cannot be used") from None
+
+
+async def _leave(smtp: SMTP) -> None:
+    """The mail is taken or not by now; the goodbye changes nothing."""
+    with suppress(SMTPException, OSError, TimeoutError):
+        if smtp.is_connected:
+            await asyncio.wait_for(smtp.quit(), GOODBYE)
+    smtp.close()
+
+
+# --- what went wrong ----------------------------------------------------------------------------------------------
+
+_WHAT: tuple[tuple[type[SMTPResponseException], str], ...] = (
+    (SMTPRecipientRefused, "the recipient"),
+    (SMTPSenderRefused, "the sender"),
+    (SMTPDataError, "the mail"),
+)
+
+
+def translated(error: Exception) -> Temporary | Permanent:
+    """An error of the SMTP library as one of the two kinds, in words that hold no address and no secret."""
+    if isinstance(error, SMTPRecipientsRefused):
+        error = error.recipients[0]
+    if isinstance(error, SMTPAuthenticationError) or getattr(error, "code", 0) in LOGIN_CODES:
+        return Temporary(f"the mail server does not accept our login{_numbers(error)}; check SMTP_URL", ours=True)
+    for kind, what in _WHAT:
+        if isinstance(error, kind):
+            return _refused(error, what)
+    return Temporary(_away(error), ours=True)
+
+
+def _refused(error: SMTPResponseException, what: str) -> Temporary | Permanent:
+    if error.code >= 500:
+        return Permanent(f"the mail server refuses {what}{_numbers(error)}")
+    return Temporary(f"the mail server does not take {what} now{_numbers(error)}")
+
+
+def _away(error: Exception) -> str:
+    if type(error) in (SMTPException, SMTPNotSupported):  # the library's own words, for what is not offered
+        return "the mail server offers no encryption or no login; check SMTP_URL (starttls=...)"
+    if isinstance(error.__cause__ or error, ssl.SSLError):
+        return "the mail server's certificate is not trusted, or TLS fails; check SMTP_URL and SMTP_CA_FILE"
+    if isinstance(error, SMTPTimeoutError | TimeoutError):
+        return "the mail server does not answer in time"
+    if isinstance(error, SMTPServerDisconnected):
+        return "the mail server hung up"
+    if isinstance(error, SMTPResponseException):
+        return f"the mail server is not ready{_numbers(error)}"
+    if isinstance(error, SMTPConnectError | OSError):
+        return "the mail server cannot be reached"
+    return f"the mail server could not be talked to ({type(error).__name__})"
+
+
+def _numbers(error: Exception) -> str:
+    """The server's code, such as (550 5.1.1)."""
+    code = getattr(error, "code", None)
+    enhanced = _ENHANCED.search(str(getattr(error, "message", "")))
+    return f" ({code}{' ' + enhanced[0] if enhanced else ''})" if code else ""

@@ -1,0 +1,1 @@
+"""What pure rules are made of: a Change, a refusal, an outage, a clock."""

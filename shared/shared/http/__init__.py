@@ -1,0 +1,1 @@
+"""The HTTP edge: problems, middleware, probes, idempotency, pagination, rate limits, static files."""

@@ -1,0 +1,74 @@
+"""Tokens for ourselves: OAuth 2.0 client credentials (RFC 6749, 4.4), asked for anew before they run out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from shared.crypto.secret import Secret
+from shared.domain.rules import Unavailable
+from shared.http.tls import tls_context
+
+TIMEOUT = httpx.Timeout(5.0, connect=3.0)
+PATIENCE = 6.0
+EARLY = 60.0
+SHORTEST = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSource:
+    """Where tokens come from, and as whom they are asked for."""
+
+    url: str
+    client_id: str
+    client_secret: Secret[str] = field(repr=False)
+    scope: str = ""
+    ca_file: Path | None = None
+
+
+class ClientTokens:
+    """`part` needs them: it is away while there are none. `transport` and `ticks` (seconds) are for tests."""
+
+    def __init__(
+        self,
+        source: TokenSource,
+        part: str,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._source, self._part, self._transport, self._ticks = source, part, transport, ticks
+        self._lock = asyncio.Lock()
+        self._token: Secret[str] | None = None
+        self._until = float("-inf")
+
+    async def token(self) -> str:
+        """A token that is still valid. Raises: Unavailable."""
+        async with self._lock:
+            if self._token is None or self._ticks() >= self._until:
+                await self._ask()
+            assert self._token is not None
+            return self._token.reveal()
+
+    async def _ask(self) -> None:
+        source, begun = self._source, self._ticks()
+        form = {"grant_type": "client_credentials"} | ({"scope": source.scope} if source.scope else {})
+        login = httpx.BasicAuth(source.client_id, source.client_secret.reveal())
+        tls = tls_context(source.ca_file)
+        try:
+            async with httpx.AsyncClient(verify=tls, timeout=TIMEOUT, transport=self._transport) as client:
+                said = await asyncio.wait_for(client.post(source.url, data=form, auth=login), PATIENCE)
+            found = said.json() if said.status_code == 200 else None
+        except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
+            raise Unavailable(self._part, f"no token from {source.url}: {type(error).__name__}") from None
+        if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
+            raise Unavailable(self._part, f"no token from {source.url}: it answers {said.status_code}")
+        lives = found.get("expires_in")
+        seconds = float(lives) if isinstance(lives, int | float) else 0.0
+        self._token = Secret(found["access_token"])
+        self._until = begun + max(SHORTEST, seconds - min(EARLY, seconds / 4))

@@ -1,0 +1,1 @@
+"""Kafka: the relay from outboxes to the topic, the consumer that folds events into documents, the dead letters."""

@@ -1,0 +1,245 @@
+"""The relay: documents' outboxes -> Kafka. At least once, in order per document, documents in parallel.
+
+Woken by the write; a sweep over `unsent` finds what a crash left. Never touches a document's version, so it
+never disturbs a rule. Two relays at once only repeat events: first occurrences stay in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from math import inf
+from typing import Any
+
+from shared.contracts import cloudevents
+from shared.contracts.events import REGISTRY
+from shared.domain.rules import Clock, Unavailable, utc_now
+from shared.jobs.waiting import first
+from shared.messaging.kafka import Sender, SendRefused
+from shared.observability import tracing
+from shared.observability.metrics import OUTBOX_AGE, REFUSED_RECORDS, RELAYED
+from shared.store.mongo import Collection, Document, Update
+from shared.store.store import Store, Wake
+
+log = logging.getLogger(__name__)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FRESH = 2.0
+MAX_WOKEN = 10_000
+MAX_HELD_BACK = 1_000
+LONGEST_HOLD = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What became of one document's outbox: acknowledged ids; refused: its next event can not be sent
+    (now)."""
+
+    acknowledged: list[str] = field(default_factory=list)
+    refused: bool = False
+    error: Unavailable | None = None
+
+
+class Relay:
+    """Relays the outboxes of some stores. `batch` documents at once; each publish waits `patience` seconds
+    at most.
+
+    A document whose next event the broker refuses is held back (tried again ever more rarely, apart from
+    others).
+    """
+
+    def __init__(
+        self,
+        stores: Sequence[Store[Any]],
+        sender: Sender,
+        topic: str,
+        *,
+        clock: Clock = utc_now,
+        sweep_every: float = 5.0,
+        batch: int = 200,
+        patience: float = 10.0,
+    ) -> None:
+        self._stores, self._sender, self._topic, self._clock = stores, sender, topic, clock
+        self._sweep_every, self._batch, self._patience = sweep_every, batch, patience
+        self._woken: dict[int, dict[str, None]] = {index: {} for index in range(len(stores))}
+        self._held_back: dict[tuple[str, str], tuple[float, float]] = {}
+        self._wake = asyncio.Event()
+        for index, store in enumerate(stores):
+            store.listeners.append(partial(self._note, index))
+
+    def _note(self, index: int, wake: Wake) -> None:
+        if not wake.unsent:
+            return
+        if len(self._woken[index]) < MAX_WOKEN:  # Kafka is away for long: the sweep finds the others
+            self._woken[index].update(dict.fromkeys(wake.unsent))
+        self._wake.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Relays until `stopping`; what is left then is relayed by `drain`. Raises: Unavailable, to be run
+        again."""
+        loop = asyncio.get_running_loop()
+        next_sweep, older = 0.0, 0.0
+        while not stopping.is_set():
+            await self.once()
+            if loop.time() >= next_sweep:
+                await self.sweep(older=older)
+                next_sweep, older = loop.time() + self._sweep_every, FRESH
+            await first(self._wake, stopping, timeout=max(0.0, next_sweep - loop.time()))
+
+    async def once(self) -> int:
+        """Relays what writes of this process left; gives the number of events sent."""
+        self._wake.clear()
+        return sum([await self._woken_of(index, store) for index, store in enumerate(self._stores)])
+
+    async def _woken_of(self, index: int, store: Store[Any]) -> int:
+        """Those woken up to now. They are forgotten before they are read: a later write wakes again."""
+        sent, woken = 0, self._woken[index]
+        everything = list(woken)
+        for start in range(0, len(everything), self._batch):
+            ids = everything[start : start + self._batch]
+            for id in ids:
+                woken.pop(id, None)
+            try:
+                documents = await store.collection.find_ids(ids, fields=("version", "outbox", "unsent"))
+                sent += await self._relay(store, documents)
+            except BaseException:
+                woken.update(dict.fromkeys(ids))
+                raise
+        return sent
+
+    async def sweep(self, *, older: float = 0.0) -> int:
+        """Relays what is unsent, oldest first: what a crash or another process left behind.
+
+        `older`: only what has been waiting for so many seconds; fresher ones are in the hands of their
+        writer.
+        """
+        before = self._clock() - timedelta(seconds=older)
+        return sum([await self._sweep_one(store, before) for store in self._stores])
+
+    async def _sweep_one(self, store: Store[Any], before: datetime) -> int:
+        sent, after = 0, EPOCH
+        done: set[str] = set()
+        while True:
+            documents = await store.collection.find(
+                {"unsent": {"$gte": after, "$lte": before}},
+                sort=(("unsent", 1),),
+                limit=self._batch + len(done),
+                fields=("version", "outbox", "unsent"),
+            )
+            self._observe(store, documents if after == EPOCH else ())
+            new = [document for document in documents if document["_id"] not in done]
+            sent += await self._relay(store, new)
+            if len(documents) < self._batch + len(done):
+                return sent
+            last = documents[-1]["unsent"]
+            done = {document["_id"] for document in documents if document["unsent"] == last}
+            after = last
+
+    def _observe(self, store: Store[Any], documents: Sequence[Document]) -> None:
+        oldest = documents[0]["unsent"] if documents else self._clock()
+        OUTBOX_AGE.labels(store.source).set(max(timedelta(0), self._clock() - oldest).total_seconds())
+
+    async def drain(self, seconds: float) -> None:
+        """Before the end: what is unsent goes out, if Kafka takes it in time; the rest stays in the
+        database."""
+        with contextlib.suppress(TimeoutError, Unavailable):
+            await asyncio.wait_for(self.once(), seconds)
+
+    # --- one batch of documents -------------------------------------------------------------------------
+
+    async def _relay(self, store: Store[Any], documents: Sequence[Document]) -> int:
+        now = asyncio.get_running_loop().time()
+        held = {id: since for (source, id), since in self._held_back.items() if source == store.source}
+        clear = [document for document in documents if document["_id"] not in held]
+        outcomes = list(await asyncio.gather(*map(self._send_all, clear)))
+        pairs = zip(clear, outcomes, strict=True)
+        apart = [_rest(document, sent) for document, sent in pairs if sent.refused]
+        apart += [document for document in documents if held.get(document["_id"], (inf,))[0] <= now]
+        for document in apart:
+            outcomes.append(await self._send_apart(store, document))
+        acknowledged = {id for sent in outcomes for id in sent.acknowledged}
+        await _settle(store.collection, documents, acknowledged)
+        for sent in outcomes:
+            if sent.error is not None:
+                raise sent.error
+        return len(acknowledged)
+
+    async def _send_apart(self, store: Store[Any], document: Document) -> _Sent:
+        """Alone, since a record that shares its batch with a refused one is refused with it."""
+        sent = await self._send_all(document)
+        place = (store.source, document["_id"])
+        if sent.refused:
+            self._hold_back(place)
+        elif sent.error is None:
+            self._held_back.pop(place, None)
+        return sent
+
+    def _hold_back(self, place: tuple[str, str]) -> None:
+        _, delay = self._held_back.pop(place, (0.0, self._sweep_every))
+        if len(self._held_back) >= MAX_HELD_BACK:
+            self._held_back.pop(next(iter(self._held_back)))
+        again = asyncio.get_running_loop().time() + delay
+        self._held_back[place] = (again, min(LONGEST_HOLD, delay * 2))
+
+    async def _send_all(self, document: Document) -> _Sent:
+        """In order, up to the first that is not acknowledged: the others come after it, never before."""
+        acknowledged: list[str] = []
+        for entry in document.get("outbox", ()):
+            try:
+                await asyncio.wait_for(self._send(entry, document["_id"]), self._patience)
+            except SendRefused as error:
+                log.error("event %s is refused and holds back its document: %s", entry["id"], error)
+                REFUSED_RECORDS.labels(entry["type"]).inc()
+                return _Sent(acknowledged, refused=True)
+            except (TimeoutError, Unavailable) as error:
+                why = f"{entry['id']} is not sent yet: {type(error).__name__}"
+                return _Sent(acknowledged, error=Unavailable("Kafka", why))
+            acknowledged.append(entry["id"])
+            RELAYED.labels(entry["type"]).inc()
+        return _Sent(acknowledged)
+
+    async def _send(self, entry: Document, subject: str) -> None:
+        if entry["type"] not in REGISTRY:  # written by a newer version, which will send it
+            raise SendRefused(f"{entry['type']} is not known here")
+        with tracing.span(
+            f"send {entry['type']}",
+            "producer",
+            entry["trace"] or tracing.ROOT,
+            messaging__system="kafka",
+            messaging__operation__type="send",
+            messaging__destination__name=self._topic,
+            messaging__message__id=entry["id"],
+            tokenswitch__customer=entry["key"],
+        ) as made:
+            trace = made.trace or entry["trace"]
+            headers = cloudevents.headers_of(entry["id"], entry["type"], entry["at"], subject, trace)
+            await self._sender.send(self._topic, entry["key"].encode(), entry["body"].encode(), headers)
+
+
+def _rest(document: Document, sent: _Sent) -> Document:
+    return {**document, "outbox": document["outbox"][len(sent.acknowledged) :]}
+
+
+async def _settle(collection: Collection, documents: Sequence[Document], acknowledged: set[str]) -> None:
+    """Takes out what is acknowledged, and the mark where nothing is left (also if a crash came between).
+
+    A document whose every event is acknowledged needs one update: with its version unchanged nothing was added.
+    """
+    left = {document["_id"]: [e for e in document["outbox"] if e["id"] not in acknowledged] for document in documents}
+    empty = {"$set": {"outbox": []}, "$unset": {"unsent": ""}}
+    whole = [
+        Update({"_id": document["_id"], "version": document["version"]}, empty)
+        for document in documents
+        if not left[document["_id"]] and "unsent" in document
+    ]
+    changed = [document["_id"] for document in documents if left[document["_id"]]]
+    if not (await collection.write(whole)).complete:
+        changed = list(left)
+    if acknowledged and changed:
+        await collection.update_ids(changed, {"$pull": {"outbox": {"id": {"$in": list(acknowledged)}}}})
+        await collection.update_ids(changed, {"$unset": {"unsent": ""}}, where={"outbox": {"$size": 0}})

@@ -1,0 +1,267 @@
+"""The frame of every service: its stores, what it consumes, its due work, its routes, and one process around them.
+
+A service is composed in its `main.build(settings)`: nothing runs before `run()`, or before the lifespan of `app()`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import Response
+
+from shared.admin.cli import operate
+from shared.admin.keys import Keyed, Keys, Reseal
+from shared.admin.reindex import Reindex
+from shared.contracts.cloudevents import Record
+from shared.domain.rules import Clock, utc_now
+from shared.http.middleware import MAX_BYTES, BodyLimit, SecurityHeaders, TrustedHost, allowed_hosts
+from shared.http.probes import FailFast, Measured, probes_router
+from shared.http.problems import ErrorPage, install_errors
+from shared.http.tracing import Traced
+from shared.jobs.worker import Due, Execute
+from shared.messaging.consumer import Consumer
+from shared.messaging.dead_letters import DeadLetters
+from shared.messaging.event_handlers import Intake, Log, On
+from shared.messaging.kafka import Producer, ensure_topics
+from shared.messaging.kafka_probe import KafkaProbe
+from shared.messaging.outbox_relay import Relay
+from shared.observability import tracing
+from shared.observability.health import Check, Health, Probe
+from shared.observability.logs import configure
+from shared.service.server import bind, serve
+from shared.service.settings import CommonSettings
+from shared.service.supervisor import Loop, Run, Runtime
+from shared.store.mapping import Derived, Lane
+from shared.store.mongo import Collection, Document, Index, Mongo
+from shared.store.store import Store
+from shared.web.pages import Pages
+
+log = logging.getLogger(__name__)
+S = TypeVar("S")
+
+
+class Service:
+    """`name` is config, invite, auth or notify. `public_url`: where people open it (None: for programs only)."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: CommonSettings,
+        *,
+        public_url: str | None = None,
+        max_body: int = MAX_BYTES,
+        bodies: Mapping[str, int] | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
+        self.name, self.settings, self.clock = name, settings, clock
+        self.full_name = f"{name}-svc"
+        self.stopping = asyncio.Event()
+        self.health = Health()
+        tracing.start(self.full_name)
+        self.mongo = Mongo(settings.mongo, f"{settings.mongo_database}_{name}")
+        self.cluster = settings.cluster
+        self.producer = Producer(self.cluster, self.full_name)
+        self._public_url, self._max_body, self._bodies = public_url, max_body, bodies
+        self._runtime = Runtime(self.health, self.stopping)
+        self._kafka_probe = KafkaProbe(self.cluster, self.full_name)
+        self._stores: dict[str, Store[Any]] = {}
+        self._keyed, self._resealing = list[Keyed](), dict[str, Reseal]()
+        self._indexes: list[tuple[Collection, Sequence[Index]]] = []
+        self._logs: list[Log] = []
+        self._table: list[On] = []
+        self._loops: list[Loop] = []
+        self._probes = [Probe(name="MongoDB", check=self.mongo.ping), Probe(name="Kafka", check=self._kafka_probe)]
+        self._routers: list[APIRouter] = []
+        self._provided: dict[str, object] = {}
+        self._installs: list[Callable[[FastAPI], None]] = []
+        self._html: ErrorPage | None = None
+        self._closes: list[Callable[[], Awaitable[object]]] = []
+        self._indexed, self._topics = asyncio.Event(), asyncio.Event()
+
+    # --- what it keeps -------------------------------------------------------------------------------------------
+
+    def store(
+        self,
+        collection: str,
+        state: type[S],
+        *,
+        lanes: Mapping[str, Lane] | None = None,
+        derived: Derived | None = None,
+        indexes: Sequence[Index] = (),
+    ) -> Store[S]:
+        """A store of documents; `collection` is its name in the table of what is consumed."""
+        source = f"{self.name}/{collection}"
+        store = Store(
+            self.mongo.collection(collection),
+            state,
+            source,
+            lanes=lanes,
+            derived=derived,
+            indexes=indexes,
+            clock=self.clock,
+        )
+        self._stores[collection] = store
+        return store
+
+    def collection(self, name: str, indexes: Sequence[Index] = ()) -> Collection:
+        """A collection of the service's own, such as sessions or counters."""
+        found = self.mongo.collection(name)
+        self._indexes.append((found, indexes))
+        return found
+
+    def log(self, name: str, entry: Callable[[Record], Document | None], indexes: Sequence[Index] = ()) -> Collection:
+        """A history folded from events: each record's entry is a document of its own."""
+        found = self.collection(name, indexes)
+        self._logs.append(Log(found, entry))
+        return found
+
+    def keys(self, *files: Keyed, resealing: Mapping[str, Reseal] | None = None) -> None:
+        """The key files of the service, for `keys status|rotate|reseal|retire`."""
+        self._keyed += files
+        self._resealing |= resealing or {}
+
+    # --- what it does --------------------------------------------------------------------------------------------
+
+    def consume(self, table: Iterable[On]) -> None:
+        """What it hears: rows of `on(Event, "<collection>", key=..., rule=...)`."""
+        self._table += table
+
+    def due(self, store: Store[S], lane: str, execute: Execute[S], **options: Any) -> Due[S]:
+        """Work that is due: `execute` may call the outside world. Options are those of `shared.jobs.worker.Due`."""
+        due = Due(store=store, lane=lane, execute=execute, **({"grace": 6.0} | options))
+        self.loop(f"{store.collection.name}/{lane}", due.run)
+        return due
+
+    def loop(self, name: str, run: Run) -> None:
+        """A loop of its own, supervised: `run(stopping)` goes on until the event is set. It may raise Unavailable."""
+        self._loops.append(Loop(name=name, run=run, after=(self._indexed,)))
+
+    def probe(self, name: str, check: Check, *, required: bool = True) -> None:
+        """Another part that the service depends on; `check` raises if it is away."""
+        self._probes.append(Probe(name=name, check=check, required=required))
+
+    def on_close(self, close: Callable[[], Awaitable[object]]) -> None:
+        """Called at the end, after all work (at most one second)."""
+        self._closes.append(close)
+
+    # --- what it serves ------------------------------------------------------------------------------------------
+
+    def serve(self, router: APIRouter) -> None:
+        self._routers.append(router)
+
+    def provide(self, **values: object) -> None:
+        """What routes depend on, as `request.app.state.<name>`: so routers are made at import, without a service."""
+        self._provided |= values
+
+    def install(self, install: Callable[[FastAPI], None]) -> None:
+        """For parts that add routes and handlers by themselves, such as `operators.install`."""
+        self._installs.append(install)
+
+    def pages(self, pages: Pages) -> None:
+        """The service has pages: their static files, and errors shown as pages to people, in their language."""
+
+        def error(request: Request, status: int, title: str, detail: str, *, reference: str | None) -> Response:
+            say = pages.gettext(pages.language(request))
+            said = detail if "%" in detail else say(detail)  # a sentence of the catalog, or as it came
+            return pages.error(request, status, title, said if detail else "", reference=reference)
+
+        self._html = error
+        self._installs.append(pages.install)
+
+    def app(self) -> FastAPI:
+        """The application as it meets the network."""
+        app = FastAPI(title=f"Tokenswitch {self.full_name}", docs_url=None, redoc_url=None, lifespan=self._lifespan)
+        for name, value in self._provided.items():
+            setattr(app.state, name, value)
+        app.include_router(probes_router(self.health))
+        for router in self._routers:
+            app.include_router(router)
+        for install in self._installs:
+            install(app)
+        app.add_middleware(FailFast, health=self.health, part="MongoDB")
+        install_errors(app, self._html)
+        app.add_middleware(BodyLimit, max_bytes=self._max_body, larger=self._bodies)
+        app.add_middleware(Traced)
+        if self._public_url:
+            app.add_middleware(TrustedHost, hosts=allowed_hosts(self._public_url))
+        app.add_middleware(SecurityHeaders, public_url=self._public_url)
+        app.add_middleware(Measured)
+        return app
+
+    def main(self) -> None:
+        """Serves; or, called with arguments, does what they say (`shared.admin.cli`) and exits."""
+        if arguments := sys.argv[1:]:
+            keys = Keys(self._keyed, self._stores, self._resealing, self.clock)
+            parts = (self._dead_letters(), self._close, keys, Reindex(self._stores))
+            sys.exit(operate(self.full_name, arguments, *parts))
+        self.run()
+
+    def _dead_letters(self) -> DeadLetters:
+        settled = self.mongo.collection("dead")
+        return DeadLetters(self.cluster, self.full_name, settled, self._table, self._stores, self._logs, self.clock)
+
+    def run(self) -> None:
+        """Serves until SIGTERM or SIGINT."""
+        configure(self.full_name)
+        sock = bind(self.settings.host, self.settings.port)
+        host, port = sock.getsockname()[:2]
+        log.info("%s listens on http://%s:%s", self.full_name, f"[{host}]" if ":" in host else host, port)
+        serve(self.app(), sock, self._runtime.stop_soon)
+
+    # --- its life ------------------------------------------------------------------------------------------------
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        relay = Relay(list(self._stores.values()), self.producer, self.cluster.topic, clock=self.clock)
+        self._runtime.start([*self._preparing(), *self._moving(relay), *self._loops], self._probes)
+        try:
+            yield
+        finally:
+            await self._runtime.stop(relay.drain)
+            await self._close()
+            log.info("%s has stopped", self.full_name)
+
+    def _preparing(self) -> Iterable[Loop]:
+        yield Loop(name="indexes", run=self._ensure_indexes, once=True)
+        yield Loop(name="topics", run=self._ensure_topics, once=True)
+
+    def _moving(self, relay: Relay) -> Iterable[Loop]:
+        ready = (self._indexed, self._topics)
+        if self._stores:
+            yield Loop(name="relay", run=relay.run, after=ready, last=True)
+        if self._table or self._logs:
+            yield Loop(name="consumer", run=self._consumer().run, after=ready, says_itself=True)
+
+    def _consumer(self) -> Consumer:
+        default = self.cluster.topic == "tokenswitch.events"
+        group = self.full_name if default else f"{self.cluster.topic}.{self.full_name}"
+        dead = self.cluster.dead_topic(self.full_name)
+        intake = Intake(self._table, self._stores, self.producer, dead, logs=self._logs, clock=self.clock)
+        return Consumer(self.cluster, group, intake, health=self._consuming, client_id=self.full_name)
+
+    def _consuming(self, part: str | None) -> None:
+        self.health.say("consumer", f"away: it waits for {part}" if part else None)
+
+    async def _ensure_indexes(self, stopping: asyncio.Event) -> None:
+        for store in self._stores.values():
+            await store.prepare()
+        for collection, indexes in self._indexes:
+            await collection.ensure(indexes)
+        self._indexed.set()
+
+    async def _ensure_topics(self, stopping: asyncio.Event) -> None:
+        await ensure_topics(self.cluster, [self.full_name])
+        self._topics.set()
+
+    async def _close(self) -> None:
+        for close in (*self._closes, self._kafka_probe.close, self.producer.close):
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(close(), 1)
+        self.mongo.close()
+        await asyncio.to_thread(tracing.stop)

@@ -1,0 +1,265 @@
+"""The only import of the database driver (Motor): collections with a deadline on every call, two kinds of
+errors.
+
+Motor's development ended in favour of PyMongo's own async client; the change to it would be this file alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bson.errors import BSONError
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import InsertOne, ReturnDocument, UpdateOne
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    InvalidOperation,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
+
+from shared.crypto.secret import Secret
+from shared.domain.rules import Unavailable
+from shared.observability.tracing import listeners
+from shared.store.operations import Document, Filter, Index, Insert, Sort, Update, Written
+
+__all__ = ["Collection", "Document", "Filter", "Index", "Insert", "Mongo", "MongoAccess", "Sort", "Update", "Written"]
+
+T = TypeVar("T")
+
+_AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
+_NOT_LET_IN = {
+    18: "it does not accept our login; check the settings MONGO_...",
+    13: "without a login or the right to it; MONGO_USERNAME must be able to read and write this service's database",
+}
+_AWAY_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+"""Shutdown, stepdown, not primary, time exceeded, a write conflict: another try may well succeed."""
+
+_UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
+"""What the driver says of a document that it cannot send; it refuses the whole bulk for it."""
+
+DUPLICATE = 11000
+SLICE = 50
+
+
+class Collection:
+    """A MongoDB collection whose calls end within the client's timeout, by Unavailable if the database is
+    away."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.name: str = inner.name
+
+    async def get(self, id: str) -> Document | None:
+        found: Document | None = await _guard(self._inner.find_one({"_id": id}))
+        return found
+
+    async def find(
+        self, where: Filter, *, sort: Sort = (), limit: int, fields: Sequence[str] | None = None
+    ) -> list[Document]:
+        cursor = self._inner.find(where, projection=list(fields) if fields else None, limit=limit)
+        if sort:
+            cursor = cursor.sort(list(sort))
+        found: list[Document] = await _guard(cursor.to_list(limit))
+        return found
+
+    async def pages(self, size: int, *, after: str = "", fields: Sequence[str]) -> AsyncIterator[list[Document]]:
+        """Every document whose id is behind `after`, in the order of ids: nothing is held, nothing skipped when
+        others write meanwhile."""
+        while page := await self.find({"_id": {"$gt": after}}, sort=(("_id", 1),), limit=size, fields=fields):
+            yield page
+            after = page[-1]["_id"]
+
+    async def find_ids(
+        self, ids: Iterable[str], *, where: Filter | None = None, fields: Sequence[str] | None = None
+    ) -> list[Document]:
+        """The documents of these ids, in slices: the cost of one `$in` may rise faster than its length."""
+        found: list[Document] = []
+        for part in _slices(ids):
+            found += await self.find({**(where or {}), "_id": {"$in": part}}, limit=len(part), fields=fields)
+        return found
+
+    async def update_ids(self, ids: Iterable[str], change: Document, *, where: Filter | None = None) -> int:
+        """Changes the documents of these ids that match `where` too; gives how many did."""
+        matched = 0
+        for part in _slices(ids):
+            matched += await self.update_many({**(where or {}), "_id": {"$in": part}}, change)
+        return matched
+
+    async def count(self, where: Filter, *, limit: int) -> int:
+        """Counts at most `limit` documents."""
+        counted: int = await _guard(self._inner.count_documents(where, limit=limit))
+        return counted
+
+    async def about(self) -> int:
+        """How many documents there are, roughly and at once."""
+        counted: int = await _guard(self._inner.estimated_document_count())
+        return counted
+
+    async def write(self, operations: Sequence[Insert | Update]) -> Written:
+        """One unordered bulk. A duplicate `_id` or a guard without a match only makes it incomplete."""
+        if not operations:
+            return Written(True)
+        try:
+            result = await _guard(self._inner.bulk_write([_operation(o) for o in operations], ordered=False))
+        except BulkWriteError as error:
+            return _partly(operations, error.details)
+        except _UNWRITABLE as error:
+            return await self._one_by_one(operations, error)
+        updates = sum(isinstance(operation, Update) for operation in operations)
+        return Written(result.matched_count == updates)
+
+    async def _one_by_one(self, operations: Sequence[Insert | Update], error: Exception) -> Written:
+        """The driver refuses a whole bulk for one document (over 16 MB, not BSON): find out which one."""
+        if len(operations) == 1:
+            return Written(False, {operations[0].id: type(error).__name__})
+        results = [await self.write([operation]) for operation in operations]
+        refused = {id: why for result in results for id, why in result.refused.items()}
+        return Written(all(result.complete for result in results), refused)
+
+    async def update_many(self, where: Filter, change: Document) -> int:
+        result = await _guard(self._inner.update_many(where, change))
+        return int(result.matched_count)
+
+    async def upsert(self, where: Filter, change: Document) -> Document:
+        """Changes one document, creating it if there is none, and gives it back as it is then."""
+        for _ in range(5):
+            try:
+                after = ReturnDocument.AFTER
+                call = self._inner.find_one_and_update(where, change, upsert=True, return_document=after)
+                changed: Document = await _guard(call)
+                return changed
+            except DuplicateKeyError:  # two creations at once: the other one's is there now
+                continue
+        raise Unavailable("MongoDB", "too many writers of one document")
+
+    async def delete(self, where: Filter) -> int:
+        result = await _guard(self._inner.delete_many(where))
+        return int(result.deleted_count)
+
+    async def ensure(self, indexes: Iterable[Index]) -> None:
+        for index in indexes:
+            options: Document = {"sparse": index.sparse, "unique": index.unique}
+            if index.expire_after is not None:
+                options["expireAfterSeconds"] = index.expire_after
+            await _guard(self._inner.create_index(list(index.keys), **options))
+
+    async def explain(self, where: Filter, *, sort: Sort = (), limit: int = 0) -> Document:
+        cursor = self._inner.find(where, limit=limit)
+        if sort:
+            cursor = cursor.sort(list(sort))
+        plan: Document = await _guard(cursor.explain())
+        return plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MongoAccess:
+    """Where a server is, and how it lets us in. `cert_file`: our certificate and its key, in one PEM file."""
+
+    url: str = field(repr=False)
+    username: str | None = None
+    password: Secret[str] | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+
+    def options(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if self.username and self.password:
+            found |= {"username": self.username, "password": self.password.reveal()}
+        if self.ca_file or self.cert_file:
+            found["tls"] = True
+        files = {"tlsCAFile": self.ca_file, "tlsCertificateKeyFile": self.cert_file}
+        return found | {name: str(path) for name, path in files.items() if path}
+
+
+class Mongo:
+    """A client of one database. Nothing connects before the first call."""
+
+    def __init__(self, access: MongoAccess | str, database: str, *, timeout_seconds: float = 5.0) -> None:
+        access = MongoAccess(url=access) if isinstance(access, str) else access
+        self._client: Any = AsyncIOMotorClient(
+            access.url,
+            **access.options(),
+            tz_aware=True,
+            appname=database,
+            w="majority",
+            journal=True,
+            readConcernLevel="majority",
+            serverSelectionTimeoutMS=int(timeout_seconds * 400),
+            connectTimeoutMS=int(timeout_seconds * 400),
+            timeoutMS=int(timeout_seconds * 1000),
+            event_listeners=listeners(),
+        )
+        self._database: Any = self._client[database]
+
+    def collection(self, name: str) -> Collection:
+        return Collection(self._database[name])
+
+    async def ping(self) -> None:
+        await _guard(self._database.command("ping"))
+
+    async def drop(self) -> None:
+        """Removes the whole database (tests)."""
+        await _guard(self._client.drop_database(self._database.name))
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def _slices(ids: Iterable[str]) -> Iterable[list[str]]:
+    everything = list(ids)
+    return (everything[start : start + SLICE] for start in range(0, len(everything), SLICE))
+
+
+def _operation(operation: Insert | Update) -> InsertOne[Document] | UpdateOne:
+    if isinstance(operation, Insert):
+        return InsertOne(operation.document)
+    return UpdateOne(operation.where, operation.change)
+
+
+def _partly(operations: Sequence[Insert | Update], details: Mapping[str, Any]) -> Written:
+    errors = details.get("writeErrors", [])
+    if details.get("writeConcernErrors"):
+        raise Unavailable("MongoDB", "the write was not confirmed by a majority")
+    if any(error.get("code") in _AWAY_CODES for error in errors):
+        raise Unavailable("MongoDB", "a part of the write was not taken")
+    refused = {
+        operations[error["index"]].id: f"error {error.get('code')}"
+        for error in errors
+        if not _written_by_another(error)
+    }
+    return Written(False, refused)
+
+
+def _written_by_another(error: Mapping[str, Any]) -> bool:
+    """A duplicate `_id`: somebody created the document meanwhile. (One in another index stays a
+    duplicate.)"""
+    return error.get("code") == DUPLICATE and set(error.get("keyPattern") or {"_id": 1}) == {"_id"}
+
+
+async def _guard(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except BulkWriteError:
+        raise
+    except _AWAY as error:
+        raise Unavailable("MongoDB", type(error).__name__) from error
+    except OperationFailure as error:
+        if error.code in _NOT_LET_IN:
+            raise Unavailable("MongoDB", _NOT_LET_IN[error.code]) from None
+        if error.code in _AWAY_CODES:
+            raise Unavailable("MongoDB", type(error).__name__) from error
+        raise
+    except PyMongoError as error:
+        if getattr(error, "timeout", False):
+            raise Unavailable("MongoDB", type(error).__name__) from error
+        raise

@@ -1,0 +1,271 @@
+"""The one verb that changes state: load, decide by a pure rule, write state and outgoing events in one
+update.
+
+`apply` does it for one document, `fold` for all documents of a batch with one read and one bulk write. Both are
+guarded by the document's version and repeat when somebody else wrote meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
+
+from shared.domain.rules import Clock, Rule, Unavailable, utc_now
+from shared.observability import tracing
+from shared.store.mapping import Derived, Form, Lane, Lease
+from shared.store.mongo import Collection, Document, Filter, Index, Insert, Sort, Update
+from shared.store.write_plan import Command, Plan, Planned, Step, answered, plan_command, plan_fold
+
+S = TypeVar("S")
+
+ROUNDS = 60
+LONGEST_PAUSE = 0.2
+BULK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Generic[S]):
+    """A document as a reader sees it. `delayed`: it has events that Kafka has not got yet, since then."""
+
+    id: str
+    version: int
+    state: S
+    delayed: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied(Generic[S]):
+    """`answer`: what the command is answered, now or when it first came (`replayed`)."""
+
+    state: S | None
+    version: int
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    changed: bool = False
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A write that others wait for: ids with new outgoing events, and lanes with deadlines."""
+
+    unsent: tuple[str, ...] = ()
+    due: tuple[tuple[str, datetime], ...] = ()
+
+
+Failed = tuple[str, Step[S], Exception]
+
+
+class Refuses(Exception):
+    """The database refuses a document (too large): its steps go to the dead letters."""
+
+
+class Store(Generic[S]):
+    """Documents of one collection. `lanes`: name -> the deadline that a state holds for that kind of due
+    work.
+
+    `derived` gives fields for indexed search (kept under `index`); `source` is `<service>/<collection>`.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        state_type: type[S],
+        source: str,
+        *,
+        lanes: Mapping[str, Lane] | None = None,
+        derived: Derived | None = None,
+        indexes: Sequence[Index] = (),
+        clock: Clock = utc_now,
+    ) -> None:
+        self.collection, self.source, self.clock = collection, source, clock
+        self.lanes: Mapping[str, Lane] = lanes or {}
+        self._form: Form[S] = Form(state_type, self.lanes, derived)
+        self._indexes = (
+            Index(keys=(("unsent", 1),), sparse=True),
+            *(Index(keys=((f"due.{lane}", 1),), sparse=True) for lane in self.lanes),
+            *(Index(keys=((f"lease.{lane}.by", 1),), sparse=True) for lane in self.lanes),
+            *indexes,
+        )
+        self.listeners: list[Callable[[Wake], None]] = []
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def prepare(self) -> None:
+        await self.collection.ensure(self._indexes)
+
+    # --- reading -----------------------------------------------------------------------------------
+
+    async def get(self, id: str) -> Found[S] | None:
+        document = await self.collection.get(id)
+        return self.found(document) if document else None
+
+    async def find(self, where: Filter, *, sort: Sort = (), limit: int = 100) -> list[Found[S]]:
+        documents = await self.collection.find(where, sort=sort, limit=limit, fields=("version", "state", "unsent"))
+        return [self.found(document) for document in documents]
+
+    def found(self, document: Document) -> Found[S]:
+        state = self._form.state(document)
+        return Found(id=document["_id"], version=document["version"], state=state, delayed=document.get("unsent"))
+
+    # --- changing ----------------------------------------------------------------------------------
+
+    async def apply(
+        self,
+        id: str,
+        rule: Rule[S],
+        *,
+        cause: str | None = None,
+        command: Command | None = None,
+        trace: str | None = None,
+        follows: bool = False,
+        release: Lease | None = None,
+    ) -> Applied[S]:
+        """Changes one document by `rule`, which may refuse. `release` ends the caller's lease in the same
+        write. `follows`: what is said belongs to the trace that the document is in already.
+
+        Raises: Refused (by the rule, or a reused idempotency key), Unavailable.
+        """
+        turn = self._turns.setdefault(id, asyncio.Lock())
+        async with turn:  # those of this process queue: only replicas race
+            for round in range(ROUNDS):
+                applied = await self._apply_once(
+                    id, Step(rule=rule, cause=cause, trace=trace), command, release, follows
+                )
+                if applied is not None:
+                    return applied
+                await _pause(round)
+        raise Unavailable("MongoDB", f"{self.source} {id} is written by too many at once")
+
+    async def _apply_once(
+        self, id: str, step: Step[S], command: Command | None, release: Lease | None, follows: bool = False
+    ) -> Applied[S] | None:
+        """None: somebody else wrote meanwhile."""
+        document = await self.collection.get(id)
+        loaded = self._form.loaded(id, document)
+        if follows and document and document.get("trace"):
+            step = replace(step, trace=self._followed(document["trace"]))
+        if answer := answered(loaded, command):
+            return Applied(state=loaded.state, version=loaded.version, answer=answer["body"], replayed=True)
+        plan = plan_command(loaded, step, command, self.source, self.clock()).plan
+        if plan is None:
+            return Applied(state=loaded.state, version=loaded.version)
+        if not await self._write_one(plan, _still_held(release, document)):
+            return None
+        return Applied(
+            state=plan.state, version=plan.version + 1, answer=plan.answer["body"] if plan.answer else {}, changed=True
+        )
+
+    def _followed(self, trace: str) -> str:
+        """A span in the document's trace, for the request that is another trace."""
+        made = tracing.begin(f"apply {self.collection.name}", "internal", trace)
+        made.end()
+        return made.trace or trace
+
+    async def _write_one(self, plan: Plan[S], release: Lease | None) -> bool:
+        written = await self.collection.write([self._form.write(plan, release, self.clock())])
+        if written.refused:
+            raise Refuses(f"{self.source} {plan.id}: {written.refused[plan.id]}")
+        if written.complete:
+            self._wake([plan])
+        return written.complete
+
+    async def fold(
+        self, work: Mapping[str, Sequence[Step[S]]], *, owned: Callable[[], bool] = lambda: True
+    ) -> list[Failed[S]]:
+        """Takes in facts: document id -> its steps in order. Gives back the steps that can never be taken in.
+
+        `owned` is asked before facts are folded again: whoever lost them to another member stops.
+        Raises: Unavailable; then nothing or a part is written, and folding the same again completes it.
+        """
+        failed: list[Failed[S]] = []
+        pending = dict(work)
+        for round in range(ROUNDS):
+            plans = await self._plan_all(pending, failed)
+            if not plans or await self._write_all(plans, pending, failed):
+                return failed
+            await _pause(round)
+            if not owned():
+                return failed
+            pending = {plan.id: pending[plan.id] for plan in plans if plan.id in pending}
+        raise Unavailable("MongoDB", f"{self.source} is written by too many at once")
+
+    async def _plan_all(self, pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]) -> list[Plan[S]]:
+        documents = await self.collection.find_ids(pending)
+        by_id = {document["_id"]: document for document in documents}
+        now, plans = self.clock(), []
+        for id, steps in pending.items():
+            planned = self._plan(id, by_id.get(id), steps, now)
+            failed.extend((id, step, error) for step, error in planned.failed)
+            dead = {step.cause for step, _ in planned.failed}
+            pending[id] = [step for step in steps if step.cause not in dead]
+            if planned.plan:
+                plans.append(planned.plan)
+        return plans
+
+    def _plan(self, id: str, document: Document | None, steps: Sequence[Step[S]], now: datetime) -> Planned[S]:
+        try:
+            loaded = self._form.loaded(id, document)
+        except Exception as error:  # a stored state that this version cannot read must not hold up the others
+            return Planned(None, tuple((step, error) for step in steps))
+        return plan_fold(loaded, steps, self.source, now)
+
+    async def _write_all(
+        self, plans: list[Plan[S]], pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]
+    ) -> bool:
+        complete, aside = True, set[str]()
+        for start in range(0, len(plans), BULK):
+            chunk = plans[start : start + BULK]
+            written = await self.collection.write(self._operations(chunk, aside))
+            complete = complete and written.complete
+            aside |= written.refused.keys()
+            self._wake([plan for plan in chunk if plan.id not in aside])
+        for id in aside:
+            await self._fold_singly(id, pending.pop(id), failed)
+        return complete
+
+    def _operations(self, plans: Sequence[Plan[S]], aside: set[str]) -> list[Insert | Update]:
+        """The writes; `aside` gets the documents whose state cannot be written down at all."""
+        operations: list[Insert | Update] = []
+        for plan in plans:
+            try:
+                operations.append(self._form.write(plan, None, self.clock()))
+            except Exception:
+                aside.add(plan.id)
+        return operations
+
+    async def _fold_singly(self, id: str, steps: Sequence[Step[S]], failed: list[Failed[S]]) -> None:
+        """One write per fact, so that only the one that makes the document impossible is given up."""
+        for step in steps:
+            try:
+                await self.apply(id, step.rule, cause=step.cause, trace=step.trace)
+            except Unavailable:
+                raise
+            except Exception as error:
+                failed.append((id, step, error))
+
+    def _wake(self, plans: Sequence[Plan[S]]) -> None:
+        """Wakes who waits. Where a bulk was incomplete this is too often, which is harmless."""
+        unsent = tuple(plan.id for plan in plans if plan.entries)
+        lanes = self.lanes.items()
+        due = [(lane, at) for plan in plans for lane, deadline in lanes if (at := deadline(plan.state))]
+        if unsent or due:
+            wake = Wake(unsent, tuple(due))
+            for listener in self.listeners:
+                listener(wake)
+
+
+async def _pause(round: int) -> None:
+    """Before another try, of random length: who lost a race must not meet the same others again."""
+    await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * (round + 1))))
+
+
+def _still_held(lease: Lease | None, document: Document | None) -> Lease | None:
+    """The lease, if it is still this one: an outcome counts without it too, but must not end another's."""
+    if lease is None or document is None:
+        return None
+    held = document.get("lease", {}).get(lease.lane, {})
+    return lease if held.get("n") == lease.n else None

@@ -1,0 +1,224 @@
+"""Rules of a bulk switch: begun once, asked in two waves, paused, stopped, reminded; counted once whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import cast
+
+import pytest
+
+from config_svc.commands.bulk_switches import _next
+from config_svc.domain import bulks
+from config_svc.domain.bulks import ASKED, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Problem, Row, State
+from config_svc.schemas import bulk_file
+from shared.contracts.events import BulkSwitchBegun, BulkSwitchChanged
+from shared.domain.rules import Change, Refused
+from tests.config_svc.rules_kit import BY, NOW
+
+WAVES = Pace(60, 10, True)
+OK, NO = Outcome(ASKED, 1), Outcome("switch_running")
+PROBLEM = Problem("invalid", "Enter an address like name@example.com.", "admin_email")
+
+
+def rows(count: int, bad: tuple[int, ...] = ()) -> tuple[Row, ...]:
+    return tuple(
+        Row(line=n + 2, customer=f"c{n}", email=f"a{n}@x.example", problem=PROBLEM if n in bad else None)
+        for n in range(count)
+    )
+
+
+def running(count: int = 30, pace: Pace = WAVES) -> Bulk:
+    change = bulks.draft(None, "b", name="Autumn", rows=rows(count), by=BY, now=NOW)
+    assert change
+    return bulks.begin(change.state, pace, BY, NOW).state
+
+
+def what(change: Change[Bulk] | None) -> list[str]:
+    assert change
+    return [event.change for event in change.events if isinstance(event, BulkSwitchChanged)]
+
+
+def test_a_draft_is_forgotten_in_a_day_and_what_has_begun_is_kept() -> None:
+    change = bulks.draft(None, "b", name="Autumn", rows=rows(30, (3, 4)), by=BY, now=NOW)
+    assert change and change.events == () and change.state.forget_at == NOW + timedelta(days=1)
+    assert (change.state.count, change.state.good, change.state.waiting) == (30, 28, 28)
+    assert bulks.asking_due(change.state) is None
+    begun = bulks.begin(change.state, Pace(), BY, NOW)
+    assert begun.events == (BulkSwitchBegun(customer=bulks.BULK_KEY, bulk="b", name="Autumn", count=28, by=BY),)
+    assert begun.state.forget_at == NOW + bulks.KEPT and bulks.asking_due(begun.state) == NOW
+    assert bulks.draft(begun.state, "b", name="Other", rows=(), by=BY, now=NOW) is None
+
+
+def test_after_the_first_wave_somebody_must_go_on() -> None:
+    bulk = running()
+    change = bulks.advanced(bulk, 0, 10, [OK] * 10, NOW)
+    assert what(change) == ["paused"] and change and change.state.state == "paused"
+    assert bulks.asking_due(change.state) is None
+    again = bulks.resume(change.state, BY, NOW)
+    assert what(again) == ["resumed"] and bulks.asking_due(again.state) == NOW
+    last = bulks.advanced(again.state, 10, 30, [OK] * 19 + [NO], NOW)
+    assert what(last) == ["ended"] and last and last.state.ended_at == NOW
+    assert (last.state.asked, last.state.refused, last.state.waiting) == (29, 1, 0)
+
+
+def test_without_a_pause_the_rest_follows_at_its_pace() -> None:
+    change = bulks.advanced(running(pace=Pace(120, 10, False)), 0, 10, [OK] * 10, NOW)
+    assert change and change.state.state == "running" and not change.state.first_wave
+    assert bulks.asking_due(change.state) == NOW + timedelta(seconds=5)
+
+
+def test_a_step_that_comes_twice_counts_once() -> None:
+    change = bulks.advanced(running(), 0, 5, [OK] * 5, NOW)
+    assert change and bulks.advanced(change.state, 0, 5, [OK] * 5, NOW) is None
+
+
+@pytest.mark.parametrize("command", [bulks.pause, bulks.stop])
+def test_what_was_asked_while_somebody_stopped_it_still_counts(command: Callable[..., Change[Bulk]]) -> None:
+    stopped = command(running(), BY, NOW).state
+    change = bulks.advanced(stopped, 0, 10, [OK] * 10, NOW)
+    assert change and change.state.asked == 10 and change.state.state == stopped.state and change.events == ()
+    assert bulks.asking_due(change.state) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "code"),
+    [
+        (bulks.pause, "ended", "bulk_ended"),
+        (bulks.resume, "stopped", "bulk_ended"),
+        (bulks.stop, "ended", "bulk_ended"),
+        (bulks.pause, "draft", "bulk_draft"),
+        (bulks.remind, "draft", "bulk_nobody"),
+        (bulks.remind, "running", "bulk_nobody"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(command: Callable[..., Change[Bulk]], state: str, code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        command(replace(running(), state=cast(State, state)), BY, NOW)
+    assert refused.value.code == code
+
+
+def test_what_is_unknown_or_empty_is_refused() -> None:
+    with pytest.raises(Refused) as unknown:
+        bulks.begin(None, Pace(), BY, NOW)
+    assert unknown.value.status == 404
+    change = bulks.draft(None, "b", name="Autumn", rows=rows(1, (0,)), by=BY, now=NOW)
+    assert change
+    with pytest.raises(Refused) as empty:
+        bulks.begin(change.state, Pace(), BY, NOW)
+    assert empty.value.code == "bulk_empty"
+    with pytest.raises(Refused) as twice:
+        bulks.begin(running(), Pace(), BY, NOW)
+    assert twice.value.code == "bulk_begun"
+
+
+def test_a_reminder_goes_once_through_all_rows_asked_and_ends_with_a_stop() -> None:
+    asked = bulks.advanced(running(), 0, 10, [OK] * 10, NOW)
+    assert asked
+    first = bulks.remind(asked.state, BY, NOW)
+    assert first.answer == {"bulk": "b", "reminder": 1} and bulks.reminding_due(first.state) == NOW
+    with pytest.raises(Refused):
+        bulks.remind(first.state, BY, NOW)
+    half = bulks.reminded(first.state, 1, start=0, end=6, sent=4, now=NOW)
+    assert half and bulks.reminding_due(half.state) == NOW + timedelta(seconds=4)
+    assert bulks.reminded(half.state, 1, start=0, end=6, sent=4, now=NOW) is None
+    assert bulks.reminding_due(bulks.stop(half.state, BY, NOW).state) is None
+    whole = bulks.reminded(half.state, 1, start=6, end=10, sent=1, now=NOW)
+    assert whole and whole.state.reminder and (whole.state.reminder.sent, whole.state.reminder.ended_at) == (5, NOW)
+    assert bulks.remind(whole.state, BY, NOW).answer["reminder"] == 2
+
+
+def test_the_first_outcome_of_a_row_stays_and_a_problem_has_none() -> None:
+    part = Part(bulk="b", number=0, rows=rows(3, (2,)), forget_at=NOW)
+    first = bulks.settled(part, {0: OK, 2: OK}, NOW)
+    assert first
+    second = bulks.settled(first.state, {0: NO, 1: NO}, NOW)
+    assert second and [row.outcome for row in second.state.rows] == [ASKED, "switch_running", None]
+
+
+def test_a_step_leaves_out_problems_and_stays_in_its_part_and_wave() -> None:
+    bulk, part = (
+        running(500, Pace(60, 4, True)),
+        Part(bulk="b", number=0, rows=rows(ROWS_IN_PART, (0, 2)), forget_at=NOW),
+    )
+    assert _next(bulk, part) == (6, [1, 3, 4, 5])
+    rest = replace(bulk, place=195, first_wave=False)
+    assert _next(rest, part) == (200, [195, 196, 197, 198, 199])
+    assert _next(replace(rest, place=200), Part(bulk="b", number=1, rows=rows(200), forget_at=NOW))[1] == list(
+        range(10)
+    )
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def lines(text: str) -> list[Row]:
+    return bulk_file.formed(bulk_file.read_csv(text.encode()))
+
+
+def test_spreadsheets_of_all_kinds_are_read() -> None:
+    for text in (
+        "customer,admin_email,admin_name\nc1,a@x.example,Ä B\n",
+        "\ufeffCustomer;Email;Name\r\n c1 ; a@x.example ;Ä B\r\n\r\n",
+        'id\temail\tadmin name\n"c1"\ta@x.example\t"Ä B"\n;;\n'.replace(";;\n", "\t\t\n"),
+    ):
+        (row,) = lines(text)
+        assert (row.customer, row.email, row.name, row.problem, row.line) == ("c1", "a@x.example", "Ä B", None, 2)
+
+
+@pytest.mark.parametrize("heading", ["customer,admin_email,email", "customer,id,email", "customer,customer,email"])
+def test_a_column_that_stands_twice_is_refused_whichever_names_it_has(heading: str) -> None:
+    with pytest.raises(Refused, match="twice") as refused:
+        bulk_file.read_csv(f"{heading}\nc1,a@x.example,b@x.example\n".encode())
+    assert refused.value.code == "bulk_heading"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"," * 1_000_000 + b"\n", "bulk_heading"),
+        (b"x" * 20_000, "bulk_heading"),
+        (b"customer,admin_email\n" + b"\n" * 200_000, "bulk_too_long"),
+    ],
+    ids=["columns", "letters", "lines"],
+)
+def test_a_file_that_only_costs_time_is_given_up_early(body: bytes, code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        bulk_file.read_csv(body)
+    assert refused.value.code == code
+
+
+def test_every_line_says_what_is_wrong_with_it() -> None:
+    found = lines(
+        "customer,admin_email,locale,reference\nc1,a@x.example,de,T-1\nc1,b@x.example,,\nc 3,b@x.example,,\nc4,,,\n"
+        "c5,nobody,,\nc6,a@x.example,xx,\nc7,a@x.example,,www.evil.example\nc8,a@x.example,de,T,more\n"
+    )
+    said = [(row.line, row.problem.code, row.problem.field) if row.problem else (row.line, "", None) for row in found]
+    assert said == [
+        (2, "", None),
+        (3, "bulk_twice", "customer"),
+        (4, "invalid", "customer"),
+        (5, "invalid", "admin_email"),
+        (6, "invalid", "admin_email"),
+        (7, "invalid", "locale"),
+        (8, "invalid", "reference"),
+        (9, "invalid", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "bulk_heading"),
+        (b"customer,name\nc1,x\n", "bulk_heading"),
+        (b"customer,email\n", "bulk_empty"),
+        (b"customer,email\nc1,\xff\n", "bulk_encoding"),
+        (b'customer,email\nc1,"a"b\n', "bulk_csv"),
+        (b"customer,email\n" + b"c,a\n" * 10_001, "bulk_too_long"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_what_is_wanted(body: bytes, code: str) -> None:
+    with pytest.raises(Refused) as refused:
+        bulk_file.read_csv(body)
+    assert (refused.value.code, refused.value.status) == (code, 422)

@@ -1,0 +1,314 @@
+"""Who is owed which mail, and until when: the rules of notify-svc."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from notify_svc import domain
+from notify_svc.domain import MAX_TRIES, TO, WAITS, Notices
+from notify_svc.subscriptions import CONSUMES
+from shared.contracts.events import (
+    REGISTRY,
+    AccessLost,
+    AccessRecovered,
+    Actor,
+    AuthenticationFailed,
+    CustomerRemoved,
+    EmailFailed,
+    EmailSent,
+    InvitationReminded,
+    InvitationResent,
+    InvitationRevoked,
+    NewInvitationAsked,
+    SecretExpiring,
+    SwitchCancelled,
+    SwitchCompleted,
+    SwitchExpired,
+    SwitchFailed,
+)
+from tests.notify_svc.notify_kit import ADMIN, NOW, OPERATOR, WEEK, after, created, hears, mailed, requested, states
+
+RESENT = InvitationResent(customer="contoso", switch=1, generation=2, created_at=NOW, expires_at=NOW + 2 * WEEK)
+REMINDED = InvitationReminded(customer="contoso", switch=1, generation=1, created_at=NOW, expires_at=NOW + WEEK)
+COMPLETED = SwitchCompleted(
+    customer="contoso",
+    switch=1,
+    to="token",
+    method="sign_in",
+    invited=True,
+    grant="g1",
+    revision=None,
+    account=ADMIN,
+    in_force="token",
+)
+CANCELLED = SwitchCancelled(customer="contoso", switch=1, reason="cancelled", invited=True, by=OPERATOR)
+EXPIRED = SwitchExpired("contoso", 1, True)
+FAILED = SwitchFailed(customer="contoso", switch=1, reason="secret_expired", invited=False)
+REVOKED = InvitationRevoked("contoso", 1, 1)
+REFUSED = AuthenticationFailed(
+    customer="contoso",
+    switch=1,
+    attempt=1,
+    method="device_code",
+    reason="no_role",
+    aadsts=50105,
+    correlation_id="corr-1",
+)
+ASKED = NewInvitationAsked("contoso", 1, 1)
+LOST = AccessLost(
+    customer="contoso",
+    customer_name="Contoso Ltd",
+    method="token",
+    reason="revoked",
+    grant="g1",
+    correlation_id="corr-2",
+)
+RECOVERED = AccessRecovered(customer="contoso", customer_name="Contoso Ltd", method="token", grant="g1")
+EXPIRING = SecretExpiring(
+    customer="contoso", customer_name="Contoso Ltd", revision=3, days_left=14, expires_on="2027-03-15"
+)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
+
+def said(change: Any) -> list[tuple[str, str, bool]]:
+    return [(type(e).__name__, e.kind, getattr(e, "final", False)) for e in change.events]
+
+
+# --- what queues a mail -------------------------------------------------------------------------------------------
+
+
+def test_given_a_switch_when_the_invitation_is_created_then_the_invitee_is_owed_it_at_once() -> None:
+    owed = after(requested(), created())
+    assert states(owed) == {"invitation": "queued"}
+    assert domain.deadline(owed) == NOW
+
+
+def test_given_a_switch_alone_then_nobody_is_owed_anything() -> None:
+    owed = after(requested())
+    assert owed.notices == () and domain.deadline(owed) is None
+
+
+def test_given_a_switch_known_already_when_it_comes_again_then_nothing_changes() -> None:
+    assert hears(after(requested()), requested(customer_name="Other")) is None
+
+
+def test_given_the_invitation_came_first_when_the_switch_comes_then_it_knows_all() -> None:
+    owed = after(created(), requested())
+    assert owed.invitee and states(owed) == {"invitation": "queued"}
+
+
+@pytest.mark.parametrize(("event", "kind"), [(RESENT, "resend"), (REMINDED, "reminder")])
+def test_given_an_unsent_invitation_when_a_newer_one_comes_then_only_the_newer_is_sent(event: Any, kind: str) -> None:
+    change = hears(after(requested(), created()), event)
+    assert change and states(change.state) == {"invitation": "dropped", kind: "queued"}
+    assert said(change) == [("EmailFailed", "invitation", False)]
+
+
+def test_given_a_resend_then_its_deadline_and_generation_are_told() -> None:
+    owed = after(requested(), created(), RESENT)
+    notice = owed.notice("resend")
+    assert notice and notice.generation == 2 and notice.facts.expires_at == NOW + 2 * WEEK
+    assert owed.expires_at == NOW + 2 * WEEK
+
+
+def test_given_a_sent_resend_when_it_is_resent_again_then_its_count_goes_on() -> None:
+    owed = mailed(after(requested(), created(), RESENT), "resend")
+    owed = mailed(after(replace(RESENT, generation=3), state=owed), "resend")
+    notice = owed.notice("resend")
+    assert notice and (notice.count, notice.serial, notice.generation) == (2, 2, 3)
+
+
+def test_given_a_completed_switch_then_invitee_and_operator_are_told() -> None:
+    owed = after(requested(), created(), COMPLETED)
+    assert states(owed) == {"invitation": "dropped", "done": "queued", "operator_done": "queued"}
+
+
+def test_given_no_invitee_when_the_switch_completes_then_nobody_is_mailed() -> None:
+    change = hears(after(requested(invitee=None)), replace(COMPLETED, invited=False))
+    assert change and change.state.over and change.state.notices == ()
+
+
+@pytest.mark.parametrize("verdict", [CANCELLED, EXPIRED, FAILED, COMPLETED], ids=lambda e: type(e).__name__)
+def test_given_an_unsent_invitation_when_the_switch_ends_then_it_is_never_sent(verdict: Any) -> None:
+    change = hears(after(requested(), created()), verdict)
+    assert change and states(change.state)["invitation"] == "dropped"
+    assert ("EmailFailed", "invitation", True) in said(change)
+
+
+@pytest.mark.parametrize(
+    "late", [created(), RESENT, REMINDED, REFUSED, COMPLETED, EXPIRED, CANCELLED], ids=lambda e: type(e).__name__
+)
+def test_given_a_switch_that_ended_when_something_comes_late_then_nothing_is_mailed(late: Any) -> None:
+    assert hears(after(requested(), created(), CANCELLED), late) is None
+
+
+def test_given_an_expiry_then_the_operator_is_told() -> None:
+    assert states(after(requested(), created(), EXPIRED))["expired"] == "queued"
+
+
+def test_given_a_sent_invitation_when_it_is_taken_back_then_the_invitee_is_told_once() -> None:
+    owed = after(CANCELLED, REVOKED, state=mailed(after(requested(), created()), "invitation"))
+    assert states(owed)["revoked"] == "queued"
+    assert hears(mailed(owed, "revoked"), REVOKED) is None
+
+
+def test_given_no_sent_invitation_when_it_is_taken_back_then_nobody_is_told() -> None:
+    assert "revoked" not in states(after(requested(), created(), CANCELLED, REVOKED))
+
+
+def test_given_an_invitation_on_its_way_when_it_is_taken_back_then_who_gets_it_is_told() -> None:
+    owed = mailed(after(requested(), created(), CANCELLED, REVOKED), "invitation")
+    assert states(owed) == {"invitation": "sent", "revoked": "queued"}
+
+
+def test_given_a_sent_invitation_when_a_newer_one_comes_then_it_stays_sent() -> None:
+    change = hears(mailed(after(requested(), created()), "invitation"), RESENT)
+    assert change and states(change.state) == {"invitation": "sent", "resend": "queued"} and change.events == ()
+
+
+def test_given_the_verdict_came_first_then_nothing_invites_and_names_are_known_all_the_same() -> None:
+    owed = after(COMPLETED, requested(), created())
+    assert states(owed) == {"done": "queued", "operator_done": "queued"} and owed.customer_name == "Contoso Ltd"
+
+
+# --- hourly at most -----------------------------------------------------------------------------------------------
+
+
+def test_given_a_refusal_when_another_comes_within_the_hour_then_it_is_not_mailed() -> None:
+    owed = mailed(after(requested(), created(), REFUSED), "refused")
+    assert hears(owed, REFUSED, NOW + HOUR - MINUTE) is None
+
+
+def test_given_a_refusal_when_another_comes_after_an_hour_then_it_is_mailed_with_its_own_reason() -> None:
+    owed = mailed(after(requested(), created(), REFUSED), "refused")
+    change = hears(owed, replace(REFUSED, reason="guest"), NOW + HOUR)
+    notice = change.state.notice("refused") if change else None
+    assert notice and notice.state == "queued" and notice.serial == 2 and notice.facts.reason == "guest"
+
+
+def test_given_no_invitee_when_the_proof_fails_then_no_refusal_is_mailed() -> None:
+    assert hears(after(requested(invitee=None)), REFUSED) is None
+
+
+def test_given_an_expired_switch_when_a_new_invitation_is_asked_for_then_the_operator_is_told() -> None:
+    assert states(after(requested(), created(), EXPIRED, ASKED))["asked"] == "queued"
+
+
+# --- access -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"), [(LOST, "access_lost"), (RECOVERED, "access_recovered"), (EXPIRING, "secret_expiring")]
+)
+def test_given_a_change_of_access_then_operations_are_told(event: Any, kind: Any) -> None:
+    owed = after(event)
+    assert owed.id == "contoso/access" and states(owed) == {kind: "queued"} and TO[kind] == "operations"
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "dropped"), [(LOST, RECOVERED, "access_lost"), (RECOVERED, LOST, "access_recovered")]
+)
+def test_given_an_unsent_notice_when_the_opposite_happens_then_only_the_last_word_is_mailed(
+    first: Any, then: Any, dropped: str
+) -> None:
+    change = hears(after(first), then)
+    assert change and states(change.state)[dropped] == "dropped"
+    assert said(change) == [("EmailFailed", dropped, False)]
+
+
+def test_given_a_removed_customer_then_nothing_more_of_its_access_is_mailed() -> None:
+    owed = after(LOST, CustomerRemoved("contoso", Actor(id="op")))
+    assert states(owed) == {"access_lost": "dropped"} and hears(owed, RECOVERED) is None
+
+
+# --- what becomes of a mail ---------------------------------------------------------------------------------------
+
+
+def test_given_a_mail_that_was_taken_then_it_is_said_with_its_count() -> None:
+    change = domain.sent(after(requested(), created()), "invitation", 1, NOW)
+    assert change and change.events == (
+        EmailSent(customer="contoso", switch=1, kind="invitation", generation=1, tries=1, count=1),
+    )
+    assert domain.deadline(change.state) is None
+
+
+def test_given_a_sent_mail_when_its_outcome_comes_again_then_nothing_changes() -> None:
+    assert domain.sent(mailed(after(requested(), created()), "invitation"), "invitation", 1, NOW) is None
+
+
+def test_given_a_mail_replaced_on_its_way_then_it_is_counted_and_the_newer_is_still_owed() -> None:
+    owed = after(requested(), created(), RESENT, replace(RESENT, generation=3))
+    change = domain.sent(owed, "resend", 1, NOW)
+    notice = change.state.notice("resend") if change else None
+    assert notice and notice.state == "queued" and notice.count == 1 and notice.next == NOW
+
+
+def test_given_a_temporary_refusal_then_it_is_tried_again_ever_more_rarely() -> None:
+    owed, waits = after(requested(), created()), []
+    for _ in range(len(WAITS) + 2):
+        change = domain.try_later(owed, "invitation", 1, "busy", NOW)
+        assert change
+        owed = change.state
+        waits.append(int(((domain.deadline(owed) or NOW) - NOW).total_seconds()))
+    assert waits == [*WAITS, WAITS[-1], WAITS[-1]]
+
+
+def test_given_many_tries_then_only_some_are_said_and_the_last_is_final() -> None:
+    owed, events = after(requested(), created()), []
+    for _ in range(MAX_TRIES):
+        change = domain.try_later(owed, "invitation", 1, "busy", NOW)
+        assert change
+        owed = change.state
+        events += list(change.events)
+    assert [e.tries for e in events if isinstance(e, EmailFailed)] == [1, 5, 20, 100, MAX_TRIES]
+    assert [e.final for e in events if isinstance(e, EmailFailed)] == [False] * 4 + [True]
+    assert states(owed) == {"invitation": "failed"} and domain.deadline(owed) is None
+
+
+def test_given_a_refusal_for_good_then_it_is_said_and_not_tried_again() -> None:
+    change = domain.give_up(after(requested(), created()), "invitation", 1, "refused (550)", NOW)
+    assert change and change.events == (
+        EmailFailed(
+            customer="contoso", switch=1, kind="invitation", generation=1, tries=1, why="refused (550)", final=True
+        ),
+    )
+    assert domain.deadline(change.state) is None
+
+
+@pytest.mark.parametrize("rule", [domain.try_later, domain.give_up])
+def test_given_a_dropped_mail_when_its_failure_comes_late_then_nothing_changes(rule: Any) -> None:
+    assert rule(after(requested(), created(), CANCELLED), "invitation", 1, "busy", NOW) is None
+
+
+@pytest.mark.parametrize("rule", [domain.try_later, domain.give_up])
+def test_given_no_document_then_an_outcome_changes_nothing(rule: Any) -> None:
+    assert rule(None, "invitation", 1, "busy", NOW) is None and domain.sent(None, "invitation", 1, NOW) is None
+
+
+def test_given_several_owed_mails_then_the_longest_waiting_goes_first_and_one_that_waits_holds_up_none() -> None:
+    owed = after(requested(), created(), COMPLETED)
+    change = domain.try_later(owed, "done", 1, "busy", NOW)
+    assert change
+    first = domain.due_notice(change.state, NOW)
+    assert first and first.kind == "operator_done"
+    assert domain.due_notice(mailed(change.state, "operator_done"), NOW) is None
+    assert domain.deadline(change.state) == NOW
+
+
+def test_given_any_number_of_events_then_a_document_holds_one_notice_a_kind() -> None:
+    owed: Notices | None = None
+    for hour in range(50):
+        for event in (requested(), created(), RESENT, REMINDED, REFUSED, ASKED):
+            owed = after(event, state=owed, now=NOW + hour * HOUR)
+    assert owed and len(owed.notices) == len(states(owed)) <= len(TO)
+
+
+# --- what it never hears ------------------------------------------------------------------------------------------
+
+
+def test_no_event_with_a_sealed_part_is_heard_here() -> None:
+    assert {row.event.__name__ for row in CONSUMES if REGISTRY[row.event.__name__].sealed_fields} == set()
