@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bench import consuming, mailing, pages, polling, relaying, resting
+from bench import consuming, http, mailing, pages, polling, relaying, resting
 from bench.servers import Servers, servers
 
 PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, None]]] = {
     "consuming": consuming.run,
     "relaying": relaying.run,
     "mailing": mailing.run,
+    "http": http.run,
     "polling": polling.run,
     "resting": resting.run,
     "pages": pages.run,
