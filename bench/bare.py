@@ -1,4 +1,4 @@
-"""python -m bench.bare MONGO_URL PORT: a customer read without Tokenswitch, by FastAPI, Motor and uvicorn as they come."""
+"""python -m bench.bare MONGO_URL PORT: a customer read by FastAPI, Motor and uvicorn as they come."""
 
 from __future__ import annotations
 
