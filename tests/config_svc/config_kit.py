@@ -14,13 +14,13 @@ import httpx
 from pydantic import SecretStr
 
 from config_svc.commands.batches import BATCHES, Batches
-from config_svc.commands.bulk_switches import BULKS, PARTS, Bulks
+from config_svc.commands.bulk_operations import BULKS, PARTS, Bulks
 from config_svc.commands.customers import Desk
 from config_svc.commands.settings import SettingsDesk
 from config_svc.domain.model import Customer
 from config_svc.domain.settings import Terms
 from config_svc.main import build
-from config_svc.queries.bulk_switches import Reads
+from config_svc.queries.bulk_operations import Reads
 from config_svc.queries.lists import Lists
 from config_svc.settings import ConfigSettings
 from config_svc.subscriptions import CONSUMES, COUNTS, CUSTOMERS

@@ -17,8 +17,8 @@ from typing import Literal
 import uvicorn
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from config_svc.commands.bulk_switches import ASKING
-from config_svc.domain.bulks import Bulk, Pace
+from config_svc.commands.bulk_operations import ASKING
+from config_svc.domain.bulk_operations import Bulk, Pace
 from config_svc.domain.model import Failure, Mail
 from config_svc.schemas.bulk_file import read_csv
 from shared.contracts.events import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config_svc.commands.batches import Batches
-from config_svc.commands.bulk_switches import Bulks
+from config_svc.commands.bulk_operations import Bulks
 from config_svc.commands.customers import Desk
 from config_svc.queries.customer_counts import Counter
 from config_svc.queries.history import History

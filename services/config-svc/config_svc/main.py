@@ -6,23 +6,23 @@ from functools import partial
 from typing import Any
 
 from config_svc.api import routes
-from config_svc.api.bulk_switches import LARGEST, PATHS
+from config_svc.api.bulk_operations import LARGEST, PATHS
 from config_svc.application import Application, CommandLine
-from config_svc.commands import batches, bulk_switches, deadlines
+from config_svc.commands import batches, bulk_operations, deadlines
 from config_svc.commands.batches import Batches
-from config_svc.commands.bulk_switches import Bulks
+from config_svc.commands.bulk_operations import Bulks
 from config_svc.commands.customers import Desk
 from config_svc.commands.settings import SettingsDesk
 from config_svc.domain.batches import Batch
-from config_svc.domain.bulks import Bulk, Part
+from config_svc.domain.bulk_operations import Bulk, Part
 from config_svc.domain.hourly_counts import Tally
 from config_svc.domain.model import Customer, Tenant
 from config_svc.domain.settings import Settings, Terms
-from config_svc.pages.bulk_switches import HERE
+from config_svc.pages.bulk_operations import HERE
 from config_svc.pages.event_docs import EventDocs
 from config_svc.pages.portal import Portal
 from config_svc.queries import index, statistics
-from config_svc.queries.bulk_switches import Reads
+from config_svc.queries.bulk_operations import Reads
 from config_svc.queries.customer_counts import Counter, keep_counting
 from config_svc.queries.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
 from config_svc.queries.lists import Lists
@@ -83,8 +83,8 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.consume((*CONSUMES, *COUNTS))
     service.due(parts.desk.customers, deadlines.LANE, deadlines.on_deadline)
     service.due(parts.batches.store, batches.LANE, parts.batches.work)
-    service.due(parts.bulks.store, bulk_switches.ASKING, parts.bulks.ask)
-    service.due(parts.bulks.store, bulk_switches.REMINDING, parts.bulks.remind_next)
+    service.due(parts.bulks.store, bulk_operations.ASKING, parts.bulks.ask)
+    service.due(parts.bulks.store, bulk_operations.REMINDING, parts.bulks.remind_next)
     service.serve(routes.router(parts))
     service.loop("census", partial(keep_counting, parts.counter))
     service.serve(EventDocs(settings.topic).router())
@@ -138,8 +138,8 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
 
 
 def _bulks(service: Service, desk: Desk, reader: Lists) -> Bulks:
-    store = service.store(bulk_switches.BULKS, Bulk, lanes=bulk_switches.LANES, indexes=bulk_switches.INDEXES)
-    parts = service.store(bulk_switches.PARTS, Part, indexes=bulk_switches.PART_INDEXES)
+    store = service.store(bulk_operations.BULKS, Bulk, lanes=bulk_operations.LANES, indexes=bulk_operations.INDEXES)
+    parts = service.store(bulk_operations.PARTS, Part, indexes=bulk_operations.PART_INDEXES)
     return Bulks(desk, Reads(bulks=store, parts=parts, customers=desk.customers, lists=reader))
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from config_svc.domain.bulks import ASKED, Bulk, Row
+from config_svc.domain.bulk_operations import ASKED, Bulk, Row
 from config_svc.domain.model import Customer, Grant, Mail, Switch
-from config_svc.schemas import bulk_switches, views
-from config_svc.schemas.bulk_switches import Shown
+from config_svc.schemas import bulk_operations, views
+from config_svc.schemas.bulk_operations import Shown
 from shared.contracts.events import Account, Actor, Person
 from shared.store.store import Found
 
@@ -165,7 +165,7 @@ def bulk() -> Any:
         place=3,
         asked=3,
     )
-    return to_jsonable_python(bulk_switches.bulk(made, counts))
+    return to_jsonable_python(bulk_operations.bulk(made, counts))
 
 
 def bulk_rows() -> Any:
@@ -173,7 +173,7 @@ def bulk_rows() -> Any:
     return {
         "items": [
             to_jsonable_python(
-                bulk_switches.row(Shown(place=0, row=row, state="completed", customer=_customer().state))
+                bulk_operations.row(Shown(place=0, row=row, state="completed", customer=_customer().state))
             )
         ],
         "next": None,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from config_svc.api import bulk_switches, customers, overviews, session, settings, switches
+from config_svc.api import bulk_operations, customers, overviews, session, settings, switches
 from config_svc.application import Application
 from config_svc.schemas.views import API
 
 
 def router(parts: Application) -> APIRouter:
     routes = APIRouter(prefix=API)
-    for part in (customers, switches, bulk_switches, overviews, settings, session):
+    for part in (customers, switches, bulk_operations, overviews, settings, session):
         routes.include_router(part.router(parts))
     return routes

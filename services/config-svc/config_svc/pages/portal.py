@@ -8,7 +8,7 @@ from config_svc.application import Application
 from config_svc.pages.audit import AuditPages
 from config_svc.pages.authentication_status import StatusPages
 from config_svc.pages.batches import BatchPages
-from config_svc.pages.bulk_switches import BulkPages
+from config_svc.pages.bulk_operations import BulkPages
 from config_svc.pages.customer import M365Pages
 from config_svc.pages.customers import CustomerPages
 from config_svc.pages.event_stream import OverviewPages

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from config_svc.domain import switches
-from config_svc.domain.bulks import MOST, Problem, Row
+from config_svc.domain.bulk_operations import MOST, Problem, Row
 from config_svc.domain.model import Customer
 from config_svc.domain.switches import SwitchInput
 from config_svc.schemas.customers import EMAIL_TEXT, ID_TEXT, SwitchBody, customer_id, field_of, message_of

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import get_args
 
-from config_svc.domain import bulks
-from config_svc.domain.bulks import ASKED, ROWS_IN_PART, Bulk, Part, Row
+from config_svc.domain import bulk_operations
+from config_svc.domain.bulk_operations import ASKED, ROWS_IN_PART, Bulk, Part, Row
 from config_svc.domain.model import Customer, SwitchState
 from config_svc.queries.cached import Fresh
 from config_svc.queries.index import in_bulk
 from config_svc.queries.lists import Lists
-from config_svc.schemas.bulk_switches import Counts, Shown
+from config_svc.schemas.bulk_operations import Counts, Shown
 from shared.store.store import Found, Store
 
 STATES = get_args(SwitchState)
@@ -34,7 +34,7 @@ class Reads:
         """Raises: Refused (404)."""
         found = await self.bulks.get(id)
         if found is None:
-            raise bulks.unknown()
+            raise bulk_operations.unknown()
         return found
 
     async def there(self, id: str) -> bool:
@@ -110,7 +110,7 @@ class Reads:
     async def part(self, id: str, number: int) -> Part:
         found = await self.parts.get(part_id(id, number))
         if found is None:
-            raise bulks.unknown()
+            raise bulk_operations.unknown()
         return found.state
 
 

@@ -13,13 +13,13 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from config_svc.domain.bulks import MOST, Bulk
+from config_svc.domain.bulk_operations import MOST, Bulk
 from config_svc.pages.forms import KEY, Filled, check, filled, form_command
 from config_svc.pages.layout import Frame
 from config_svc.queries import csv_export
-from config_svc.queries.bulk_switches import UNANSWERED
-from config_svc.schemas import bulk_file, bulk_switches
-from config_svc.schemas.bulk_switches import CELLS, Counts, PaceBody, Shown
+from config_svc.queries.bulk_operations import UNANSWERED
+from config_svc.schemas import bulk_file, bulk_operations
+from config_svc.schemas.bulk_operations import CELLS, Counts, PaceBody, Shown
 from config_svc.schemas.customers import REQUIRED
 from config_svc.schemas.customers import name as checked_name
 from config_svc.texts.refusal_texts import TEXTS, texts
@@ -155,7 +155,7 @@ class BulkPages:
 
     async def csv(self, request: Request, session: Session) -> Response:
         bulk = (await self._bulks.read.bulk(request.path_params["id"])).state
-        lines = (bulk_switches.row(shown) async for shown in self._bulks.read.every(bulk))
+        lines = (bulk_operations.row(shown) async for shown in self._bulks.read.every(bulk))
         return csv_export.answer(csv_export.table(lines, CELLS), "bulk-switch")
 
     async def begin(self, request: Request, session: Session) -> Response:

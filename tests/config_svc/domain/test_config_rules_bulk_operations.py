@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
-from config_svc.commands.bulk_switches import _next
-from config_svc.domain import bulks
-from config_svc.domain.bulks import ASKED, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Problem, Row, State
+from config_svc.commands.bulk_operations import _next
+from config_svc.domain import bulk_operations
+from config_svc.domain.bulk_operations import ASKED, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Problem, Row, State
 from config_svc.schemas import bulk_file
 from shared.contracts.events import BulkSwitchBegun, BulkSwitchChanged
 from shared.domain.rules import Change, Refused
@@ -30,9 +30,9 @@ def rows(count: int, bad: tuple[int, ...] = ()) -> tuple[Row, ...]:
 
 
 def running(count: int = 30, pace: Pace = WAVES) -> Bulk:
-    change = bulks.draft(None, "b", name="Autumn", rows=rows(count), by=BY, now=NOW)
+    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(count), by=BY, now=NOW)
     assert change
-    return bulks.begin(change.state, pace, BY, NOW).state
+    return bulk_operations.begin(change.state, pace, BY, NOW).state
 
 
 def what(change: Change[Bulk] | None) -> list[str]:
@@ -41,56 +41,58 @@ def what(change: Change[Bulk] | None) -> list[str]:
 
 
 def test_a_draft_is_forgotten_in_a_day_and_what_has_begun_is_kept() -> None:
-    change = bulks.draft(None, "b", name="Autumn", rows=rows(30, (3, 4)), by=BY, now=NOW)
+    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(30, (3, 4)), by=BY, now=NOW)
     assert change and change.events == () and change.state.forget_at == NOW + timedelta(days=1)
     assert (change.state.count, change.state.good, change.state.waiting) == (30, 28, 28)
-    assert bulks.asking_due(change.state) is None
-    begun = bulks.begin(change.state, Pace(), BY, NOW)
-    assert begun.events == (BulkSwitchBegun(customer=bulks.BULK_KEY, bulk="b", name="Autumn", count=28, by=BY),)
-    assert begun.state.forget_at == NOW + bulks.KEPT and bulks.asking_due(begun.state) == NOW
-    assert bulks.draft(begun.state, "b", name="Other", rows=(), by=BY, now=NOW) is None
+    assert bulk_operations.asking_due(change.state) is None
+    begun = bulk_operations.begin(change.state, Pace(), BY, NOW)
+    assert begun.events == (
+        BulkSwitchBegun(customer=bulk_operations.BULK_KEY, bulk="b", name="Autumn", count=28, by=BY),
+    )
+    assert begun.state.forget_at == NOW + bulk_operations.KEPT and bulk_operations.asking_due(begun.state) == NOW
+    assert bulk_operations.draft(begun.state, "b", name="Other", rows=(), by=BY, now=NOW) is None
 
 
 def test_after_the_first_wave_somebody_must_go_on() -> None:
     bulk = running()
-    change = bulks.advanced(bulk, 0, 10, [OK] * 10, NOW)
+    change = bulk_operations.advanced(bulk, 0, 10, [OK] * 10, NOW)
     assert what(change) == ["paused"] and change and change.state.state == "paused"
-    assert bulks.asking_due(change.state) is None
-    again = bulks.resume(change.state, BY, NOW)
-    assert what(again) == ["resumed"] and bulks.asking_due(again.state) == NOW
-    last = bulks.advanced(again.state, 10, 30, [OK] * 19 + [NO], NOW)
+    assert bulk_operations.asking_due(change.state) is None
+    again = bulk_operations.resume(change.state, BY, NOW)
+    assert what(again) == ["resumed"] and bulk_operations.asking_due(again.state) == NOW
+    last = bulk_operations.advanced(again.state, 10, 30, [OK] * 19 + [NO], NOW)
     assert what(last) == ["ended"] and last and last.state.ended_at == NOW
     assert (last.state.asked, last.state.refused, last.state.waiting) == (29, 1, 0)
 
 
 def test_without_a_pause_the_rest_follows_at_its_pace() -> None:
-    change = bulks.advanced(running(pace=Pace(120, 10, False)), 0, 10, [OK] * 10, NOW)
+    change = bulk_operations.advanced(running(pace=Pace(120, 10, False)), 0, 10, [OK] * 10, NOW)
     assert change and change.state.state == "running" and not change.state.first_wave
-    assert bulks.asking_due(change.state) == NOW + timedelta(seconds=5)
+    assert bulk_operations.asking_due(change.state) == NOW + timedelta(seconds=5)
 
 
 def test_a_step_that_comes_twice_counts_once() -> None:
-    change = bulks.advanced(running(), 0, 5, [OK] * 5, NOW)
-    assert change and bulks.advanced(change.state, 0, 5, [OK] * 5, NOW) is None
+    change = bulk_operations.advanced(running(), 0, 5, [OK] * 5, NOW)
+    assert change and bulk_operations.advanced(change.state, 0, 5, [OK] * 5, NOW) is None
 
 
-@pytest.mark.parametrize("command", [bulks.pause, bulks.stop])
+@pytest.mark.parametrize("command", [bulk_operations.pause, bulk_operations.stop])
 def test_what_was_asked_while_somebody_stopped_it_still_counts(command: Callable[..., Change[Bulk]]) -> None:
     stopped = command(running(), BY, NOW).state
-    change = bulks.advanced(stopped, 0, 10, [OK] * 10, NOW)
+    change = bulk_operations.advanced(stopped, 0, 10, [OK] * 10, NOW)
     assert change and change.state.asked == 10 and change.state.state == stopped.state and change.events == ()
-    assert bulks.asking_due(change.state) is None
+    assert bulk_operations.asking_due(change.state) is None
 
 
 @pytest.mark.parametrize(
     ("command", "state", "code"),
     [
-        (bulks.pause, "ended", "bulk_ended"),
-        (bulks.resume, "stopped", "bulk_ended"),
-        (bulks.stop, "ended", "bulk_ended"),
-        (bulks.pause, "draft", "bulk_draft"),
-        (bulks.remind, "draft", "bulk_nobody"),
-        (bulks.remind, "running", "bulk_nobody"),
+        (bulk_operations.pause, "ended", "bulk_ended"),
+        (bulk_operations.resume, "stopped", "bulk_ended"),
+        (bulk_operations.stop, "ended", "bulk_ended"),
+        (bulk_operations.pause, "draft", "bulk_draft"),
+        (bulk_operations.remind, "draft", "bulk_nobody"),
+        (bulk_operations.remind, "running", "bulk_nobody"),
     ],
 )
 def test_what_cannot_be_done_is_refused(command: Callable[..., Change[Bulk]], state: str, code: str) -> None:
@@ -101,39 +103,39 @@ def test_what_cannot_be_done_is_refused(command: Callable[..., Change[Bulk]], st
 
 def test_what_is_unknown_or_empty_is_refused() -> None:
     with pytest.raises(Refused) as unknown:
-        bulks.begin(None, Pace(), BY, NOW)
+        bulk_operations.begin(None, Pace(), BY, NOW)
     assert unknown.value.status == 404
-    change = bulks.draft(None, "b", name="Autumn", rows=rows(1, (0,)), by=BY, now=NOW)
+    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(1, (0,)), by=BY, now=NOW)
     assert change
     with pytest.raises(Refused) as empty:
-        bulks.begin(change.state, Pace(), BY, NOW)
+        bulk_operations.begin(change.state, Pace(), BY, NOW)
     assert empty.value.code == "bulk_empty"
     with pytest.raises(Refused) as twice:
-        bulks.begin(running(), Pace(), BY, NOW)
+        bulk_operations.begin(running(), Pace(), BY, NOW)
     assert twice.value.code == "bulk_begun"
 
 
 def test_a_reminder_goes_once_through_all_rows_asked_and_ends_with_a_stop() -> None:
-    asked = bulks.advanced(running(), 0, 10, [OK] * 10, NOW)
+    asked = bulk_operations.advanced(running(), 0, 10, [OK] * 10, NOW)
     assert asked
-    first = bulks.remind(asked.state, BY, NOW)
-    assert first.answer == {"bulk": "b", "reminder": 1} and bulks.reminding_due(first.state) == NOW
+    first = bulk_operations.remind(asked.state, BY, NOW)
+    assert first.answer == {"bulk": "b", "reminder": 1} and bulk_operations.reminding_due(first.state) == NOW
     with pytest.raises(Refused):
-        bulks.remind(first.state, BY, NOW)
-    half = bulks.reminded(first.state, 1, start=0, end=6, sent=4, now=NOW)
-    assert half and bulks.reminding_due(half.state) == NOW + timedelta(seconds=4)
-    assert bulks.reminded(half.state, 1, start=0, end=6, sent=4, now=NOW) is None
-    assert bulks.reminding_due(bulks.stop(half.state, BY, NOW).state) is None
-    whole = bulks.reminded(half.state, 1, start=6, end=10, sent=1, now=NOW)
+        bulk_operations.remind(first.state, BY, NOW)
+    half = bulk_operations.reminded(first.state, 1, start=0, end=6, sent=4, now=NOW)
+    assert half and bulk_operations.reminding_due(half.state) == NOW + timedelta(seconds=4)
+    assert bulk_operations.reminded(half.state, 1, start=0, end=6, sent=4, now=NOW) is None
+    assert bulk_operations.reminding_due(bulk_operations.stop(half.state, BY, NOW).state) is None
+    whole = bulk_operations.reminded(half.state, 1, start=6, end=10, sent=1, now=NOW)
     assert whole and whole.state.reminder and (whole.state.reminder.sent, whole.state.reminder.ended_at) == (5, NOW)
-    assert bulks.remind(whole.state, BY, NOW).answer["reminder"] == 2
+    assert bulk_operations.remind(whole.state, BY, NOW).answer["reminder"] == 2
 
 
 def test_the_first_outcome_of_a_row_stays_and_a_problem_has_none() -> None:
     part = Part(bulk="b", number=0, rows=rows(3, (2,)), forget_at=NOW)
-    first = bulks.settled(part, {0: OK, 2: OK}, NOW)
+    first = bulk_operations.settled(part, {0: OK, 2: OK}, NOW)
     assert first
-    second = bulks.settled(first.state, {0: NO, 1: NO}, NOW)
+    second = bulk_operations.settled(first.state, {0: NO, 1: NO}, NOW)
     assert second and [row.outcome for row in second.state.rows] == [ASKED, "switch_running", None]
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from config_svc.commands.bulk_switches import ASKING, REMINDING, Bulks
-from config_svc.domain.bulks import Bulk, Pace
+from config_svc.commands.bulk_operations import ASKING, REMINDING, Bulks
+from config_svc.domain.bulk_operations import Bulk, Pace
 from config_svc.schemas import bulk_file
 from shared.contracts.events import Actor
 from shared.domain.rules import Unavailable

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from config_svc.domain.bulks import MOST, Bulk, Pace, Row
+from config_svc.domain.bulk_operations import MOST, Bulk, Pace, Row
 from config_svc.domain.model import Customer
 from config_svc.schemas.bulk_file import Line
 from config_svc.schemas.customers import Name

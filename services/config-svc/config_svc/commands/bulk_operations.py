@@ -13,9 +13,9 @@ from datetime import datetime
 from functools import partial
 
 from config_svc.commands.customers import Desk
-from config_svc.domain import bulks
-from config_svc.domain.bulks import ASKED, DRAFT_KEPT, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Reminder, Row
-from config_svc.queries.bulk_switches import UNANSWERED, Reads, part_id, state_of
+from config_svc.domain import bulk_operations
+from config_svc.domain.bulk_operations import ASKED, DRAFT_KEPT, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Reminder, Row
+from config_svc.queries.bulk_operations import UNANSWERED, Reads, part_id, state_of
 from config_svc.schemas import bulk_file
 from config_svc.schemas.bulk_file import Line
 from config_svc.schemas.customers import ResendBody, SwitchBody
@@ -29,7 +29,7 @@ from shared.store.write_plan import Command
 
 BULKS, PARTS = "bulks", "bulk_parts"
 ASKING, REMINDING = "asking", "reminding"
-LANES = {ASKING: bulks.asking_due, REMINDING: bulks.reminding_due}
+LANES = {ASKING: bulk_operations.asking_due, REMINDING: bulk_operations.reminding_due}
 FORGET = Index(keys=(("state.forget_at", 1),), expire_after=0)
 INDEXES = (FORGET, Index(keys=(("state.created_at", 1),)))
 PART_INDEXES = (FORGET,)
@@ -62,9 +62,9 @@ class Bulks:
             applied_part = await self.read.parts.apply(part_id(id, number), partial(_kept, part))
             kept += (applied_part.state or part).rows
         applied = await self.store.apply(
-            id, lambda found, now: bulks.draft(found, id, name=name, rows=kept, by=by, now=now, digest=digest)
+            id, lambda found, now: bulk_operations.draft(found, id, name=name, rows=kept, by=by, now=now, digest=digest)
         )
-        return bulks.known(applied.state)
+        return bulk_operations.known(applied.state)
 
     # --- commands ----------------------------------------------------------------------------------------------------
 
@@ -72,20 +72,20 @@ class Bulks:
         found = await self.store.get(id)
         if found and found.state.state == "draft":
             for number in range(found.state.parts):
-                await self.read.parts.apply(part_id(id, number), bulks.kept_longer)
-        return await self._apply(id, lambda found, now: bulks.begin(found, pace, by, now), command)
+                await self.read.parts.apply(part_id(id, number), bulk_operations.kept_longer)
+        return await self._apply(id, lambda found, now: bulk_operations.begin(found, pace, by, now), command)
 
     async def pause(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, lambda found, now: bulks.pause(found, by, now), command)
+        return await self._apply(id, lambda found, now: bulk_operations.pause(found, by, now), command)
 
     async def resume(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, lambda found, now: bulks.resume(found, by, now), command)
+        return await self._apply(id, lambda found, now: bulk_operations.resume(found, by, now), command)
 
     async def stop(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, lambda found, now: bulks.stop(found, by, now), command)
+        return await self._apply(id, lambda found, now: bulk_operations.stop(found, by, now), command)
 
     async def remind(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, lambda found, now: bulks.remind(found, by, now), command)
+        return await self._apply(id, lambda found, now: bulk_operations.remind(found, by, now), command)
 
     async def _apply(
         self, id: str, rule: Callable[[Bulk | None, datetime], Change[Bulk]], command: Command
@@ -104,7 +104,7 @@ class Bulks:
         outcomes = {place: await self._ask(bulk, part, place) for place in chosen}
         if outcomes:
             await self.read.parts.apply(
-                part_id(bulk.id, part.number), lambda found, now: bulks.settled(found, outcomes, now)
+                part_id(bulk.id, part.number), lambda found, now: bulk_operations.settled(found, outcomes, now)
             )
         return partial(_advanced, bulk.place, end, list(outcomes.values()))
 
@@ -168,8 +168,8 @@ def _next(bulk: Bulk, part: Part) -> tuple[int, list[int]]:
 def _advanced(
     start: int, end: int, outcomes: Sequence[Outcome], found: Bulk | None, now: datetime
 ) -> Change[Bulk] | None:
-    return bulks.advanced(found, start, end, outcomes, now)
+    return bulk_operations.advanced(found, start, end, outcomes, now)
 
 
 def _reminded(number: int, start: int, end: int, sent: int, found: Bulk | None, now: datetime) -> Change[Bulk] | None:
-    return bulks.reminded(found, number, start=start, end=end, sent=sent, now=now)
+    return bulk_operations.reminded(found, number, start=start, end=end, sent=sent, now=now)

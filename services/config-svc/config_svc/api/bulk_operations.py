@@ -17,12 +17,12 @@ from config_svc.api import examples
 from config_svc.api.common import problems
 from config_svc.api.switches import Keyed
 from config_svc.application import Application
-from config_svc.commands.bulk_switches import Bulks
-from config_svc.domain.bulks import Bulk, Row
+from config_svc.commands.bulk_operations import Bulks
+from config_svc.domain.bulk_operations import Bulk, Row
 from config_svc.queries import csv_export
-from config_svc.schemas import bulk_file, bulk_switches
+from config_svc.schemas import bulk_file, bulk_operations
 from config_svc.schemas.bulk_file import Line
-from config_svc.schemas.bulk_switches import CELLS, BulkBody, CheckBody
+from config_svc.schemas.bulk_operations import CELLS, BulkBody, CheckBody
 from shared.contracts.events import Actor
 from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
@@ -98,14 +98,14 @@ def router(parts: Application) -> APIRouter:
         "/bulk-switches/check",
         summary="Check a whole file; nobody is asked and nothing is kept",
         responses={200: _example(FOUND), **problems(415, 422)},
-        openapi_extra=_body(CheckBody, {"rows": bulk_switches.EXAMPLE["rows"]}),
+        openapi_extra=_body(CheckBody, {"rows": bulk_operations.EXAMPLE["rows"]}),
     )
     async def post_check(request: Request, by: Annotated[Actor, operator]) -> dict[str, Any]:
         """Role: operator. Every problem by line: of the line itself, and what the switch would be refused for."""
         body = await request.body()
         csv = _is_csv(request)
         lines = await asyncio.to_thread(bulk_file.read_csv, body) if csv else _json(CheckBody, body).lines
-        return bulk_switches.checked(await bulks.check(lines, by))
+        return bulk_operations.checked(await bulks.check(lines, by))
 
     @routes.post(
         "/bulk-switches",
@@ -113,7 +113,7 @@ def router(parts: Application) -> APIRouter:
         summary="Begin a bulk switch",
         response_model=None,
         responses={202: _example({"bulk": "0" * 40}), **problems(400, 409, 415, 422)},
-        openapi_extra=_body(BulkBody, bulk_switches.EXAMPLE),
+        openapi_extra=_body(BulkBody, bulk_operations.EXAMPLE),
     )
     async def post_bulk(
         request: Request,
@@ -151,7 +151,9 @@ def router(parts: Application) -> APIRouter:
     )
     async def list_bulks(by: Annotated[Actor, viewer], limit: Limit = 50) -> dict[str, Any]:
         """Role: viewer. Without numbers by state; those stand at each one."""
-        return {"items": [to_jsonable_python(bulk_switches.bulk(bulk, {})) for bulk in await bulks.read.newest(limit)]}
+        return {
+            "items": [to_jsonable_python(bulk_operations.bulk(bulk, {})) for bulk in await bulks.read.newest(limit)]
+        }
 
     @routes.get(
         "/bulk-switches/{id}",
@@ -161,7 +163,7 @@ def router(parts: Application) -> APIRouter:
     async def get_bulk(id: BulkId, by: Annotated[Actor, viewer]) -> dict[str, Any]:
         """Role: viewer. `counts` are of all rows as they stand now, and add up to `all`; seconds old at most."""
         bulk = (await bulks.read.bulk(id)).state
-        return bulk_switches.bulk(bulk, await bulks.read.counts(bulk))
+        return bulk_operations.bulk(bulk, await bulks.read.counts(bulk))
 
     @routes.get(
         "/bulk-switches/{id}/rows",
@@ -186,7 +188,7 @@ def router(parts: Application) -> APIRouter:
         if "text/csv" in request.headers.get("accept", ""):
             return result(bulks, bulk, frozenset(state))
         rows, next = await bulks.read.rows(bulk, frozenset(state), place, limit)
-        return JSONResponse(to_jsonable_python({"items": [bulk_switches.row(row) for row in rows], "next": next}))
+        return JSONResponse(to_jsonable_python({"items": [bulk_operations.row(row) for row in rows], "next": next}))
 
     for verb, what, act in (
         ("pause", "Ask nobody else for now", bulks.pause),
@@ -239,14 +241,14 @@ async def _begun(bulks: Bulks, lines: Sequence[Line], body: BulkBody, by: Actor,
 
 
 def _refused(rows: Sequence[Row]) -> Response:
-    found = bulk_switches.checked(rows)
+    found = bulk_operations.checked(rows)
     detail = f"{len(found['problems'])} of {len(rows)} rows have problems; correct them, or send skip_problems."
     return problem(422, "bulk_problems", detail, **found)
 
 
 def result(bulks: Bulks, bulk: Bulk, states: frozenset[str]) -> Response:
     """The result file."""
-    lines = (bulk_switches.row(shown) async for shown in bulks.read.every(bulk, states))
+    lines = (bulk_operations.row(shown) async for shown in bulks.read.every(bulk, states))
     return csv_export.answer(csv_export.table(lines, CELLS), "bulk-switch")
 
 
