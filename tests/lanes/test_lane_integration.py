@@ -18,14 +18,14 @@ from tokenswitch_dev.stack.process import tail
 
 TESTS = Path(__file__).parents[1]
 INTEGRATION = (
-    "shared/test_core_consumer.py",
-    "shared/test_core_dead.py",
-    "shared/test_core_kill.py",
-    "shared/test_core_relay.py",
-    "shared/test_core_topics.py",
-    "shared/test_frame_service.py",
+    "shared/messaging/test_consumer.py",
+    "shared/messaging/test_dead_letters.py",
+    "shared/messaging/test_kill.py",
+    "shared/messaging/test_outbox_relay.py",
+    "shared/messaging/test_topics.py",
+    "shared/service/test_service.py",
     "config_svc/test_config_service.py",
-    "config_svc/test_config_stream.py",
+    "config_svc/stream/test_config_stream.py",
     "invite_svc/test_invite_service.py",
     "notify_svc/test_notify_process.py",
     "contracts/test_asyncapi.py",

@@ -246,7 +246,7 @@ async def test_without_a_usable_secret_the_way_back_invites_an_administrator(
 
 
 def test_every_refusal_of_the_rules_has_its_words_and_a_way_on() -> None:
-    sources = [*PACKAGE.glob("domain/*.py"), PACKAGE / "desk.py"]
+    sources = [*PACKAGE.glob("domain/*.py"), PACKAGE / "commands" / "customers.py"]
     codes = {code for path in sources for code in re.findall(r'Refused\(\s*"([a-z_]+)"', path.read_text())}
     assert len(codes) >= 12 and codes - TEXTS.keys() - {"invalid"} == set()
     assert all(what and todo for what, todo in TEXTS.values()) and all(DONE.values())
