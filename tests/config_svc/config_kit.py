@@ -15,8 +15,8 @@ from pydantic import SecretStr
 
 from config_svc.commands.batches import BATCHES, Batches
 from config_svc.commands.bulk_operations import BULKS, PARTS, Bulks
-from config_svc.commands.customers import Desk
-from config_svc.commands.settings import SettingsDesk
+from config_svc.commands.customers import CustomerCommands
+from config_svc.commands.settings import SettingsCommands
 from config_svc.domain.model import Customer
 from config_svc.domain.settings import Terms
 from config_svc.main import build
@@ -192,21 +192,21 @@ class Config:
     @property
     def batches(self) -> Batches:
         """The batches as another replica works on them."""
-        return Batches(self.service._stores[BATCHES], self.desk)
+        return Batches(self.service._stores[BATCHES], self.commands)
 
     @property
     def bulks(self) -> Bulks:
         """The bulk switches as another replica works on them."""
         store, parts = self.service._stores[BULKS], self.service._stores[PARTS]
         reader = Lists(self.customers, self.service_cursors())
-        return Bulks(self.desk, Reads(bulks=store, parts=parts, customers=self.customers, lists=reader))
+        return Bulks(self.commands, Reads(bulks=store, parts=parts, customers=self.customers, lists=reader))
 
     @property
-    def desk(self) -> Desk:
+    def commands(self) -> CustomerCommands:
         limits, settings = Limits(self.service.mongo.collection("limits")), self.settings
         usual = Terms(life=settings.invitation_life, remind_after=settings.remind_after, accepted_roles=settings.roles)
         sample = Sample("Tokenswitch", INVITE)
-        terms = SettingsDesk(
+        terms = SettingsCommands(
             store=self.service._stores["settings"],
             usual=usual,
             usual_sender=settings.mail_from,
@@ -214,8 +214,8 @@ class Config:
             sample=sample,
         )
         sealer, links = Sealer.from_file(self.keys.seal_public), Links(self.ring, INVITE)
-        return Desk(
-            customers=self.customers,
+        return CustomerCommands(
+            store=self.customers,
             sealer=sealer,
             links=links,
             limits=limits,

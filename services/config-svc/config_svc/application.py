@@ -7,7 +7,8 @@ from typing import Any
 
 from config_svc.commands.batches import Batches
 from config_svc.commands.bulk_operations import Bulks
-from config_svc.commands.customers import Desk
+from config_svc.commands.customers import CustomerCommands
+from config_svc.commands.settings import SettingsCommands
 from config_svc.queries.customer_counts import Counter
 from config_svc.queries.history import History
 from config_svc.queries.lists import Lists
@@ -43,7 +44,8 @@ class CommandLine:
 class Application:
     """Commands and queries as API and pages use them. `bearer` says who calls."""
 
-    desk: Desk
+    customers: CustomerCommands
+    settings: SettingsCommands
     lists: Lists
     history: History
     streams: Streams

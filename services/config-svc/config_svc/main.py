@@ -11,8 +11,8 @@ from config_svc.application import Application, CommandLine
 from config_svc.commands import batches, bulk_operations, deadlines
 from config_svc.commands.batches import Batches
 from config_svc.commands.bulk_operations import Bulks
-from config_svc.commands.customers import Desk
-from config_svc.commands.settings import SettingsDesk
+from config_svc.commands.customers import CustomerCommands
+from config_svc.commands.settings import SettingsCommands
 from config_svc.domain.batches import Batch
 from config_svc.domain.bulk_operations import Bulk, Part
 from config_svc.domain.hourly_counts import Tally
@@ -61,7 +61,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.keys(Keyed(kind="link", path=settings.link_keys_file))
     found = issuer or Issuer(settings.operator_issuer, settings.operator_ca_file)
     ring = KeyRing.from_file(settings.link_keys_file)
-    parts = _parts(service, settings, found, ring, fakes)
+    application = _application(service, settings, found, ring, fakes)
     pages = Pages(
         "config_svc",
         NAME,
@@ -80,15 +80,16 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
         proxies=settings.proxies,
         clock=clock,
     )
+    service.provide(application=application, pages=pages, operators=operators)
     service.consume((*CONSUMES, *COUNTS))
-    service.due(parts.desk.customers, deadlines.LANE, deadlines.on_deadline)
-    service.due(parts.batches.store, batches.LANE, parts.batches.work)
-    service.due(parts.bulks.store, bulk_operations.ASKING, parts.bulks.ask)
-    service.due(parts.bulks.store, bulk_operations.REMINDING, parts.bulks.remind_next)
-    service.serve(routes.router(parts))
-    service.loop("census", partial(keep_counting, parts.counter))
+    service.due(application.customers.store, deadlines.LANE, deadlines.on_deadline)
+    service.due(application.batches.store, batches.LANE, application.batches.work)
+    service.due(application.bulks.store, bulk_operations.ASKING, application.bulks.ask)
+    service.due(application.bulks.store, bulk_operations.REMINDING, application.bulks.remind_next)
+    service.serve(routes.router(application))
+    service.loop("census", partial(keep_counting, application.counter))
     service.serve(EventDocs(settings.topic).router())
-    service.serve(Portal(parts, pages, operators).router())
+    service.serve(Portal(application, pages, operators).router())
     service.pages(pages)
     service.install(operators.install)
     service.probe("the sign-in service", found.probe, required=False)
@@ -96,18 +97,19 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     return service
 
 
-def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: KeyRing, fakes: Any) -> Application:
+def _application(service: Service, settings: ConfigSettings, issuer: Issuer, ring: KeyRing, fakes: Any) -> Application:
     clock = service.clock
-    customers = service.store(CUSTOMERS, Customer, lanes=deadlines.LANES, derived=index.derived, indexes=index.INDEXES)
+    store = service.store(CUSTOMERS, Customer, lanes=deadlines.LANES, derived=index.derived, indexes=index.INDEXES)
     service.store(TENANTS, Tenant)
     tallies = service.store(TALLIES, Tally, derived=statistics.derived, indexes=statistics.INDEXES)
     cursors = Cursors(ring)
-    desk = Desk(
-        customers=customers,
+    settings_commands = _settings_commands(service, settings)
+    customers = CustomerCommands(
+        store=store,
         sealer=Sealer.from_file(settings.seal_public_keys_file),
         links=Links(ring, settings.invite_url),
         limits=Limits(service.collection("limits", rate_limits.INDEXES)),
-        settings=_settings_desk(service, settings),
+        settings=settings_commands,
         requests_per_hour=settings.requests_per_hour,
         clock=clock,
     )
@@ -120,33 +122,34 @@ def _parts(service: Service, settings: ConfigSettings, issuer: Issuer, ring: Key
         cluster=service.cluster, stopping=service.stopping, most=settings.event_streams, **fakes.get("streams", {})
     )
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
-    reader = Lists(customers, cursors)
+    reader = Lists(store, cursors)
     queued = service.store(batches.BATCHES, Batch, lanes=batches.LANES, indexes=batches.INDEXES)
     return Application(
-        desk=desk,
+        customers=customers,
+        settings=settings_commands,
         lists=reader,
         history=history,
         streams=streams,
         bearer=bearer,
         clock=clock,
-        batches=Batches(queued, desk),
-        bulks=_bulks(service, desk, reader),
-        counter=Counter(customers, clock),
+        batches=Batches(queued, customers),
+        bulks=_bulks(service, customers, reader),
+        counter=Counter(store, clock),
         pulse=statistics.Pulse(tallies, clock),
         command_line=CommandLine(settings.operator_issuer, settings.api_audience, settings.cli_client_id or None),
     )
 
 
-def _bulks(service: Service, desk: Desk, reader: Lists) -> Bulks:
+def _bulks(service: Service, customers: CustomerCommands, reader: Lists) -> Bulks:
     store = service.store(bulk_operations.BULKS, Bulk, lanes=bulk_operations.LANES, indexes=bulk_operations.INDEXES)
     parts = service.store(bulk_operations.PARTS, Part, indexes=bulk_operations.PART_INDEXES)
-    return Bulks(desk, Reads(bulks=store, parts=parts, customers=desk.customers, lists=reader))
+    return Bulks(customers, Reads(bulks=store, parts=parts, customers=customers.store, lists=reader))
 
 
-def _settings_desk(service: Service, settings: ConfigSettings) -> SettingsDesk:
+def _settings_commands(service: Service, settings: ConfigSettings) -> SettingsCommands:
     usual = Terms(life=settings.invitation_life, remind_after=settings.remind_after, accepted_roles=settings.roles)
     sample = Sample(settings.provider_name or "Tokenswitch", settings.invite_url)
-    return SettingsDesk(
+    return SettingsCommands(
         store=service.store(SETTINGS, Settings),
         usual=usual,
         usual_sender=settings.mail_from,

@@ -86,12 +86,12 @@ def _body(model: type[Strict], example: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def router(parts: Application) -> APIRouter:
+def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Bulk switch"])
     viewer, operator, bulks = (
-        Depends(parts.bearer.require(VIEWER)),
-        Depends(parts.bearer.require(OPERATOR)),
-        parts.bulks,
+        Depends(application.bearer.require(VIEWER)),
+        Depends(application.bearer.require(OPERATOR)),
+        application.bulks,
     )
 
     @routes.post(
@@ -262,7 +262,7 @@ def _is_csv(request: Request) -> bool:
 def _json(model: type[B], body: bytes) -> B:
     if len(body) > LARGEST_JSON:
         raise Refused(
-            "too_large", f"The body is larger than {LARGEST_JSON} bytes; send it as CSV, or in parts.", status=413
+            "too_large", f"The body is larger than {LARGEST_JSON} bytes; send it as CSV, or in application.", status=413
         )
     try:
         return model.model_validate_json(body)

@@ -1,4 +1,4 @@
-"""What all routes of the API share: parts, parameters, the problems that they may answer with."""
+"""What all routes of the API share: application, parameters, the problems that they may answer with."""
 
 from __future__ import annotations
 

@@ -39,9 +39,9 @@ def checked(id: str) -> str:
         raise Refused("invalid", str(error), status=422, field="id") from None
 
 
-def router(parts: Application) -> APIRouter:
+def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Customers"])
-    viewer, operator, admin = (Depends(parts.bearer.require(role)) for role in (VIEWER, OPERATOR, ADMIN))
+    viewer, operator, admin = (Depends(application.bearer.require(role)) for role in (VIEWER, OPERATOR, ADMIN))
 
     @routes.put(
         "/customers/{id}",
@@ -57,11 +57,11 @@ def router(parts: Application) -> APIRouter:
         id: CustomerId, body: CustomerBody, by: Annotated[Actor, operator], if_match: IfMatch = None
     ) -> Response:
         """Role: operator. The client secret is sealed at once for the service that uses it and never shown again."""
-        applied = await parts.desk.put(checked(id), body, if_match, by)
+        applied = await application.customers.put(checked(id), body, if_match, by)
         if applied.state is None:
             raise Refused("customer_unknown", "There is no such customer; check the id.", status=404)
         status = 201 if applied.changed and applied.version == 1 else 200
-        return _one(Found(id=id, version=applied.version, state=applied.state), parts, status)
+        return _one(Found(id=id, version=applied.version, state=applied.state), application, status)
 
     @routes.get(
         "/customers",
@@ -78,8 +78,8 @@ def router(parts: Application) -> APIRouter:
         cursor: CursorParam = None,
     ) -> dict[str, Any]:
         """Role: viewer. `next` is the cursor of the next page, null on the last one."""
-        page = await parts.lists.page(lists.customers(q, method, status, switch), limit, cursor)
-        return {"items": [views.brief(row, parts.clock()) for row in page.rows], "next": page.next}
+        page = await application.lists.page(lists.customers(q, method, status, switch), limit, cursor)
+        return {"items": [views.brief(row, application.clock()) for row in page.rows], "next": page.next}
 
     @routes.get(
         "/customers/{id}",
@@ -89,7 +89,7 @@ def router(parts: Application) -> APIRouter:
     )
     async def get_customer(id: CustomerId, by: Annotated[Actor, viewer]) -> Response:
         """Role: viewer. `delayed` is set while events of this customer wait for Kafka."""
-        return _one(await parts.desk.customer(id), parts, 200)
+        return _one(await application.customers.get(id), application, 200)
 
     @routes.delete(
         "/customers/{id}",
@@ -100,11 +100,11 @@ def router(parts: Application) -> APIRouter:
     )
     async def delete_customer(id: CustomerId, by: Annotated[Actor, admin], if_match: IfMatch = None) -> None:
         """Role: admin, since it cannot be taken back: the id is never used again."""
-        await parts.desk.remove(id, if_match, by)
+        await application.customers.remove(id, if_match, by)
 
     return routes
 
 
-def _one(found: Found[Any], parts: Application, status: int) -> Response:
-    body = to_jsonable_python(views.customer(found, parts.clock()))
+def _one(found: Found[Any], application: Application, status: int) -> Response:
+    body = to_jsonable_python(views.customer(found, application.clock()))
     return JSONResponse(body, status, headers={"ETag": etag(found.state.edition)})

@@ -34,9 +34,9 @@ class Streamed(Response):
     media_type = EventStream.media_type
 
 
-def router(parts: Application) -> APIRouter:
+def router(application: Application) -> APIRouter:
     routes = APIRouter()
-    viewer, operator = (Depends(parts.bearer.require(role)) for role in (VIEWER, OPERATOR))
+    viewer, operator = (Depends(application.bearer.require(role)) for role in (VIEWER, OPERATOR))
 
     @routes.get(
         "/invitations",
@@ -57,9 +57,9 @@ def router(parts: Application) -> APIRouter:
         """Role: viewer. One row for each customer's current or last invitation; no row holds its link."""
         query = lists.invitations(state, q, sort)
         if "text/csv" in request.headers.get("accept", ""):
-            return csv_answer(parts, query)
-        page = await parts.lists.page(query, limit, cursor)
-        rows = [views.invitation(row, parts.clock()) for row in page.rows]
+            return csv_answer(application, query)
+        page = await application.lists.page(query, limit, cursor)
+        rows = [views.invitation(row, application.clock()) for row in page.rows]
         return JSONResponse(to_jsonable_python({"items": rows, "next": page.next}))
 
     @routes.get(
@@ -75,9 +75,9 @@ def router(parts: Application) -> APIRouter:
         id: CustomerId, by: Annotated[Actor, viewer], limit: Limit = 50, cursor: CursorParam = None
     ) -> dict[str, Any]:
         """Role: viewer. It stays when the customer is removed."""
-        page = await parts.history.timeline(id, limit, cursor)
-        if not page.rows and cursor is None and await parts.desk.found(id) is None:
-            await parts.desk.customer(id)
+        page = await application.history.timeline(id, limit, cursor)
+        if not page.rows and cursor is None and await application.customers.find(id) is None:
+            await application.customers.get(id)
         return {"items": [timeline_item(row) for row in page.rows], "next": page.next}
 
     @routes.get(
@@ -104,8 +104,8 @@ def router(parts: Application) -> APIRouter:
         """Role: operator."""
         asked = Asked(customer=customer, actor=actor, action=action, since=since, until=until)
         if "text/csv" in request.headers.get("accept", ""):
-            return csv_export.audit(parts.history.every(asked), str)
-        page = await parts.history.audit(asked, limit, cursor)
+            return csv_export.audit(application.history.every(asked), str)
+        page = await application.history.audit(asked, limit, cursor)
         items = [audit_item(row) for row in page.rows]
         return JSONResponse(to_jsonable_python({"items": items, "next": page.next}))
 
@@ -128,13 +128,13 @@ def router(parts: Application) -> APIRouter:
         """Role: viewer. Without `Last-Event-ID` from now on; with it, at any replica, from there without a gap. A
         `reset` event says that the log no longer holds what follows it; `end` says that the connection is to be made
         anew (hourly, since the sign-in is then checked again)."""
-        return EventStream(parts.streams.events(last_event_id, customer, by.id))
+        return EventStream(application.streams.events(last_event_id, customer, by.id))
 
     return routes
 
 
-def csv_answer(parts: Application, query: lists.Query) -> Response:
-    return csv_export.answer(csv_export.export(parts.lists.every(query), parts.clock), "invitations")
+def csv_answer(application: Application, query: lists.Query) -> Response:
+    return csv_export.answer(csv_export.export(application.lists.every(query), application.clock), "invitations")
 
 
 def timeline_item(row: Document) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from config_svc.application import Application
 from config_svc.schemas.views import API
 
 
-def router(parts: Application) -> APIRouter:
+def router(application: Application) -> APIRouter:
     routes = APIRouter(prefix=API)
     for part in (customers, switches, bulk_operations, overviews, settings, session):
-        routes.include_router(part.router(parts))
+        routes.include_router(part.router(application))
     return routes

@@ -20,9 +20,9 @@ SIGN_IN = {
 ME = {"id": "operator-1", "name": "Otto Operator", "email": "otto@provider.example", "roles": ["viewer", "operator"]}
 
 
-def router(parts: Application) -> APIRouter:
+def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Sign-in"])
-    viewer = Depends(parts.bearer.require(VIEWER))
+    viewer = Depends(application.bearer.require(VIEWER))
 
     @routes.get(
         "/sign-in",
@@ -31,7 +31,7 @@ def router(parts: Application) -> APIRouter:
     )
     async def get_sign_in() -> dict[str, Any]:
         """Public: an authority, a public client's id, and the scopes to ask for. Code: `no_sign_in`."""
-        return parts.command_line.told
+        return application.command_line.told
 
     @routes.get("/me", summary="Who calls", responses={200: examples.answered(ME), **problems()})
     async def get_me(request: Request, by: Annotated[Actor, viewer]) -> dict[str, Any]:

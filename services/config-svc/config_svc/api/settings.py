@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from config_svc.api import examples
 from config_svc.api.common import problems
 from config_svc.application import Application
-from config_svc.commands.settings import SettingsDesk, expected, values_of
+from config_svc.commands.settings import SettingsCommands, expected, values_of
 from config_svc.domain import settings as rules
 from config_svc.domain.settings import Settings
 from config_svc.schemas.settings import MEANINGS, SettingsBody
@@ -32,17 +32,17 @@ STANDARD_TEXTS = {
 }
 
 
-def router(parts: Application) -> APIRouter:
+def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Settings"])
-    viewer, admin = (Depends(parts.bearer.require(role)) for role in (VIEWER, ADMIN))
-    desk = parts.desk.settings
-    answered = examples.answered(_shown(desk, Settings()) | {"standard_texts": STANDARD_TEXTS})
+    viewer, admin = (Depends(application.bearer.require(role)) for role in (VIEWER, ADMIN))
+    commands = application.settings
+    answered = examples.answered(_shown(commands, Settings()) | {"standard_texts": STANDARD_TEXTS})
 
     @routes.get("/settings", summary="Read the settings", response_model=None, responses={200: answered, **problems()})
     async def get_settings(by: Annotated[Actor, viewer]) -> Response:
         """Role: viewer. `in_force` is what a new switch takes; `standard_texts` is what stands where `texts` has
         nothing; `placeholders` are all that a text may hold ({link} not in a subject)."""
-        return _answer(desk, await desk.read())
+        return _answer(commands, await commands.read())
 
     @routes.put(
         "/settings",
@@ -54,22 +54,22 @@ def router(parts: Application) -> APIRouter:
         """Role: admin. Replaces all of them; what is left out is as the environment says, a language that is left out
         has the standard text. Running switches keep what they began with. Codes: `settings_changed`, `remind_late`,
         `if_match_missing`, `invalid` (its `field` is like `texts.de.body`, its `detail` says where in the text)."""
-        return _answer(desk, await desk.put(values_of(desk, body), expected(if_match), by))
+        return _answer(commands, await commands.put(values_of(commands, body), expected(if_match), by))
 
     return routes
 
 
-def _answer(desk: SettingsDesk, settings: Settings) -> Response:
-    return JSONResponse(to_jsonable_python(shown(desk, settings)), headers={"ETag": etag(settings.edition)})
+def _answer(commands: SettingsCommands, settings: Settings) -> Response:
+    return JSONResponse(to_jsonable_python(shown(commands, settings)), headers={"ETag": etag(settings.edition)})
 
 
-def shown(desk: SettingsDesk, settings: Settings) -> dict[str, Any]:
-    return _shown(desk, settings) | {"standard_texts": {name: _text(desk, name) for name in desk.languages}}
+def shown(commands: SettingsCommands, settings: Settings) -> dict[str, Any]:
+    return _shown(commands, settings) | {"standard_texts": {name: _text(commands, name) for name in commands.languages}}
 
 
-def _shown(desk: SettingsDesk, settings: Settings) -> dict[str, Any]:
+def _shown(commands: SettingsCommands, settings: Settings) -> dict[str, Any]:
     """Without the standard texts: they are rendered, each language's templates when they are first wanted."""
-    values, terms = settings.values, rules.in_force(settings, desk.usual)
+    values, terms = settings.values, rules.in_force(settings, commands.usual)
     by = settings.changed_by
     return {
         "edition": settings.edition,
@@ -91,8 +91,8 @@ def _shown(desk: SettingsDesk, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _text(desk: SettingsDesk, language: str) -> dict[str, str]:
-    standard = desk.standard(language)
+def _text(commands: SettingsCommands, language: str) -> dict[str, str]:
+    standard = commands.standard(language)
     return {"subject": standard.subject, "body": standard.body}
 
 

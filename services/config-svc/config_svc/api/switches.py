@@ -19,9 +19,9 @@ Keyed = Annotated[Command, Depends(idempotency)]
 REFUSALS = problems(400, 404, 409, 415, 422, 429)
 
 
-def router(parts: Application) -> APIRouter:
+def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Switch"])
-    operator, desk = Depends(parts.bearer.require(OPERATOR)), parts.desk
+    operator, customers = Depends(application.bearer.require(OPERATOR)), application.customers
 
     @routes.post(
         "/customers/{id}/validation",
@@ -31,7 +31,7 @@ def router(parts: Application) -> APIRouter:
     )
     async def post_validation(id: CustomerId, by: Annotated[Actor, operator], command: Keyed) -> Mapping[str, Any]:
         """Role: operator. The outcome: the customer's `status`, and AuthenticationValidated with this `request`."""
-        return await desk.validate(id, by, command)
+        return await customers.validate(id, by, command)
 
     @routes.post(
         "/customers/{id}/switch",
@@ -45,7 +45,7 @@ def router(parts: Application) -> APIRouter:
         """Role: operator. `to: token` invites `admin_email`. `to: app_registration` proves the stored secret, or, with
         `admin_email`, invites to enter one. Codes: `switch_running`, `tenant_unresolved`, `already`,
         `nothing_to_renew`, `secret_missing`, `secret_expired`, `removed`."""
-        return await desk.switch(id, body, by, command)
+        return await customers.switch(id, body, by, command)
 
     @routes.post(
         "/customers/{id}/switch/resend",
@@ -58,7 +58,7 @@ def router(parts: Application) -> APIRouter:
     ) -> Mapping[str, Any]:
         """Role: operator. To another `admin_email` it is a new switch, whose number is answered. Codes:
         `switch_stale`, `switch_ended`, `no_switch`, `no_invitation`."""
-        return await desk.resend(id, body, by, command)
+        return await customers.resend(id, body, by, command)
 
     @routes.delete(
         "/customers/{id}/switch",
@@ -72,7 +72,7 @@ def router(parts: Application) -> APIRouter:
         switch: Annotated[int, Query(ge=1, description="Which switch is meant.", examples=[1])],
     ) -> Mapping[str, Any]:
         """Role: operator. Codes: `switch_stale`, `switch_ended`, `no_switch`."""
-        return await desk.cancel(id, switch, by)
+        return await customers.cancel(id, switch, by)
 
     @routes.post(
         "/customers/{id}/switch/link",
@@ -83,7 +83,7 @@ def router(parts: Application) -> APIRouter:
         id: CustomerId, by: Annotated[Actor, operator], command: Keyed, body: SwitchNumber
     ) -> Mapping[str, Any]:
         """Role: operator; each use is audited. Whoever has the link counts as the invitee: hand it on with care."""
-        answer, link = await desk.link(id, body.switch, by, command)
+        answer, link = await customers.link(id, body.switch, by, command)
         return {**answer, "link": link.reveal()}
 
     @routes.post(
@@ -97,7 +97,7 @@ def router(parts: Application) -> APIRouter:
     ) -> Mapping[str, Any]:
         """Role: operator. Of a running switch or an ended one, as long as there is no newer. Codes: `switch_stale`,
         `no_switch`."""
-        return await desk.refer(id, body.switch, body.reference, by, command)
+        return await customers.refer(id, body.switch, body.reference, by, command)
 
     return routes
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from config_svc.commands.customers import Desk
+from config_svc.commands.customers import CustomerCommands
 from config_svc.domain import batches
 from config_svc.domain.batches import Action, Batch, Row
 from config_svc.schemas.customers import ResendBody
@@ -29,7 +29,7 @@ STEP = 10
 @dataclass(frozen=True, slots=True)
 class Batches:
     store: Store[Batch]
-    desk: Desk
+    customers: CustomerCommands
 
     async def begin(self, id: str, action: Action, rows: Sequence[Row], by: Actor) -> None:
         def rule(found: Batch | None, now: datetime) -> Change[Batch] | None:
@@ -55,9 +55,9 @@ class Batches:
         command = Command(f"batch:{batch.id}:{place}", batch.id)
         try:
             if batch.action == "resend":
-                await self.desk.resend(row.customer, ResendBody(switch=row.switch), batch.by, command)
+                await self.customers.resend(row.customer, ResendBody(switch=row.switch), batch.by, command)
             else:
-                await self.desk.cancel(row.customer, row.switch, batch.by, command)
+                await self.customers.cancel(row.customer, row.switch, batch.by, command)
         except Refused as error:
             return error.code
         return batches.DONE

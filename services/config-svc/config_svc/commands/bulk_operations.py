@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from config_svc.commands.customers import Desk
+from config_svc.commands.customers import CustomerCommands
 from config_svc.domain import bulk_operations
 from config_svc.domain.bulk_operations import ASKED, DRAFT_KEPT, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Reminder, Row
 from config_svc.queries.bulk_operations import UNANSWERED, Reads, part_id, state_of
@@ -37,7 +37,7 @@ PART_INDEXES = (FORGET,)
 
 @dataclass(frozen=True, slots=True)
 class Bulks:
-    desk: Desk
+    customers: CustomerCommands
     read: Reads
 
     @property
@@ -50,13 +50,13 @@ class Bulks:
         """Every line of the file, with what speaks against it: by itself, and by its customer as it is now."""
         rows = await asyncio.to_thread(bulk_file.formed, lines)
         found = await self.read.lists.named(row.customer for row in rows if row.problem is None)
-        asked = self.desk.asked(SwitchBody(to="token"), by, await self.desk.settings.terms())
-        return await asyncio.to_thread(bulk_file.against, rows, found, asked, self.desk.clock())
+        asked = self.customers.asked(SwitchBody(to="token"), by, await self.customers.settings.terms())
+        return await asyncio.to_thread(bulk_file.against, rows, found, asked, self.customers.clock())
 
     async def draft(self, id: str, name: str, rows: Sequence[Row], by: Actor, digest: str = "") -> Bulk:
         """Keeps a checked file; the same id again is the same bulk, with what the first try found: a part that was
         written before a crash stays as it is. Raises: Refused, Unavailable."""
-        forget, kept = self.desk.clock() + 2 * DRAFT_KEPT, list[Row]()
+        forget, kept = self.customers.clock() + 2 * DRAFT_KEPT, list[Row]()
         for number, start in enumerate(range(0, len(rows), ROWS_IN_PART)):
             part = Part(bulk=id, number=number, rows=tuple(rows[start : start + ROWS_IN_PART]), forget_at=forget)
             applied_part = await self.read.parts.apply(part_id(id, number), partial(_kept, part))
@@ -116,7 +116,7 @@ class Bulks:
         try:
             by = bulk.begun_by or bulk.by
             with tracing.span("bulk switch row", "internal", tracing.ROOT, tokenswitch__bulk=bulk.id):
-                answer = await self.desk.switch(row.customer, bulk_file.body_of(row), by, command, bulk.id)
+                answer = await self.customers.switch(row.customer, bulk_file.body_of(row), by, command, bulk.id)
         except Refused as error:
             return Outcome(error.code)
         return Outcome(ASKED, answer["switch"])
@@ -143,7 +143,7 @@ class Bulks:
     async def _remind(self, bulk: Bulk, place: int, row: Row, reminder: Reminder, body: ResendBody) -> int:
         command = Command(f"bulk:{bulk.id}:{place}:remind:{reminder.number}", bulk.id)
         try:
-            await self.desk.resend(row.customer, body, reminder.by, command)
+            await self.customers.resend(row.customer, body, reminder.by, command)
         except Refused:  # it ended meanwhile, or too many mails went out already
             return 0
         return 1

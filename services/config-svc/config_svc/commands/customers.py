@@ -1,4 +1,4 @@
-"""The desk: everything that an operator or a program may ask for, once for pages and API. Decides nothing itself."""
+"""All that an operator or a program may ask for of a customer, for pages and API alike. Decides nothing itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from config_svc.commands.settings import SettingsDesk
+from config_svc.commands.settings import SettingsCommands
 from config_svc.domain import customers, references, switches
 from config_svc.domain.customers import CustomerInput, RegistrationInput
 from config_svc.domain.model import Customer
@@ -31,23 +31,23 @@ _TAG = re.compile(r'"(\d{1,10})"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    customers: Store[Customer]
+class CustomerCommands:
+    store: Store[Customer]
     sealer: Sealer
     links: Links
     limits: Limits
-    settings: SettingsDesk
+    settings: SettingsCommands
     requests_per_hour: int
     clock: Clock
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    async def found(self, id: str) -> Found[Customer] | None:
-        return await self.customers.get(id)
+    async def find(self, id: str) -> Found[Customer] | None:
+        return await self.store.get(id)
 
-    async def customer(self, id: str) -> Found[Customer]:
+    async def get(self, id: str) -> Found[Customer]:
         """Raises: Refused (404, or 410 for one that was removed)."""
-        found = await self.customers.get(id)
+        found = await self.store.get(id)
         if found is None:
             raise Refused("customer_unknown", "There is no such customer; check the id.", status=404)
         if found.state.removed:
@@ -65,7 +65,7 @@ class Desk:
             return customers.put(customer, id, _input(customer, body, secret, edition), by, now)
 
         await self._room(id)
-        return await self.customers.apply(id, rule, trace=current_trace())
+        return await self.store.apply(id, rule, trace=current_trace())
 
     def _sealed(self, id: str, body: RegistrationBody | None) -> str | None:
         """The secret for auth-svc alone; sealed here, kept nowhere."""
@@ -84,11 +84,11 @@ class Desk:
             return customers.remove(customer, id, by, now, edition)
 
         await self._room(id)
-        await self.customers.apply(id, rule, trace=current_trace())
+        await self.store.apply(id, rule, trace=current_trace())
 
     async def _room(self, id: str) -> None:
         """For what has no idempotency key: the store counts what is unsent only for commands. Raises: Unavailable."""
-        document = await self.customers.collection.get(id)
+        document = await self.store.collection.get(id)
         if document and len(document.get("outbox", ())) >= MAX_UNSENT:
             raise Unavailable("Kafka", "too many events of this customer wait to be sent", retry_after=30)
 
@@ -148,7 +148,7 @@ class Desk:
     async def _apply(
         self, id: str, rule: Callable[[Customer | None, datetime], Change[Customer]], command: Command | None
     ) -> Mapping[str, Any]:
-        return (await self.customers.apply(id, rule, command=command, trace=current_trace() or new_trace())).answer
+        return (await self.store.apply(id, rule, command=command, trace=current_trace() or new_trace())).answer
 
     async def _count(self, what: str, id: str) -> None:
         """Raises: Refused (429), so that a program gone wild does not flood an administrator."""

@@ -1,4 +1,4 @@
-"""The settings' desk: reads and saves them for pages and API, says what a new switch takes, shows a mail beforehand."""
+"""The settings: reads and saves them for pages and API, says what a new switch takes, shows a mail beforehand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from shared.store.write_plan import MAX_UNSENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsDesk:
+class SettingsCommands:
     """`usual` and `usual_sender`: what the environment says until somebody saves."""
 
     store: Store[Settings]
@@ -80,7 +80,7 @@ def worded(values: Values, language: str, wording: Wording) -> Values:
     return replace(values, texts={**values.texts, language: wording})
 
 
-def values_of(desk: SettingsDesk, body: SettingsBody) -> Values:
+def values_of(settings: SettingsCommands, body: SettingsBody) -> Values:
     """The body as the rule takes it."""
     return Values(
         life_days=body.invitation_life_days,
@@ -88,7 +88,7 @@ def values_of(desk: SettingsDesk, body: SettingsBody) -> Values:
         accepted_roles=body.accepted_roles or (),
         sender=body.sender_address,
         sender_name=body.sender_name,
-        texts={language: desk.wording(language, text) for language, text in body.texts.items()},
+        texts={language: settings.wording(language, text) for language, text in body.texts.items()},
     )
 
 

@@ -32,7 +32,7 @@ Wanted = Mapping[str, str]
 
 class AuditPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._history = frame, frame.parts.history
+        self._frame, self._history = frame, frame.application.history
 
     def add_to(self, router: APIRouter) -> None:
         self._frame.add(router, HERE, self.page, OPERATOR)

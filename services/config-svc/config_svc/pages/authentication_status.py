@@ -35,7 +35,7 @@ Wanted = Mapping[str, str]
 
 class StatusPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._parts, self._desk = frame, frame.parts, frame.parts.desk
+        self._frame, self._application, self._customers = frame, frame.application, frame.application.customers
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add
@@ -48,7 +48,7 @@ class StatusPages:
 
     async def page(self, request: Request, session: Session) -> Response:
         wanted, cursor = _wanted(request.query_params), request.query_params.get("cursor")
-        page = await self._parts.lists.page(_query(wanted), PAGE, cursor)
+        page = await self._application.lists.page(_query(wanted), PAGE, cursor)
         customers = [row.state for row in page.rows]
         return self._frame.show(
             request,
@@ -67,19 +67,19 @@ class StatusPages:
     async def rows(self, request: Request, session: Session) -> Response:
         """The same rows as they are now, in the same places."""
         ids = request.query_params.getlist("id")[:PAGE]
-        found = await self._desk.customers.find({"_id": {"$in": ids}}, limit=PAGE)
+        found = await self._customers.store.find({"_id": {"$in": ids}}, limit=PAGE)
         by_id = {row.id: row.state for row in found if not row.state.removed}
         customers = [by_id[id] for id in ids if id in by_id]
         context = await self._context(request, _wanted(request.query_params), customers)
         return self._frame.show(request, session, "status_rows.html", active="status", **context)
 
     async def csv(self, request: Request, session: Session) -> Response:
-        rows = self._parts.lists.every(_query(_wanted(request.query_params)))
-        return csv_export.status(rows, self._parts.clock, self._frame.say(request))
+        rows = self._application.lists.every(_query(_wanted(request.query_params)))
+        return csv_export.status(rows, self._application.clock, self._frame.say(request))
 
     async def _context(self, request: Request, wanted: Wanted, customers: Sequence[Customer]) -> dict[str, Any]:
-        say, now = self._frame.say(request), self._parts.clock()
-        census = await self._parts.counter.census()
+        say, now = self._frame.say(request), self._application.clock()
+        census = await self._application.counter.census()
         counts = {**census.status, "expiring": census.expiring, "": census.customers}
         live = urlencode([*_given(wanted).items(), *(("id", customer.id) for customer in customers)])
         return {
@@ -111,7 +111,7 @@ class StatusPages:
         if form.text("which") != "all":
             return list(dict.fromkeys(form.many("pick")))[:PAGE]
         shown = form.many("shown")[:PAGE]
-        found = await self._desk.customers.find({"_id": {"$in": shown}}, limit=PAGE)
+        found = await self._customers.store.find({"_id": {"$in": shown}}, limit=PAGE)
         return [row.id for row in found if _can(row.state) and row.state.status != "checking"]
 
     async def _ask(self, id: str, key: str, by: Actor, gate: asyncio.Semaphore) -> str | None:
@@ -119,7 +119,7 @@ class StatusPages:
         async with gate:
             try:
                 sent = command(f"{key}:{id}" if key else None, f"POST {HERE}/validate", id.encode(), by.id)
-                await self._desk.validate(id, by, sent)
+                await self._customers.validate(id, by, sent)
             except Refused as error:
                 return error.code
         return None

@@ -28,7 +28,7 @@ FORM = "batch"
 
 class BatchPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._batches, self._lists = frame, frame.parts.batches, frame.parts.lists
+        self._frame, self._batches, self._lists = frame, frame.application.batches, frame.application.lists
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add

@@ -49,7 +49,7 @@ LONGEST_TEXT = 500_000
 
 class BulkPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._bulks, self._clock = frame, frame.parts.bulks, frame.parts.clock
+        self._frame, self._bulks, self._clock = frame, frame.application.bulks, frame.application.clock
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add

@@ -26,7 +26,7 @@ GONE, STOP_ASKING = 410, 286
 
 class M365Pages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._desk, self._clock = frame, frame.parts.desk, frame.parts.clock
+        self._frame, self._customers, self._clock = frame, frame.application.customers, frame.application.clock
         self._timelines = Timelines(frame)
 
     def add_to(self, router: APIRouter) -> None:
@@ -43,14 +43,14 @@ class M365Pages:
     # --- reading -------------------------------------------------------------------------------------------------
 
     async def page(self, request: Request, session: Session) -> Response:
-        found = await self._desk.found(request.path_params["id"])
+        found = await self._customers.find(request.path_params["id"])
         if found is not None and found.state.removed:
             return await self._gone(request, session, found)
         return await self.show(request, session)
 
     async def state(self, request: Request, session: Session) -> Response:
         """The part that moves by itself. The status 286 ends the asking once nothing moves any more."""
-        found = await self._desk.found(request.path_params["id"])
+        found = await self._customers.find(request.path_params["id"])
         if found is None or found.state.removed:
             return Response(status_code=204, headers={"HX-Refresh": "true"})
         context = await self._context(request, found)
@@ -63,7 +63,7 @@ class M365Pages:
 
     async def show(self, request: Request, session: Session, error: Refused | None = None) -> Response:
         """The page; after a refusal with its message on top."""
-        found = await self._desk.customer(request.path_params["id"])
+        found = await self._customers.get(request.path_params["id"])
         told = await self._timelines.read(request, found.id)
         context = await self._context(request, found) | {"timeline": told.rows, "older": told.next}
         flash = (self._frame.problem(request, error),) if error else ()
@@ -108,14 +108,14 @@ class M365Pages:
     async def validate(self, request: Request, session: Session) -> Response:
         id, form = request.path_params["id"], await filled(request)
         try:
-            await self._desk.validate(id, session.actor, form_command(request, form, session.actor.id))
+            await self._customers.validate(id, session.actor, form_command(request, form, session.actor.id))
         except Refused as error:
             return await self._refused(request, session, error)
         return self._frame.back(form, f"/customers/{id}", "validating")
 
     async def resending(self, request: Request, session: Session) -> Response:
         """Send again, perhaps to another address."""
-        found = await self._desk.customer(request.path_params["id"])
+        found = await self._customers.get(request.path_params["id"])
         if refusal := _not_running(found.state):
             return await self.show(request, session, refusal)
         if found.state.switch and found.state.switch.invitee is None:
@@ -131,10 +131,12 @@ class M365Pages:
         }
         body, errors = check(ResendBody, values, self._frame.say(request))
         if body is None:
-            found = await self._desk.customer(id)
+            found = await self._customers.get(id)
             return self._resend_form(request, session, found=found, values=form.shown(), errors=errors, status=422)
         try:
-            answer = await self._desk.resend(id, body, session.actor, form_command(request, form, session.actor.id))
+            answer = await self._customers.resend(
+                id, body, session.actor, form_command(request, form, session.actor.id)
+            )
         except Refused as error:
             return await self._refused(request, session, error)
         done = "resent" if answer["switch"] == body.switch else "readdressed"
@@ -162,7 +164,7 @@ class M365Pages:
         )
 
     async def cancelling(self, request: Request, session: Session) -> Response:
-        found = await self._desk.customer(request.path_params["id"])
+        found = await self._customers.get(request.path_params["id"])
         if refusal := _not_running(found.state):
             return await self.show(request, session, refusal)
         back = request.query_params.get("back")
@@ -180,7 +182,7 @@ class M365Pages:
         id, form = request.path_params["id"], await filled(request)
         command = form_command(request, form, session.actor.id)
         try:
-            await self._desk.cancel(id, number_of(form.text("switch")), session.actor, command)
+            await self._customers.cancel(id, number_of(form.text("switch")), session.actor, command)
         except Refused as error:
             return await self._refused(request, session, error)
         return self._frame.back(form, f"/customers/{id}", "cancelled")
@@ -190,17 +192,17 @@ class M365Pages:
         id, form = request.path_params["id"], await filled(request)
         command = form_command(request, form, session.actor.id)
         try:
-            _, link = await self._desk.link(id, number_of(form.text("switch")), session.actor, command)
+            _, link = await self._customers.link(id, number_of(form.text("switch")), session.actor, command)
         except Refused as error:
             return await self._refused(request, session, error)
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"link": link.reveal()})
-        found = await self._desk.customer(id)
+        found = await self._customers.get(id)
         return self._frame.show(request, session, "link.html", active="m365", customer=found.state, link=link.reveal())
 
     async def _refused(self, request: Request, session: Session, error: Refused) -> Response:
         """On the customer's page, if there is one."""
-        found = await self._desk.found(request.path_params["id"])
+        found = await self._customers.find(request.path_params["id"])
         if found is None or found.state.removed:
             raise error
         return await self.show(request, session, error)

@@ -41,7 +41,7 @@ SECRET = "client_secret"
 
 class CustomerPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._desk, self._clock = frame, frame.parts.desk, frame.parts.clock
+        self._frame, self._customers, self._clock = frame, frame.application.customers, frame.application.clock
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add
@@ -76,7 +76,7 @@ class CustomerPages:
             "switch": _one_of(asked.get("switch"), SWITCHES),
         }
         query = lists.customers(*wanted.values())
-        page = await self._frame.parts.lists.page(query, PAGE, asked.get("cursor"))
+        page = await self._frame.application.lists.page(query, PAGE, asked.get("cursor"))
         return self._frame.show(
             request,
             session,
@@ -109,28 +109,28 @@ class CustomerPages:
             return self._form(request, session, found=None, values=form.shown(SECRET), errors=errors, status=422)
         if body is None:
             return self._form(request, session, found=None, values=form.shown(SECRET), errors=errors, status=422)
-        if await self._desk.found(id) is not None:
+        if await self._customers.find(id) is not None:
             taken = {"id": " ".join(say(text) for text in TEXTS["id_taken"])}
             return self._form(request, session, found=None, values=form.shown(SECRET), errors=taken, status=409)
-        await self._desk.put(id, body, None, session.actor)
+        await self._customers.put(id, body, None, session.actor)
         return RedirectResponse(f"/customers/{id}?done=added", 303)
 
     async def edit(self, request: Request, session: Session) -> Response:
-        found = await self._desk.customer(request.path_params["id"])
+        found = await self._customers.get(request.path_params["id"])
         return self._form(request, session, found, _present(found.state), {})
 
     async def save(self, request: Request, session: Session) -> Response:
         id = request.path_params["id"]
-        found = await self._desk.customer(id)
+        found = await self._customers.get(id)
         form = await filled(request)
         body, errors = check(CustomerBody, _values(form), self._frame.say(request))
         if body is None:
             return self._form(request, session, found=found, values=form.shown(SECRET), errors=errors, status=422)
         try:
-            await self._desk.put(id, body, f'"{form.text("edition", "0")}"', session.actor)
+            await self._customers.put(id, body, f'"{form.text("edition", "0")}"', session.actor)
         except Refused as error:
             problem = (self._frame.problem(request, error),)
-            present = await self._desk.customer(id)
+            present = await self._customers.get(id)
             kept = form.shown(SECRET) | {"edition": present.state.edition}
             beside = self._beside(request, present.state, kept)
             return self._form(
@@ -180,11 +180,11 @@ class CustomerPages:
     # --- removal -------------------------------------------------------------------------------------------------
 
     async def removal(self, request: Request, session: Session) -> Response:
-        found = await self._desk.customer(request.path_params["id"])
+        found = await self._customers.get(request.path_params["id"])
         return self._frame.show(request, session, "remove.html", active="customers", customer=found.state)
 
     async def remove(self, request: Request, session: Session) -> Response:
-        await self._desk.remove(request.path_params["id"], None, session.actor)
+        await self._customers.remove(request.path_params["id"], None, session.actor)
         return RedirectResponse(f"{HOME}?done=removed", 303)
 
 

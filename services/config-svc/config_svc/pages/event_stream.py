@@ -13,11 +13,11 @@ from shared.identity.sessions import Session
 
 class OverviewPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._parts = frame, frame.parts
+        self._frame, self._application = frame, frame.application
 
     def add_to(self, router: APIRouter) -> None:
         self._frame.add(router, "/events", self.events, VIEWER)
 
     async def events(self, request: Request, session: Session) -> Response:
         last, customer = request.headers.get("last-event-id"), request.query_params.get("customer")
-        return EventStream(self._parts.streams.events(last, customer, session.actor.id))
+        return EventStream(self._application.streams.events(last, customer, session.actor.id))

@@ -49,7 +49,7 @@ class RowName:
 
 class InvitationPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._parts, self._desk = frame, frame.parts, frame.parts.desk
+        self._frame, self._application, self._customers = frame, frame.application, frame.application.customers
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add
@@ -71,7 +71,7 @@ class InvitationPages:
 
     async def csv(self, request: Request, session: Session) -> Response:
         wanted = _asked(request)
-        return csv_answer(self._parts, lists.invitations(wanted["state"], wanted["q"], wanted["sort"]))
+        return csv_answer(self._application, lists.invitations(wanted["state"], wanted["q"], wanted["sort"]))
 
     async def _show(
         self, request: Request, session: Session, wanted: dict[str, str], error: Refused | None = None
@@ -89,9 +89,9 @@ class InvitationPages:
         )
 
     async def _context(self, wanted: dict[str, str]) -> dict[str, Any]:
-        now, cursor = self._parts.clock(), wanted.get("cursor")
+        now, cursor = self._application.clock(), wanted.get("cursor")
         bare = {name: text for name, text in wanted.items() if name != "cursor"}
-        page = await self._parts.lists.page(
+        page = await self._application.lists.page(
             lists.invitations(wanted["state"], wanted["q"], wanted["sort"]), PAGE, cursor
         )
         return {
@@ -114,7 +114,7 @@ class InvitationPages:
         try:
             row = _meant(form)
             command = self._command(request, form, session, "resend", row)
-            await self._desk.resend(row.customer, ResendBody(switch=row.switch), session.actor, command)
+            await self._customers.resend(row.customer, ResendBody(switch=row.switch), session.actor, command)
         except Refused as error:
             return await self._show(request, session, _came_from(form), error)
         return self._frame.back(form, HOME, "resent")
@@ -124,14 +124,14 @@ class InvitationPages:
         form = await filled(request)
         try:
             row = _meant(form)
-            moment = self._parts.clock().timestamp() // SAME_COPY_SECONDS
+            moment = self._application.clock().timestamp() // SAME_COPY_SECONDS
             command = self._command(request, form, session, "link", row, moment)
-            _, link = await self._desk.link(row.customer, row.switch, session.actor, command)
+            _, link = await self._customers.link(row.customer, row.switch, session.actor, command)
         except Refused as error:
             return await self._show(request, session, _came_from(form), error)
         if "application/json" in request.headers.get("accept", ""):
             return JSONResponse({"link": link.reveal()})
-        found = await self._desk.customer(row.customer)
+        found = await self._customers.get(row.customer)
         back = own_path(form.text("back")) if form.text("back") else HOME
         return self._frame.show(
             request, session, "link.html", active="invitations", customer=found.state, link=link.reveal(), back=back

@@ -53,7 +53,7 @@ ROLES = ((ADMIN, N_("Administrator")), (OPERATOR, N_("Operator")), (VIEWER, N_("
 class Frame:
     """Given to every page."""
 
-    parts: Application
+    application: Application
     pages: Pages
     operators: Operators
 
@@ -103,7 +103,7 @@ class Frame:
             "user": session.actor.name,
             "role": self.say(request)(_role(session)),
             "q": None,
-            "now": self.parts.clock(),
+            "now": self.application.clock(),
             "sign_out_form": SIGN_OUT_FORM,
             "is_operator": session.has(OPERATOR),
             "is_admin": session.has(ADMIN),

@@ -42,7 +42,7 @@ Line = Mapping[str, Any]
 
 class LivePages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._parts = frame, frame.parts
+        self._frame, self._application = frame, frame.application
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add
@@ -78,12 +78,12 @@ class LivePages:
         async def dress(events: Sequence[Mapping[str, Any]]) -> Sequence[Line]:
             return await self._lines([(e["id"], e["time"], e["type"], e["data"]) for e in events], say)
 
-        return EventStream(self._parts.streams.events(last, None, session.actor.id, dress))
+        return EventStream(self._application.streams.events(last, None, session.actor.id, dress))
 
     # --- what is shown -------------------------------------------------------------------------------------------
 
     async def _recent(self, request: Request) -> Sequence[Line]:
-        rows = await self._parts.history.recent(LINES, self._parts.clock())
+        rows = await self._application.history.recent(LINES, self._application.clock())
         told = [(row["_id"], row["at"], row["type"], row["data"]) for row in rows]
         return await self._lines(told, self._frame.say(request))
 
@@ -97,7 +97,7 @@ class LivePages:
     async def _names(self, ids: set[str]) -> Mapping[str, str]:
         """Without the database the ids must do: a line is better than none."""
         try:
-            found = await self._parts.desk.customers.collection.find_ids(sorted(ids), fields=("state.name",))
+            found = await self._application.customers.store.collection.find_ids(sorted(ids), fields=("state.name",))
         except Unavailable:
             return {}
         return {document["_id"]: document["state"]["name"] for document in found}
@@ -107,8 +107,8 @@ class LivePages:
         name = asked.get("window", "")
         name = name if name in WINDOWS else next(iter(WINDOWS))
         wall = asked.get("wall") == "1"
-        window = await self._parts.pulse.window(name)
-        census = await self._parts.counter.census()
+        window = await self._application.pulse.window(name)
+        census = await self._application.counter.census()
         say = self._frame.say(request)
         return {
             "window": name,

@@ -25,8 +25,8 @@ from shared.web.pages import Pages
 
 
 class Portal:
-    def __init__(self, parts: Application, pages: Pages, operators: Operators) -> None:
-        self._frame = Frame(parts, pages, operators)
+    def __init__(self, application: Application, pages: Pages, operators: Operators) -> None:
+        self._frame = Frame(application, pages, operators)
 
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)

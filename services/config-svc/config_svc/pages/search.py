@@ -17,7 +17,7 @@ SHOWN = 8
 
 class SearchPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._lists = frame, frame.parts.lists
+        self._frame, self._lists = frame, frame.application.lists
 
     def add_to(self, router: APIRouter) -> None:
         self._frame.add(router, "/search", self.search, VIEWER)

@@ -38,8 +38,8 @@ FORM, TEXT_FORM = "settings", "settings-text"
 
 class SettingsPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._clock = frame, frame.parts.clock
-        self._desk = frame.parts.desk.settings
+        self._frame, self._clock = frame, frame.application.clock
+        self._settings = frame.application.settings
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add
@@ -51,22 +51,22 @@ class SettingsPages:
         add(router, f"{HERE}/mail/{{language}}", self.mail, VIEWER)
 
     async def page(self, request: Request, session: Session) -> Response:
-        return await self._show(request, session, await self._desk.read(), self._language(request))
+        return await self._show(request, session, await self._settings.read(), self._language(request))
 
     # --- what new switches take, and the sender ------------------------------------------------------------------
 
     async def save(self, request: Request, session: Session) -> Response:
-        form, settings = await filled(request), await self._desk.read()
+        form, settings = await filled(request), await self._settings.read()
         roles = form.many("accepted_roles")
         given = {name: form.text(name) or None for name in ("invitation_life_days", "remind_after_days")}
         given |= {"sender_name": form.text("sender_name"), "sender_address": form.text("sender_address")}
         body, errors = check(SettingsBody, given | {"accepted_roles": roles}, self._frame.say(request))
-        entered = general(settings, self._desk.usual) | form.shown() | {"accepted_roles": roles}
+        entered = general(settings, self._settings.usual) | form.shown() | {"accepted_roles": roles}
         shown: dict[str, Any] = {"values": entered, "errors": errors}
         language = self._language(request)
         if body is None:
             return await self._show(request, session, settings, language, 422, **shown)
-        usual = set(body.accepted_roles or ()) == set(self._desk.usual.accepted_roles)
+        usual = set(body.accepted_roles or ()) == set(self._settings.usual.accepted_roles)
         values = replace(
             settings.values,
             life_days=body.invitation_life_days,
@@ -82,13 +82,13 @@ class SettingsPages:
     ) -> Response:
         """Saves, or shows the form again with what is in force now beside it."""
         try:
-            await self._desk.put(values, edition_of(form), session.actor)
+            await self._settings.put(values, edition_of(form), session.actor)
         except Refused as error:
             if error.code not in ("settings_changed", "remind_late"):
                 raise
             problem = (self._frame.problem(request, error),)
             beside = error.code == "settings_changed"
-            present = await self._desk.read()
+            present = await self._settings.read()
             return await self._show(
                 request, session, present, language, error.status, flash=problem, beside=beside, **shown
             )
@@ -98,18 +98,18 @@ class SettingsPages:
 
     async def save_text(self, request: Request, session: Session) -> Response:
         form, language = await filled(request), self._language(request)
-        settings, text = await self._desk.read(), _entered(form)
+        settings, text = await self._settings.read(), _entered(form)
         errors = self._flaws(request, text)
         if errors:
             return await self._show(request, session, settings, language, 422, text=text, text_errors=errors)
-        wording = self._desk.wording(language, TextBody(subject=text.subject, body=text.body))
+        wording = self._settings.wording(language, TextBody(subject=text.subject, body=text.body))
         values = worded(settings.values, language, wording)
         return await self._put(request, session, values=values, form=form, language=language, shown={"text": text})
 
     async def standard(self, request: Request, session: Session) -> Response:
         """Back to the standard text of one language."""
         form, language = await filled(request), self._language(request)
-        values = worded((await self._desk.read()).values, language, Wording())
+        values = worded((await self._settings.read()).values, language, Wording())
         return await self._put(
             request, session, values=values, form=form, language=language, shown={"text": _entered(form)}
         )
@@ -133,7 +133,7 @@ class SettingsPages:
         return await self._show(
             request,
             session,
-            await self._desk.read(),
+            await self._settings.read(),
             language,
             text=text,
             text_errors=errors,
@@ -150,10 +150,10 @@ class SettingsPages:
         return HTMLResponse(html, headers=dict(FRAMED))
 
     async def _life(self) -> timedelta:
-        return (await self._desk.terms()).life
+        return (await self._settings.terms()).life
 
     def _content(self, session: Session, language: str, draft: Draft, life: timedelta) -> Any:
-        return self._desk.preview(
+        return self._settings.preview(
             _kind(draft.kind), language, draft.text, self._clock() + life, session.actor.name or session.actor.id
         )
 
@@ -169,7 +169,7 @@ class SettingsPages:
 
     def _language(self, request: Request) -> str:
         wanted = request.path_params.get("language") or request.query_params.get("text", "")
-        return wanted if wanted in self._desk.languages else self._desk.languages[0]
+        return wanted if wanted in self._settings.languages else self._settings.languages[0]
 
     async def _show(
         self,
@@ -184,8 +184,8 @@ class SettingsPages:
         edition: int | None = None,
         **context: Any,
     ) -> Response:
-        say, usual = self._frame.say(request), self._desk.usual
-        shown = self._desk.shown(settings, language)
+        say, usual = self._frame.say(request), self._settings.usual
+        shown = self._settings.shown(settings, language)
         draft = Draft(kind, text or shown)
         known: dict[str, Any] = {
             "values": general(settings, usual),
@@ -194,13 +194,15 @@ class SettingsPages:
             "text_errors": {},
             "beside": False,
             "usual": usual,
-            "usual_sender": self._desk.usual_sender,
+            "usual_sender": self._settings.usual_sender,
             "terms": rules.in_force(settings, usual),
             "edition": settings.edition if edition is None else edition,
             "roles": role_choices(settings, usual),
-            "languages": [(code, language_name(code), code in settings.values.texts) for code in self._desk.languages],
+            "languages": [
+                (code, language_name(code), code in settings.values.texts) for code in self._settings.languages
+            ],
             "own": language in settings.values.texts,
-            "standard": self._desk.standard(language),
+            "standard": self._settings.standard(language),
             "shown_text": shown,
             "text": draft.text,
             "kind": draft.kind,
@@ -222,7 +224,7 @@ class SettingsPages:
         """Who changed what, lately; for those who may read the audit."""
         if not session.has(OPERATOR):
             return []
-        page = await self._frame.parts.history.audit(Asked(customer=rules.ID), CHANGES)
+        page = await self._frame.application.history.audit(Asked(customer=rules.ID), CHANGES)
         return changes(page.rows, self._frame.say(request))
 
 

@@ -28,7 +28,12 @@ FIELDS = ("to", "renew", "admin_email", "admin_name", "locale", "methods", "refe
 
 class SwitchPages:
     def __init__(self, frame: Frame, m365: M365Pages) -> None:
-        self._frame, self._m365, self._desk, self._clock = frame, m365, frame.parts.desk, frame.parts.clock
+        self._frame, self._m365, self._customers, self._clock = (
+            frame,
+            m365,
+            frame.application.customers,
+            frame.application.clock,
+        )
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add
@@ -39,7 +44,7 @@ class SwitchPages:
 
     async def ask(self, request: Request, session: Session) -> Response:
         """The dialog. A switch that cannot be asked for is refused here already."""
-        found = await self._desk.customer(request.path_params["id"])
+        found = await self._customers.get(request.path_params["id"])
         to = "app_registration" if request.query_params.get("to") == "app_registration" else "token"
         values = {
             "to": to,
@@ -58,7 +63,7 @@ class SwitchPages:
 
     async def confirm(self, request: Request, session: Session) -> Response:
         """Who will get what, until when; nothing is sent yet."""
-        form, found = await filled(request), await self._desk.customer(request.path_params["id"])
+        form, found = await filled(request), await self._customers.get(request.path_params["id"])
         body, errors = self._checked(request, form)
         if body is None:
             return self._dialog(request, session, found=found, values=_shown(form), errors=errors, status=422)
@@ -82,7 +87,7 @@ class SwitchPages:
 
     async def change(self, request: Request, session: Session) -> Response:
         """Back from the confirmation to the dialog, with what was entered and a key of its own."""
-        form, found = await filled(request), await self._desk.customer(request.path_params["id"])
+        form, found = await filled(request), await self._customers.get(request.path_params["id"])
         values = _shown(form) | {KEY: secrets.token_hex(16)}
         return self._dialog(request, session, found, values, {})
 
@@ -90,10 +95,10 @@ class SwitchPages:
         form, id = await filled(request), request.path_params["id"]
         body, errors = self._checked(request, form)
         if body is None:
-            found = await self._desk.customer(id)
+            found = await self._customers.get(id)
             return self._dialog(request, session, found=found, values=_shown(form), errors=errors, status=422)
         try:
-            await self._desk.switch(id, body, session.actor, form_command(request, form, session.actor.id))
+            await self._customers.switch(id, body, session.actor, form_command(request, form, session.actor.id))
         except Refused as error:
             return await self._m365.show(request, session, error)
         return RedirectResponse(f"/customers/{id}?done=switched", 303)
@@ -122,8 +127,8 @@ class SwitchPages:
 
     async def _try(self, found: Found[Customer], body: SwitchBody, session: Session) -> Terms:
         """Asks the rule without doing anything; gives what the switch would take. Raises: Refused."""
-        terms = await self._desk.settings.terms()
-        switches.request(found.state, self._desk.asked(body, session.actor, terms), self._clock())
+        terms = await self._customers.settings.terms()
+        switches.request(found.state, self._customers.asked(body, session.actor, terms), self._clock())
         return terms
 
     def _dialog(

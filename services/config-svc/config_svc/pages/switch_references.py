@@ -25,7 +25,7 @@ FORM = "reference"
 
 class ReferencePages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._desk = frame, frame.parts.desk
+        self._frame, self._customers = frame, frame.application.customers
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add
@@ -34,7 +34,7 @@ class ReferencePages:
 
     async def edit(self, request: Request, session: Session) -> Response:
         """The form; in a list with `?show` the value again, for who changed their mind."""
-        customer = (await self._desk.customer(request.path_params["id"])).state
+        customer = (await self._customers.get(request.path_params["id"])).state
         if customer.switch is None:
             raise Refused("no_switch", "There is no switch.")
         back = _back(request.query_params.get("back") or _shown_by(request), customer)
@@ -50,10 +50,10 @@ class ReferencePages:
         if body is not None:
             try:
                 command = form_command(request, form, session.actor.id)
-                await self._desk.refer(id, body.switch, body.reference, session.actor, command)
+                await self._customers.refer(id, body.switch, body.reference, session.actor, command)
             except Refused as error:
                 problem, status = " ".join(texts(error, self._frame.say(request))), error.status
-        customer = (await self._desk.customer(id)).state
+        customer = (await self._customers.get(id)).state
         back = _back(form.text("back"), customer)
         if body is None or problem:
             return self._form(

@@ -34,7 +34,7 @@ class Timelines:
         self, request: Request, customer: str, limit: int = PAGE, cursor: str | None = None, until: str | None = None
     ) -> Told:
         say = self._frame.say(request)
-        page = await self._frame.parts.history.timeline(customer, limit, cursor, until=until)
+        page = await self._frame.application.history.timeline(customer, limit, cursor, until=until)
         told = [(row, tell(row["type"], row["data"], say)) for row in page.rows]
         return Told(
             [
@@ -54,7 +54,7 @@ class Timelines:
 
 class TimelinePages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._desk, self._timelines = frame, frame.parts.desk, Timelines(frame)
+        self._frame, self._customers, self._timelines = frame, frame.application.customers, Timelines(frame)
 
     def add_to(self, router: APIRouter) -> None:
         self._frame.add(router, "/customers/{id}/timeline", self.older, VIEWER)
@@ -62,7 +62,7 @@ class TimelinePages:
     async def older(self, request: Request, session: Session) -> Response:
         """For the script what comes below; otherwise a page. It stays when the customer is removed."""
         id = request.path_params["id"]
-        found = await self._desk.found(id)
+        found = await self._customers.find(id)
         if found is None:
             raise Refused("customer_unknown", "There is no such customer.", status=404)
         told = await self._timelines.read(request, id, cursor=request.query_params.get("cursor"))
