@@ -206,7 +206,7 @@ async def test_what_was_saved_meanwhile_is_what_is_resealed(here: Keeper) -> Non
     await here.customer("c1")
     here.rotate()
     here.now += LATER
-    rule, late = here.safe.under_the_key_that_seals("c1"), here.safe
+    rule, late = here.safe.under_the_key_that_seals, here.safe
     read = await here.state("c1")
     assert read.grant
     fresh = replace(read.grant, rev=1, cache=late.keep_grant("c1", "g1", Secret("newer")))

@@ -31,7 +31,7 @@ def pending(**changed: Any) -> Invitation:
 
 
 def opened(**changed: Any) -> Invitation:
-    return after(domain.open_link(pending(**changed), 1, HERE, False, NOW))
+    return after(domain.open_link(pending(**changed), 1, HERE, None, False, NOW))
 
 
 def signing_in(method: Any = "sign_in", **changed: Any) -> Invitation:

@@ -115,7 +115,7 @@ def _start(method: Any) -> Move:
 
 
 def _open(session: str) -> Move:
-    return _invitation(lambda s, now: invitations.open_link(s, s.generation if s else 1, session, True, now))
+    return _invitation(lambda s, now: invitations.open_link(s, s.generation if s else 1, session, None, True, now))
 
 
 INVITEE_MOVES: dict[str, Move] = {

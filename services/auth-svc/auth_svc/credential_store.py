@@ -22,7 +22,7 @@ from shared.crypto.sealed_box import Opener, Sealer, SealError
 from shared.crypto.secret import Secret
 from shared.crypto.signed_tokens import Signer
 from shared.crypto.vault import Vault, VaultError
-from shared.domain.rules import Change, Rule
+from shared.domain.rules import Change
 
 PURPOSE = "sign-in-state"
 
@@ -82,19 +82,17 @@ class Safe:
         except VaultError:
             raise EntraRefused("unreadable") from None
 
-    def under_the_key_that_seals(self, customer: str) -> Rule[Access]:
+    def under_the_key_that_seals(self, access: Access | None, now: datetime) -> Change[Access] | None:
         """The rule that brings all under the key that seals now: the same secrets, bound to the same places.
 
         It leaves alone what does not open: that is said when it is needed, and the old key stays.
         """
+        changed = self._rewrapped(access) if access else None
+        return Change(changed) if changed and changed != access else None
 
-        def rule(access: Access | None, now: datetime) -> Change[Access] | None:
-            changed = self._rewrapped(customer, access) if access else access
-            return Change(changed) if changed is not None and changed != access else None
+    def _rewrapped(self, access: Access) -> Access:
+        customer = access.id
 
-        return rule
-
-    def _rewrapped(self, customer: str, access: Access) -> Access:
         def again(envelope: Envelope | None, context: str) -> Envelope | None:
             if envelope is None or not self._vault.needs_rewrap(envelope):
                 return envelope

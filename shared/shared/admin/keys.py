@@ -41,8 +41,6 @@ NEEDED_AFTER: Mapping[Kind, tuple[timedelta, str]] = {
 """How long a key must open after its successor began to seal, and why. (The topic keeps 30 days; if yours keeps its
 events longer, a key of the kind `seal` is needed for as long as they can be read anew.)"""
 
-Reseal = Callable[[str], Rule[Any]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keyed:
@@ -55,13 +53,13 @@ class Keyed:
 
 
 class Keys:
-    """`resealing`: store name -> the rule that brings a document of this id under the key that seals now."""
+    """`resealing`: store name -> the rule that brings a document under the key that seals now."""
 
     def __init__(
         self,
         files: Sequence[Keyed],
         stores: Mapping[str, Store[Any]],
-        resealing: Mapping[str, Reseal],
+        resealing: Mapping[str, Rule[Any]],
         clock: Clock = utc_now,
     ) -> None:
         self._files = {one.kind: one for one in files}
@@ -99,7 +97,7 @@ class Keys:
             store = self._stores[name]
             async for page in store.collection.pages(PAGE, fields=("_id",)):
                 for document in page:
-                    changed += (await store.apply(document["_id"], rule(document["_id"]))).changed
+                    changed += (await store.apply(document["_id"], rule)).changed
                 seen += len(page)
                 said(seen, changed)
         return changed

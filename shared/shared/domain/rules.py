@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, TypeVarTuple
 
 from shared.contracts.events import Event
 
 S = TypeVar("S")
+Facts = TypeVarTuple("Facts")
 
 Clock = Callable[[], datetime]
 
@@ -32,8 +33,8 @@ class Change(Generic[S]):
     answer: Mapping[str, Any] = field(default_factory=dict)
 
 
-Rule = Callable[[S | None, datetime], Change[S] | None]
-"""Decides over one document: (state or None, now) -> its change, or None where nothing is to change."""
+Rule = Callable[[S | None, *Facts, datetime], Change[S] | None]
+"""Decides over one document: (its state or None, what happened, now) -> its change, or None where nothing changes."""
 
 
 class Refused(Exception):

@@ -16,10 +16,10 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from shared.admin.cli import operate
-from shared.admin.keys import Keyed, Keys, Reseal
+from shared.admin.keys import Keyed, Keys
 from shared.admin.reindex import Reindex
 from shared.contracts.cloudevents import Record
-from shared.domain.rules import Clock, utc_now
+from shared.domain.rules import Clock, Rule, utc_now
 from shared.http.middleware import MAX_BYTES, BodyLimit, SecurityHeaders, TrustedHost, allowed_hosts
 from shared.http.probes import FailFast, Measured, probes_router
 from shared.http.problems import ErrorPage, install_errors
@@ -71,7 +71,7 @@ class Service:
         self._runtime = Runtime(self.health, self.stopping)
         self._kafka_probe = KafkaProbe(self.cluster, self.full_name)
         self._stores: dict[str, Store[Any]] = {}
-        self._keyed, self._resealing = list[Keyed](), dict[str, Reseal]()
+        self._keyed, self._resealing = list[Keyed](), dict[str, Rule[Any]]()
         self._indexes: list[tuple[Collection, Sequence[Index]]] = []
         self._logs: list[Log] = []
         self._table: list[On] = []
@@ -121,7 +121,7 @@ class Service:
         self._logs.append(Log(found, entry))
         return found
 
-    def keys(self, *files: Keyed, resealing: Mapping[str, Reseal] | None = None) -> None:
+    def keys(self, *files: Keyed, resealing: Mapping[str, Rule[Any]] | None = None) -> None:
         """The key files of the service, for `keys status|rotate|reseal|retire`."""
         self._keyed += files
         self._resealing |= resealing or {}

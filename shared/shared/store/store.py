@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from shared.domain.rules import Clock, Rule, Unavailable, utc_now
+from shared.domain.rules import Clock, Facts, Rule, Unavailable, utc_now
 from shared.observability import tracing
 from shared.store.mapping import Derived, Form, Lane, Lease
 from shared.store.mongo import Collection, Document, Filter, Index, Insert, Sort, Update
@@ -116,32 +116,41 @@ class Store(Generic[S]):
     async def apply(
         self,
         id: str,
-        rule: Rule[S],
-        *,
+        rule: Rule[S, *Facts],
+        *facts: *Facts,
         cause: str | None = None,
         command: Command | None = None,
         trace: str | None = None,
         follows: bool = False,
         release: Lease | None = None,
     ) -> Applied[S]:
-        """Changes one document by `rule`, which may refuse. `release` ends the caller's lease in the same
-        write. `follows`: what is said belongs to the trace that the document is in already.
+        """Changes one document by `rule(state, *facts, now)`, which may refuse. `release` ends the caller's lease in
+        the same write. `follows`: what is said belongs to the trace that the document is in already.
 
         Raises: Refused (by the rule, or a reused idempotency key), Unavailable.
         """
+        step: Step[S] = Step(rule=rule, facts=facts, cause=cause, trace=trace)
+        return await self._apply(id, step, command, release, follows)
+
+    async def _apply(
+        self,
+        id: str,
+        step: Step[S],
+        command: Command | None = None,
+        release: Lease | None = None,
+        follows: bool = False,
+    ) -> Applied[S]:
         turn = self._turns.setdefault(id, asyncio.Lock())
         async with turn:  # those of this process queue: only replicas race
             for round in range(ROUNDS):
-                applied = await self._apply_once(
-                    id, Step(rule=rule, cause=cause, trace=trace), command, release, follows
-                )
+                applied = await self._apply_once(id, step, command, release, follows)
                 if applied is not None:
                     return applied
                 await _pause(round)
         raise Unavailable("MongoDB", f"{self.source} {id} is written by too many at once")
 
     async def _apply_once(
-        self, id: str, step: Step[S], command: Command | None, release: Lease | None, follows: bool = False
+        self, id: str, step: Step[S], command: Command | None, release: Lease | None, follows: bool
     ) -> Applied[S] | None:
         """None: somebody else wrote meanwhile."""
         document = await self.collection.get(id)
@@ -241,7 +250,7 @@ class Store(Generic[S]):
         """One write per fact, so that only the one that makes the document impossible is given up."""
         for step in steps:
             try:
-                await self.apply(id, step.rule, cause=step.cause, trace=step.trace)
+                await self._apply(id, step)
             except Unavailable:
                 raise
             except Exception as error:

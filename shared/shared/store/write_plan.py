@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from shared.contracts.cloudevents import encode
 from shared.contracts.events import Event
-from shared.domain.rules import Change, Refused, Rule, Unavailable
+from shared.domain.rules import Change, Refused, Unavailable
 
 S = TypeVar("S")
 
@@ -30,9 +30,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Generic[S]):
-    """One rule to fold in. `cause`: the event id (or `<id>/due/<lane>/<n>`) that is taken in at most once."""
+    """`rule(state, *facts, now)`, to be folded in. `cause`: the event id (or `<id>/due/<lane>/<n>`) that is taken in at
+    most once."""
 
-    rule: Rule[S]
+    rule: Callable[..., Change[S] | None]
+    facts: tuple[Any, ...] = ()
     cause: str | None = None
     trace: str | None = None
     origin: Any = None
@@ -160,7 +162,7 @@ def reused() -> Refused:
 
 
 def _take(folding: _Folding[S], loaded: Loaded[S], step: Step[S], source: str, now: datetime) -> Change[S] | None:
-    change = step.rule(folding.state, now)
+    change = step.rule(folding.state, *step.facts, now)
     entries = _entries(change.events, folding, loaded=loaded, step=step, source=source, now=now) if change else []
     if step.cause is not None:
         folding.causes.append(step.cause)

@@ -52,13 +52,13 @@ def test_a_batch_has_its_bounds() -> None:
 @pytest.mark.parametrize("state", [requested(), with_token()], ids=["running", "ended"])
 def test_a_reference_changes_for_a_running_switch_and_an_ended_one(state: object) -> None:
     assert state in (requested(), with_token())
-    outcome = given(state).when(lambda found, now: refer(found, 1, "TICKET-9", BY))
+    outcome = given(state).when(lambda found, now: refer(found, 1, "TICKET-9", BY, now))
     outcome.then(ReferenceChanged, switch__reference="TICKET-9", switches=1)
     assert outcome.event() == ReferenceChanged(customer="c1", switch=1, reference="TICKET-9", by=BY)
 
 
 def test_the_same_reference_again_says_nothing_and_is_answered() -> None:
-    outcome = given(requested()).when(lambda found, now: refer(found, 1, None, BY))
+    outcome = given(requested()).when(lambda found, now: refer(found, 1, None, BY, now))
     assert outcome.then() == requested()
     assert outcome.change and outcome.change.answer == {"switch": 1}
 
@@ -71,4 +71,4 @@ def test_a_reference_belongs_to_the_current_switch() -> None:
         (registered(removed=True), 1, "removed"),
     )
     for state, number, code in cases:
-        given(state).refused(code, lambda found, now, number=number: refer(found, number, "x", BY))
+        given(state).refused(code, lambda found, now, number=number: refer(found, number, "x", BY, now))

@@ -30,7 +30,7 @@ def rows(count: int, bad: tuple[int, ...] = ()) -> tuple[Row, ...]:
 
 
 def running(count: int = 30, pace: Pace = WAVES) -> Bulk:
-    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(count), by=BY, now=NOW)
+    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(count), by=BY, digest="", now=NOW)
     assert change
     return bulk_operations.begin(change.state, pace, BY, NOW).state
 
@@ -41,7 +41,7 @@ def what(change: Change[Bulk] | None) -> list[str]:
 
 
 def test_a_draft_is_forgotten_in_a_day_and_what_has_begun_is_kept() -> None:
-    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(30, (3, 4)), by=BY, now=NOW)
+    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(30, (3, 4)), by=BY, digest="", now=NOW)
     assert change and change.events == () and change.state.forget_at == NOW + timedelta(days=1)
     assert (change.state.count, change.state.good, change.state.waiting) == (30, 28, 28)
     assert bulk_operations.asking_due(change.state) is None
@@ -50,7 +50,7 @@ def test_a_draft_is_forgotten_in_a_day_and_what_has_begun_is_kept() -> None:
         BulkSwitchBegun(customer=bulk_operations.BULK_KEY, bulk="b", name="Autumn", count=28, by=BY),
     )
     assert begun.state.forget_at == NOW + bulk_operations.KEPT and bulk_operations.asking_due(begun.state) == NOW
-    assert bulk_operations.draft(begun.state, "b", name="Other", rows=(), by=BY, now=NOW) is None
+    assert bulk_operations.draft(begun.state, "b", name="Other", rows=(), by=BY, digest="", now=NOW) is None
 
 
 def test_after_the_first_wave_somebody_must_go_on() -> None:
@@ -105,7 +105,7 @@ def test_what_is_unknown_or_empty_is_refused() -> None:
     with pytest.raises(Refused) as unknown:
         bulk_operations.begin(None, Pace(), BY, NOW)
     assert unknown.value.status == 404
-    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(1, (0,)), by=BY, now=NOW)
+    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(1, (0,)), by=BY, digest="", now=NOW)
     assert change
     with pytest.raises(Refused) as empty:
         bulk_operations.begin(change.state, Pace(), BY, NOW)

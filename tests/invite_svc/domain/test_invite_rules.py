@@ -102,18 +102,18 @@ def test_a_verdict_ends_the_invitation_once_whatever_it_was(rule: Any, event: An
 
 
 def test_the_first_opening_is_said_once() -> None:
-    change = domain.open_link(pending(), 1, HERE, False, NOW)
+    change = domain.open_link(pending(), 1, HERE, None, False, NOW)
     assert (after(change).state, types(change)) == ("opened", [InvitationOpened])
-    assert domain.open_link(after(change), 1, HERE, False, NOW) is None
-    assert types(domain.open_link(after(change), 1, THERE, True, NOW)) == []
+    assert domain.open_link(after(change), 1, HERE, None, False, NOW) is None
+    assert types(domain.open_link(after(change), 1, THERE, None, True, NOW)) == []
 
 
 def test_another_browser_must_say_that_it_takes_over() -> None:
-    assert refusal(lambda: domain.open_link(opened(), 1, THERE, False, NOW)) == "continue_here"
+    assert refusal(lambda: domain.open_link(opened(), 1, THERE, None, False, NOW)) == "continue_here"
 
 
 def test_taking_over_stops_the_attempt_and_binds_the_new_browser() -> None:
-    change = domain.open_link(signing_in(), 1, THERE, True, NOW)
+    change = domain.open_link(signing_in(), 1, THERE, None, True, NOW)
     assert types(change) == [AuthenticationStopped]
     taken = after(change)
     assert (taken.session, taken.state, taken.attempt and taken.attempt.stage) == (THERE, "opened", "stopped")
@@ -122,7 +122,7 @@ def test_taking_over_stops_the_attempt_and_binds_the_new_browser() -> None:
 
 def test_taking_over_does_not_stop_what_was_claimed() -> None:
     finishing = after(domain.claim(signing_in(), claimed(), NOW))
-    change = domain.open_link(finishing, 1, THERE, True, NOW)
+    change = domain.open_link(finishing, 1, THERE, None, True, NOW)
     assert (after(change).state, types(change)) == ("finishing", [])
 
 
@@ -143,13 +143,13 @@ def test_the_second_click_of_the_same_browser_is_no_take_over() -> None:
 
 def test_an_older_link_is_replaced_and_a_newer_one_than_we_know_counts() -> None:
     resent = replace(pending(), generation=3)
-    assert refusal(lambda: domain.open_link(resent, 2, HERE, False, NOW)) == "invitation_replaced"
-    assert after(domain.open_link(resent, 4, HERE, False, NOW)).session == HERE
+    assert refusal(lambda: domain.open_link(resent, 2, HERE, None, False, NOW)) == "invitation_replaced"
+    assert after(domain.open_link(resent, 4, HERE, None, False, NOW)).session == HERE
 
 
 def test_what_cannot_be_opened_says_why() -> None:
-    assert refusal(lambda: domain.open_link(None, 1, HERE, False, NOW)) == "link_unknown"
-    assert refusal(lambda: domain.open_link(pending(), 1, HERE, False, NOW + WEEK)) == "invitation_expired"
+    assert refusal(lambda: domain.open_link(None, 1, HERE, None, False, NOW)) == "link_unknown"
+    assert refusal(lambda: domain.open_link(pending(), 1, HERE, None, False, NOW + WEEK)) == "invitation_expired"
     for state in ("done", "expired", "revoked"):
         ended = replace(pending(), state=state)
-        assert refusal(lambda ended=ended: domain.open_link(ended, 1, HERE, True, NOW)) == f"invitation_{state}"
+        assert refusal(lambda ended=ended: domain.open_link(ended, 1, HERE, None, True, NOW)) == f"invitation_{state}"

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
 from auth_svc.credential_store import Safe
 from auth_svc.domain import health
@@ -24,6 +24,7 @@ from shared.domain.rules import Clock, Refused, Rule, Unavailable, utc_now
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 WELL_BEFORE = timedelta(minutes=5)
 MOST_KEPT = 2000
 PATIENCE = 10.0
@@ -93,11 +94,11 @@ class Tokens:
             cache = self.safe.grant(access.id, grant.id, grant.cache)
             token = await self.entra.refresh(grant.tenant_id, grant.method, cache, force=False)
         except EntraRefused as error:
-            await self._said_lost(access.id, error, _grant_lost(grant.id, error))
+            await self._said_lost(access.id, error, health.grant_lost, grant.id)
             raise _lost(error.reason) from None
         if token.cache is not None:
             kept = self.safe.keep_grant(access.id, grant.id, token.cache)
-            await self.store.apply(access.id, lambda state, now: health.kept(state, grant.id, grant.rev, kept, now))
+            await self.store.apply(access.id, health.kept, grant.id, grant.rev, kept)
         return Served(
             value=token.value,
             expires_at=token.expires_at,
@@ -115,7 +116,7 @@ class Tokens:
             secret = self.safe.secret(access.id, registration.vault)
             token = await self._app_token(access.tenant_id, registration, secret)
         except EntraRefused as error:
-            await self._said_lost(access.id, error, _registration_lost(registration.revision, error))
+            await self._said_lost(access.id, error, health.registration_lost, registration.revision)
             raise _lost(error.reason) from None
         return Served(
             value=token.value,
@@ -137,17 +138,12 @@ class Tokens:
             self._apps.popitem(last=False)
         return token
 
-    async def _said_lost(self, customer: str, error: EntraRefused, rule: Rule[Access]) -> None:
+    async def _said_lost(
+        self, customer: str, error: EntraRefused, rule: Rule[Access, T, Refusal], credential: T
+    ) -> None:
+        """`credential`: the grant's id, or the registration's revision."""
         log.warning("access is lost: %s (AADSTS %s)", error.reason, error.quote.aadsts, extra={"customer": customer})
-        await self.store.apply(customer, rule)
-
-
-def _grant_lost(grant: str, error: EntraRefused) -> Rule[Access]:
-    return lambda state, now: health.grant_lost(state, grant, _refusal(error), now)
-
-
-def _registration_lost(revision: int, error: EntraRefused) -> Rule[Access]:
-    return lambda state, now: health.registration_lost(state, revision, _refusal(error), now)
+        await self.store.apply(customer, rule, credential, _refusal(error))
 
 
 def _refusal(error: EntraRefused) -> Refusal:

@@ -24,7 +24,7 @@ from auth_svc.microsoft.errors import EntraRefused, error_of_redirect
 from auth_svc.microsoft.flows import Entra, Graph, Redeemed
 from auth_svc.microsoft.metrics import FAILED
 from shared.contracts.reasons import explain
-from shared.domain.rules import Change, Clock, Rule, Unavailable, utc_now
+from shared.domain.rules import Clock, Rule, Unavailable, utc_now
 from shared.jobs.worker import Claim, GiveBack
 from shared.store.store import Store
 
@@ -171,7 +171,9 @@ class AttemptJobs:
         unsure = False
         for _ in range(MARK_TRIES):
             try:
-                applied = await self.store.apply(work.customer, _mark(work.attempt), trace=work.claim.trace)
+                applied = await self.store.apply(
+                    work.customer, attempts.redeeming, work.attempt.place, trace=work.claim.trace
+                )
             except Unavailable:  # it may have been written all the same
                 unsure = True
                 continue
@@ -224,13 +226,6 @@ class AttemptJobs:
         if work.attempt.stored:
             return registrations.on_file(self.safe, work.customer, work.claim.state.registration, now)
         return self.safe.credentials(work.customer, work.attempt, now)
-
-
-def _mark(attempt: Attempt) -> Rule[Access]:
-    def rule(state: Access | None, now: datetime) -> Change[Access] | None:
-        return attempts.redeeming(state, attempt.place, now)
-
-    return rule
 
 
 _TOO_LATE: Mapping[str, str] = {

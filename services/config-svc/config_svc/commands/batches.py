@@ -32,10 +32,7 @@ class Batches:
     customers: CustomerCommands
 
     async def begin(self, id: str, action: Action, rows: Sequence[Row], by: Actor) -> None:
-        def rule(found: Batch | None, now: datetime) -> Change[Batch] | None:
-            return batches.begin(found, id, action=action, rows=tuple(rows), by=by, now=now)
-
-        await self.store.apply(id, rule)
+        await self.store.apply(id, batches.begin, id, action, tuple(rows), by)
 
     async def batch(self, id: str) -> Batch:
         """Raises: Refused (404)."""

@@ -7,7 +7,7 @@ stops between asking, noting and moving on, the same row is answered again and n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -20,7 +20,7 @@ from config_svc.schemas import bulk_file
 from config_svc.schemas.bulk_file import Line
 from config_svc.schemas.customers import ResendBody, SwitchBody
 from shared.contracts.events import Actor
-from shared.domain.rules import Change, Refused, Rule
+from shared.domain.rules import Change, Facts, Refused, Rule
 from shared.jobs.claim import Claim
 from shared.observability import tracing
 from shared.store.mongo import Index
@@ -59,11 +59,9 @@ class Bulks:
         forget, kept = self.customers.clock() + 2 * DRAFT_KEPT, list[Row]()
         for number, start in enumerate(range(0, len(rows), ROWS_IN_PART)):
             part = Part(bulk=id, number=number, rows=tuple(rows[start : start + ROWS_IN_PART]), forget_at=forget)
-            applied_part = await self.read.parts.apply(part_id(id, number), partial(_kept, part))
+            applied_part = await self.read.parts.apply(part_id(id, number), _kept, part)
             kept += (applied_part.state or part).rows
-        applied = await self.store.apply(
-            id, lambda found, now: bulk_operations.draft(found, id, name=name, rows=kept, by=by, now=now, digest=digest)
-        )
+        applied = await self.store.apply(id, bulk_operations.draft, id, name, kept, by, digest)
         return bulk_operations.known(applied.state)
 
     # --- commands ----------------------------------------------------------------------------------------------------
@@ -73,24 +71,22 @@ class Bulks:
         if found and found.state.state == "draft":
             for number in range(found.state.parts):
                 await self.read.parts.apply(part_id(id, number), bulk_operations.kept_longer)
-        return await self._apply(id, lambda found, now: bulk_operations.begin(found, pace, by, now), command)
+        return await self._apply(id, command, bulk_operations.begin, pace, by)
 
     async def pause(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, lambda found, now: bulk_operations.pause(found, by, now), command)
+        return await self._apply(id, command, bulk_operations.pause, by)
 
     async def resume(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, lambda found, now: bulk_operations.resume(found, by, now), command)
+        return await self._apply(id, command, bulk_operations.resume, by)
 
     async def stop(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, lambda found, now: bulk_operations.stop(found, by, now), command)
+        return await self._apply(id, command, bulk_operations.stop, by)
 
     async def remind(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, lambda found, now: bulk_operations.remind(found, by, now), command)
+        return await self._apply(id, command, bulk_operations.remind, by)
 
-    async def _apply(
-        self, id: str, rule: Callable[[Bulk | None, datetime], Change[Bulk]], command: Command
-    ) -> Mapping[str, object]:
-        return (await self.store.apply(id, rule, command=command)).answer
+    async def _apply(self, id: str, command: Command, rule: Rule[Bulk, *Facts], *facts: *Facts) -> Mapping[str, object]:
+        return (await self.store.apply(id, rule, *facts, command=command)).answer
 
     # --- due work ----------------------------------------------------------------------------------------------------
 
@@ -103,9 +99,7 @@ class Bulks:
         end, chosen = _next(bulk, part)
         outcomes = {place: await self._ask(bulk, part, place) for place in chosen}
         if outcomes:
-            await self.read.parts.apply(
-                part_id(bulk.id, part.number), lambda found, now: bulk_operations.settled(found, outcomes, now)
-            )
+            await self.read.parts.apply(part_id(bulk.id, part.number), bulk_operations.settled, outcomes)
         return partial(_advanced, bulk.place, end, list(outcomes.values()))
 
     async def _ask(self, bulk: Bulk, part: Part, place: int) -> Outcome:
@@ -149,7 +143,7 @@ class Bulks:
         return 1
 
 
-def _kept(part: Part, found: Part | None, now: datetime) -> Change[Part] | None:
+def _kept(found: Part | None, part: Part, now: datetime) -> Change[Part] | None:
     return None if found else Change(part)
 
 

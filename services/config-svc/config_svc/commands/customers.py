@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from shared.contracts.events import Actor
 from shared.crypto.invitation_links import Links
 from shared.crypto.sealed_box import Sealer
 from shared.crypto.secret import Secret
-from shared.domain.rules import Change, Clock, Refused, Unavailable
+from shared.domain.rules import Change, Clock, Facts, Refused, Rule, Unavailable
 from shared.http.rate_limits import Limits
 from shared.observability.logs import current_trace, new_trace
 from shared.store.store import Applied, Found, Store
@@ -57,15 +57,9 @@ class CustomerCommands:
     # --- master data -----------------------------------------------------------------------------------------------
 
     async def put(self, id: str, body: CustomerBody, if_match: str | None, by: Actor) -> Applied[Customer]:
-        secret = self._sealed(id, body.app_registration)
-        expected = editions(if_match)
-
-        def rule(customer: Customer | None, now: datetime) -> Change[Customer] | None:
-            edition = None if expected is None else _edition(customer, expected)
-            return customers.put(customer, id, _input(customer, body, secret, edition), by, now)
-
+        secret, expected = self._sealed(id, body.app_registration), editions(if_match)
         await self._room(id)
-        return await self.store.apply(id, rule, trace=current_trace())
+        return await self.store.apply(id, _put, id, body, secret, expected, by, trace=current_trace())
 
     def _sealed(self, id: str, body: RegistrationBody | None) -> str | None:
         """The secret for auth-svc alone; sealed here, kept nowhere."""
@@ -78,13 +72,8 @@ class CustomerCommands:
 
     async def remove(self, id: str, if_match: str | None, by: Actor) -> None:
         expected = editions(if_match)
-
-        def rule(customer: Customer | None, now: datetime) -> Change[Customer]:
-            edition = None if expected is None else _edition(customer, expected)
-            return customers.remove(customer, id, by, now, edition)
-
         await self._room(id)
-        await self.store.apply(id, rule, trace=current_trace())
+        await self.store.apply(id, _remove, id, by, expected, trace=current_trace())
 
     async def _room(self, id: str) -> None:
         """For what has no idempotency key: the store counts what is unsent only for commands. Raises: Unavailable."""
@@ -97,14 +86,14 @@ class CustomerCommands:
     async def validate(self, id: str, by: Actor, command: Command) -> Mapping[str, Any]:
         request = secrets.token_hex(16)
         await self._count("validations", id)
-        return await self._apply(id, lambda found, now: customers.request_validation(found, request, by, now), command)
+        return await self._apply(id, command, customers.request_validation, request, by)
 
     async def switch(
         self, id: str, body: SwitchBody, by: Actor, command: Command, bulk: str | None = None
     ) -> Mapping[str, Any]:
         asked = self.asked(body, by, await self.settings.terms(), bulk)
         await self._count("switches", id)
-        return await self._apply(id, lambda found, now: switches.request(found, asked, now), command)
+        return await self._apply(id, command, switches.request, asked)
 
     def asked(self, body: SwitchBody, by: Actor, terms: Terms, bulk: str | None = None) -> SwitchInput:
         return SwitchInput(
@@ -123,32 +112,31 @@ class CustomerCommands:
         )
 
     async def resend(self, id: str, body: ResendBody, by: Actor, command: Command) -> Mapping[str, Any]:
-        invitee = body.invitee
         await self._count("switches", id)
-        return await self._apply(id, lambda found, now: switches.resend(found, body.switch, invitee, by, now), command)
+        return await self._apply(id, command, switches.resend, body.switch, body.invitee, by)
 
     async def cancel(self, id: str, number: int, by: Actor, command: Command | None = None) -> Mapping[str, Any]:
         if command is None:
             await self._room(id)
-        await self._apply(id, lambda found, now: switches.cancel(found, number, by, now), command)
+        await self._apply(id, command, switches.cancel, number, by)
         return {"switch": number}
 
     async def refer(
         self, id: str, number: int, reference: str | None, by: Actor, command: Command
     ) -> Mapping[str, Any]:
-        return await self._apply(id, lambda found, now: references.refer(found, number, reference, by), command)
+        return await self._apply(id, command, references.refer, number, reference, by)
 
     async def link(self, id: str, number: int, by: Actor, command: Command) -> tuple[Mapping[str, Any], Secret[str]]:
         """The invitation's address: derived now, never kept; that somebody took it is said by an event."""
         await self._count("links", id)
-        kept = replace(command, status=200)
-        answer = await self._apply(id, lambda found, now: switches.copy_link(found, number, by, now), kept)
+        answer = await self._apply(id, replace(command, status=200), switches.copy_link, number, by)
         return answer, self.links.address(f"{id}/{answer['switch']}", answer["generation"])
 
     async def _apply(
-        self, id: str, rule: Callable[[Customer | None, datetime], Change[Customer]], command: Command | None
+        self, id: str, command: Command | None, rule: Rule[Customer, *Facts], *facts: *Facts
     ) -> Mapping[str, Any]:
-        return (await self.store.apply(id, rule, command=command, trace=current_trace() or new_trace())).answer
+        trace = current_trace() or new_trace()
+        return (await self.store.apply(id, rule, *facts, command=command, trace=trace)).answer
 
     async def _count(self, what: str, id: str) -> None:
         """Raises: Refused (429), so that a program gone wild does not flood an administrator."""
@@ -166,8 +154,28 @@ def editions(if_match: str | None) -> frozenset[int] | None:
     return frozenset(0 if tag == "*" else int(found[1]) if (found := _TAG.fullmatch(tag)) else -1 for tag in tags)
 
 
-def _edition(customer: Customer | None, expected: frozenset[int]) -> int:
+def _put(
+    customer: Customer | None,
+    id: str,
+    body: CustomerBody,
+    secret: str | None,
+    expected: frozenset[int] | None,
+    by: Actor,
+    now: datetime,
+) -> Change[Customer] | None:
+    return customers.put(customer, id, _input(customer, body, secret, _edition(customer, expected)), by, now)
+
+
+def _remove(
+    customer: Customer | None, id: str, by: Actor, expected: frozenset[int] | None, now: datetime
+) -> Change[Customer]:
+    return customers.remove(customer, id, by, now, _edition(customer, expected))
+
+
+def _edition(customer: Customer | None, expected: frozenset[int] | None) -> int | None:
     """The edition that the rule is to compare: the present one if it is among those expected."""
+    if expected is None:
+        return None
     if customer and (0 in expected or customer.edition in expected):
         return customer.edition
     return -1

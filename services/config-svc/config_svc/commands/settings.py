@@ -14,7 +14,7 @@ from mails.render import Renderer
 from mails.sample import Sample
 from mails.texts import Text
 from shared.contracts.events import Actor
-from shared.domain.rules import Change, Refused, Unavailable
+from shared.domain.rules import Refused, Unavailable
 from shared.http.idempotency import etag
 from shared.observability.logs import current_trace
 from shared.store.store import Store
@@ -45,14 +45,10 @@ class SettingsCommands:
 
     async def put(self, values: Values, expected: int, by: Actor) -> Settings:
         """Raises: Refused (412 where somebody else saved since), Unavailable."""
-
-        def rule(settings: Settings | None, now: datetime) -> Change[Settings] | None:
-            return rules.put(settings, values, expected=expected, usual=self.usual, by=by, now=now)
-
         document = await self.store.collection.get(ID)
         if document and len(document.get("outbox", ())) >= MAX_UNSENT:
             raise Unavailable("Kafka", "too many changes of the settings wait to be sent", retry_after=30)
-        applied = await self.store.apply(ID, rule, trace=current_trace())
+        applied = await self.store.apply(ID, rules.put, values, expected, self.usual, by, trace=current_trace())
         return applied.state or Settings()
 
     # --- texts -----------------------------------------------------------------------------------------------------

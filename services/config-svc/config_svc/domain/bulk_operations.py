@@ -147,7 +147,7 @@ class Bulk:
 
 
 def draft(
-    bulk: Bulk | None, id: str, name: str, rows: Sequence[Row], by: Actor, now: datetime, digest: str = ""
+    bulk: Bulk | None, id: str, name: str, rows: Sequence[Row], by: Actor, digest: str, now: datetime
 ) -> Change[Bulk] | None:
     """The same file sent twice is one bulk."""
     if bulk:

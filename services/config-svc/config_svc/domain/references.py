@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from config_svc.domain.model import Customer
 from config_svc.domain.switches import named
@@ -10,7 +11,7 @@ from shared.contracts.events import Actor, ReferenceChanged
 from shared.domain.rules import Change
 
 
-def refer(customer: Customer | None, number: int, reference: str | None, by: Actor) -> Change[Customer]:
+def refer(customer: Customer | None, number: int, reference: str | None, by: Actor, now: datetime) -> Change[Customer]:
     """Changes the reference of the current switch, whether it runs or has ended; the same again says nothing."""
     customer, switch = named(customer, number)
     answer = {"switch": number}

@@ -33,9 +33,9 @@ def open_link(
     invitation: Invitation | None,
     generation: int,
     session: str,
+    browser: str | None,
     take_over: bool,
     now: datetime,
-    browser: str | None = None,
 ) -> Change[Invitation] | None:
     """The invitee begins in this browser. Another browser that holds the session must be left by `take_over`.
 

@@ -17,7 +17,7 @@ from invite_svc.pages.texts import REFUSALS
 from invite_svc.settings import InviteSettings
 from shared.crypto.invitation_links import Links
 from shared.crypto.sealed_box import Opener, Sealer
-from shared.domain.rules import Clock, Refused, Rule
+from shared.domain.rules import Clock, Facts, Refused, Rule
 from shared.http.client_address import client_address, counted_as
 from shared.http.rate_limits import Limits
 from shared.http.refusals import RefusedWith, TooMany
@@ -65,8 +65,8 @@ class Desk:
             raise Refused("continue_here", "This invitation is open in another browser.", status=403)
         return session, invitation
 
-    async def change(self, id: str, rule: Rule[Invitation]) -> Invitation | None:
-        return (await self.store.apply(id, rule, trace=current_trace(), follows=True)).state
+    async def change(self, id: str, rule: Rule[Invitation, *Facts], *facts: *Facts) -> Invitation | None:
+        return (await self.store.apply(id, rule, *facts, trace=current_trace(), follows=True)).state
 
     async def count(self, request: Request, name: str, limit: int) -> None:
         """Raises: Refused (429)."""

@@ -80,12 +80,8 @@ class LinkPages:
         before = request.cookies.get(form_cookie_name(desk.pages.cookie))
         browser = hashed(before) if before else None
         try:
-            await desk.change(
-                link.invitation_id,
-                lambda found, now: domain.open_link(
-                    found, link.generation, session=hashed(cookie), take_over=take_over, now=now, browser=browser
-                ),
-            )
+            opened = (link.generation, hashed(cookie), browser, take_over)
+            await desk.change(link.invitation_id, domain.open_link, *opened)
         except Refused:
             return await self.link(request)
         response = RedirectResponse(WIZARD, 303)

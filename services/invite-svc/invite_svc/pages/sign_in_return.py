@@ -50,10 +50,7 @@ class ReturnPage:
             attempt=attempt.number,
             now=self._desk.clock(),
         )
-        await self._desk.change(
-            session.invitation_id,
-            lambda found, now: domain.returned(found, session.hashed, attempt.number, sealed, now),
-        )
+        await self._desk.change(session.invitation_id, domain.returned, session.hashed, attempt.number, sealed)
         return RedirectResponse(WIZARD, 303)
 
     def _asked(self, invitation: Invitation, attempt: Attempt, state: str) -> bool:

@@ -116,9 +116,7 @@ class StartPages:
         chosen = Start(
             method=method, login_hint=login_hint, tenant_id=None, seal=seal, attempt=await self._number(request)
         )
-        await self._desk.change(
-            session.invitation_id, lambda found, now: domain.start(found, session.hashed, chosen, now)
-        )
+        await self._desk.change(session.invitation_id, domain.start, session.hashed, chosen)
         return RedirectResponse(WIZARD, 303)
 
     # --- what did Microsoft show you? ---------------------------------------------------------------------------
@@ -144,9 +142,7 @@ class StartPages:
         if wrong:
             return self._trouble(request, invitation, status=422, seen=seen, number=entered, wrong=wrong)
         why = screens.reported(seen, attempt.method, number)
-        await self._desk.change(
-            session.invitation_id, lambda found, now: domain.give_up(found, session.hashed, why, now)
-        )
+        await self._desk.change(session.invitation_id, domain.give_up, session.hashed, why)
         return RedirectResponse(WIZARD, 303)
 
     def _trouble(

@@ -61,10 +61,7 @@ class WizardPages:
         if session is None:
             return RedirectResponse(WIZARD, 303)
         cookie = desk.sessions.begin(session.invitation_id, session.generation)
-        await desk.change(
-            session.invitation_id,
-            lambda found, now: domain.open_link(found, session.generation, hashed(cookie), True, now),
-        )
+        await desk.change(session.invitation_id, domain.open_link, session.generation, hashed(cookie), None, True)
         response = RedirectResponse(WIZARD, 303)
         set_cookie(response, desk.pages.cookie, cookie, desk.pages.secure)
         return response
@@ -157,9 +154,7 @@ class WizardPages:
 
     async def _given_up(self, session: Session, invitation: Invitation) -> Invitation:
         """An attempt whose code cannot be read is a failed one that may be started again."""
-        changed = await self._desk.change(
-            session.invitation_id, lambda found, now: domain.give_up(found, session.hashed, "unreadable", now)
-        )
+        changed = await self._desk.change(session.invitation_id, domain.give_up, session.hashed, "unreadable")
         return changed or invitation
 
 
