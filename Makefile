@@ -1,16 +1,20 @@
 # Every command of the project; `make` alone lists them.
 PYTHON ?= python3
-PY := .venv/bin/python
+BIN := .venv/bin
+PY := $(BIN)/python
 ROLE ?= operator
 TESTS ?= tests
 WORKERS ?= 3
 RUN_DIR ?= .run
 FOLDER ?= test-results/screens
 PORT_ENTRA ?= 8443
-CHECKED := shared services cli dev tests $(wildcard bench)
+PRODUCT := shared services cli
+CHECKED := $(PRODUCT) dev tests bench
+PACKAGES := shared $(sort $(wildcard services/*-svc)) cli dev
+GATES := check-style check-types check-layers check-imports check-dead-code check-dependencies
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test check format demo screens token bench settings kubernetes alerts lane-brokers lane-replicas lock clean
+.PHONY: help env run test check $(GATES) format demo screens token bench settings kubernetes alerts lane-brokers lane-replicas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -40,12 +44,29 @@ lane-brokers: env ## three Kafka brokers, each killed in turn, under load and un
 lane-replicas: env ## every service three times, one of each killed under load (not part of make test)
 	@TEST_CONTAINERS=0 $(PY) -m pytest tests/lanes/test_lane_replicas.py
 
-check: env ## ruff, mypy strict, the import law, dead code
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
-	$(PY) -m mypy $(CHECKED)
-	$(PY) -m pytest -q tests/test_imports.py
-	$(PY) -m vulture
+check: $(GATES) ## style, types, layers, dead code, dependencies; each alone: make check-types ...
+
+check-style: env
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m ruff format --check --quiet .
+
+check-types: env
+	@$(PY) -m mypy $(CHECKED)
+
+check-layers: env
+	@$(BIN)/lint-imports --no-logo
+
+check-imports: env
+	@$(PY) -m pytest -q tests/test_imports.py
+
+check-dead-code: env
+	@$(PY) -m vulture $(PRODUCT)
+	@$(PY) -m vulture $(CHECKED)
+
+check-dependencies: env
+	@for package in $(PACKAGES); do \
+	  $(PY) -m deptry $$package $$(test $$package != dev || echo tests bench) --config $$package/pyproject.toml || exit 1; \
+	done
 
 format: env ## let ruff format and sort
 	$(PY) -m ruff check --fix .

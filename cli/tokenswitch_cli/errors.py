@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-OK, FAILED, USAGE, NOT_SIGNED_IN, NOT_FOUND, CONFLICT, AWAY = 0, 1, 2, 3, 4, 5, 6
+FAILED, USAGE, NOT_SIGNED_IN, NOT_FOUND, CONFLICT, AWAY = range(1, 7)
 INTERRUPTED = 130
 BY_STATUS: Mapping[int, int] = {
     401: NOT_SIGNED_IN,

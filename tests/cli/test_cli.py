@@ -21,9 +21,10 @@ from typer.testing import CliRunner, Result
 
 from tokenswitch_cli import bulk, client, output, session, watch
 from tokenswitch_cli.app import app
-from tokenswitch_cli.errors import AWAY, CONFLICT, FAILED, NOT_FOUND, NOT_SIGNED_IN, OK, USAGE, Problem
+from tokenswitch_cli.errors import AWAY, CONFLICT, FAILED, NOT_FOUND, NOT_SIGNED_IN, USAGE, Problem
 
 PORTAL = "http://127.0.0.1:1"
+OK = 0
 Answer = Callable[[httpx.Request], httpx.Response]
 ROW = {
     "id": "c1",

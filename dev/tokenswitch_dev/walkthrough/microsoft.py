@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from playwright.async_api import Locator, Page, expect
 
 from tokenswitch_dev.simulator.demo import PASSWORD
-
-LEFT = re.compile(r"^(?!.*/login\?flow=)")
 
 
 class Microsoft:

@@ -36,7 +36,6 @@ class Attempt:
     aadsts: int | None = None
     correlation_id: str | None = None
     account: Account | None = None
-    failed_at: datetime | None = None
     since: datetime | None = None
 
     @property

@@ -61,7 +61,6 @@ def attempt_failed(
         sealed=None,
         reason=event.reason,
         aadsts=event.aadsts,
-        failed_at=now,
         since=now,
         correlation_id=event.correlation_id,
         account=event.account,
