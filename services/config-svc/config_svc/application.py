@@ -9,10 +9,10 @@ from config_svc.commands.batches import Batches
 from config_svc.commands.bulk_operations import Bulks
 from config_svc.commands.customers import CustomerCommands
 from config_svc.commands.settings import SettingsCommands
-from config_svc.queries.customer_counts import Counter
+from config_svc.queries.customer_counts import CustomerCounter
 from config_svc.queries.history import History
 from config_svc.queries.lists import Lists
-from config_svc.queries.statistics import Pulse
+from config_svc.queries.statistics import Statistics
 from config_svc.stream.streams import Streams
 from shared.domain.rules import Clock, Refused
 from shared.identity.bearer import Bearer
@@ -53,6 +53,6 @@ class Application:
     clock: Clock
     batches: Batches
     bulks: Bulks
-    counter: Counter
-    pulse: Pulse
+    customer_counter: CustomerCounter
+    statistics: Statistics
     command_line: CommandLine

@@ -15,7 +15,7 @@ from config_svc.commands.customers import CustomerCommands
 from config_svc.commands.settings import SettingsCommands
 from config_svc.domain.batches import Batch
 from config_svc.domain.bulk_operations import Bulk, Part
-from config_svc.domain.hourly_counts import Tally
+from config_svc.domain.hourly_counts import HourlyCounts
 from config_svc.domain.model import Customer, Tenant
 from config_svc.domain.settings import Settings, Terms
 from config_svc.pages.bulk_operations import HERE
@@ -23,13 +23,14 @@ from config_svc.pages.event_docs import EventDocs
 from config_svc.pages.portal import Portal
 from config_svc.queries import index, statistics
 from config_svc.queries.bulk_operations import Reads
-from config_svc.queries.customer_counts import Counter, keep_counting
+from config_svc.queries.customer_counts import CustomerCounter, keep_counting
 from config_svc.queries.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
 from config_svc.queries.lists import Lists
+from config_svc.queries.statistics import Statistics
 from config_svc.schemas.views import API
 from config_svc.settings import ConfigSettings
 from config_svc.stream.streams import Streams
-from config_svc.subscriptions import CONSUMES, COUNTS, CUSTOMERS, SETTINGS, TALLIES, TENANTS
+from config_svc.subscriptions import CONSUMES, COUNTS, CUSTOMERS, HOURLY_COUNTS, SETTINGS, TENANTS
 from mails.render import renderer
 from mails.sample import Sample
 from shared.admin.keys import Keyed
@@ -87,7 +88,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.due(application.bulks.store, bulk_operations.ASKING, application.bulks.ask)
     service.due(application.bulks.store, bulk_operations.REMINDING, application.bulks.remind_next)
     service.serve(routes.router(application))
-    service.loop("census", partial(keep_counting, application.counter))
+    service.loop("customer counts", partial(keep_counting, application.customer_counter))
     service.serve(EventDocs(settings.topic).router())
     service.serve(Portal(application, pages, operators).router())
     service.pages(pages)
@@ -101,7 +102,7 @@ def _application(service: Service, settings: ConfigSettings, issuer: Issuer, rin
     clock = service.clock
     store = service.store(CUSTOMERS, Customer, lanes=deadlines.LANES, derived=index.derived, indexes=index.INDEXES)
     service.store(TENANTS, Tenant)
-    tallies = service.store(TALLIES, Tally, derived=statistics.derived, indexes=statistics.INDEXES)
+    hourly_counts = service.store(HOURLY_COUNTS, HourlyCounts, derived=statistics.derived, indexes=statistics.INDEXES)
     cursors = Cursors(ring)
     settings_commands = _settings_commands(service, settings)
     customers = CustomerCommands(
@@ -134,8 +135,8 @@ def _application(service: Service, settings: ConfigSettings, issuer: Issuer, rin
         clock=clock,
         batches=Batches(queued, customers),
         bulks=_bulks(service, customers, reader),
-        counter=Counter(store, clock),
-        pulse=statistics.Pulse(tallies, clock),
+        customer_counter=CustomerCounter(store, clock),
+        statistics=Statistics(hourly_counts, clock),
         command_line=CommandLine(settings.operator_issuer, settings.api_audience, settings.cli_client_id or None),
     )
 

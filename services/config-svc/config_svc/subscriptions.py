@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from aiokafka.partitioner import murmur2
 
 from config_svc.domain import customers, hourly_counts, switches, tenants
-from config_svc.domain.hourly_counts import Tally
+from config_svc.domain.hourly_counts import HourlyCounts
 from shared.contracts.cloudevents import Record
 from shared.contracts.events import (
     AccessLost,
@@ -38,7 +38,7 @@ from shared.contracts.events import (
 from shared.domain.rules import Change
 from shared.messaging.event_handlers import on, on_record
 
-CUSTOMERS, TENANTS, SETTINGS, TALLIES = "customers", "tenants", "settings", "tallies"
+CUSTOMERS, TENANTS, SETTINGS, HOURLY_COUNTS = "customers", "tenants", "settings", "hourly_counts"
 
 
 def _customer(event: Event) -> str:
@@ -76,14 +76,14 @@ CONSUMES = (
 )
 
 
-def tally_id(record: Record) -> str:
+def hourly_counts_id(record: Record) -> str:
     """The day it was said, and the customer's share, by Kafka's own hash."""
     day = record.time.astimezone(UTC).date().isoformat()
     return f"{day}/{(murmur2(record.key.encode()) & 0x7FFFFFFF) % hourly_counts.SHARES:02}"
 
 
-def _count(tally: Tally | None, record: Record, now: datetime) -> Change[Tally] | None:
-    return hourly_counts.count(tally, tally_id(record), record.event, record.time)
+def _count(counts: HourlyCounts | None, record: Record, now: datetime) -> Change[HourlyCounts] | None:
+    return hourly_counts.count(counts, hourly_counts_id(record), record.event, record.time)
 
 
-COUNTS = tuple(on_record(event, TALLIES, key=tally_id, rule=_count) for event in hourly_counts.COUNTED)
+COUNTS = tuple(on_record(event, HOURLY_COUNTS, key=hourly_counts_id, rule=_count) for event in hourly_counts.COUNTED)

@@ -58,7 +58,7 @@ OWN = Customer(
     ],
 )
 def test_the_next_look_is_what_is_known_of_it(customer: Customer, hours: float, kind: str) -> None:
-    look = authentication_status.next_look(customer, NOW + timedelta(hours=hours))
+    look = authentication_status.next_check(customer, NOW + timedelta(hours=hours))
     assert look.kind == kind and (look.at is not None) == (kind in ("by", "late"))
 
 

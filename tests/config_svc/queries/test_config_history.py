@@ -12,7 +12,7 @@ import pytest
 
 from config_svc.queries import csv_export, history
 from config_svc.queries.history import audit_entry, order, timeline_entry
-from config_svc.texts.event_texts import KINDS, STORIES, tell
+from config_svc.texts.event_texts import EVENT_TEXTS, KINDS, describe
 from notify_svc.domain.model import TO
 from shared.contracts import cloudevents
 from shared.contracts.cloudevents import Record
@@ -47,25 +47,25 @@ def record(event: Event, id: str = "config/customers/c1/3/0", at: datetime = AT)
 
 @pytest.mark.parametrize("kind", REGISTRY.values(), ids=REGISTRY.keys())
 def test_every_event_has_a_story_and_its_sealed_parts_are_left_out(kind: Any) -> None:
-    assert kind.name in STORIES
+    assert kind.name in EVENT_TEXTS
     given = {field.name: f"<{field.name}>" for field in dataclasses.fields(kind.cls)}
-    told = tell(kind.name, given, str)
+    told = describe(kind.name, given, str)
     assert told.title and "%(" not in told.summary
-    told = tell(kind.name, {}, str)
+    told = describe(kind.name, {}, str)
     assert "%(" not in told.summary
 
 
 def test_a_type_of_a_newer_service_shows_its_name() -> None:
-    assert tell("SomethingNew", {"by": {"id": "x"}}, str).title == "SomethingNew"
+    assert describe("SomethingNew", {"by": {"id": "x"}}, str).title == "SomethingNew"
 
 
-def test_the_stories_name_only_what_the_events_have() -> None:
+def test_the_texts_name_only_what_the_events_have() -> None:
     made_up = {"cancelled", "account", "invitee", "roles", "reason"}
-    for name, story in STORIES.items():
+    for name, text in EVENT_TEXTS.items():
         fields = {field.name for field in dataclasses.fields(REGISTRY[name].cls)} | made_up
         for place in fields:
-            story = dataclasses.replace(story, text=story.text.replace(f"%({place})s", ""))
-        assert "%(" not in story.text, name
+            text = dataclasses.replace(text, text=text.text.replace(f"%({place})s", ""))
+        assert "%(" not in text.text, name
 
 
 def test_every_kind_of_mail_has_a_name() -> None:
@@ -121,7 +121,7 @@ def test_a_story_reads_as_a_sentence() -> None:
     )
     entry = timeline_entry(record(done))
     assert entry
-    assert tell("SwitchCompleted", entry["data"], str).summary == "Switch completed: By Device code a@b.example"
+    assert describe("SwitchCompleted", entry["data"], str).summary == "Switch completed: By Device code a@b.example"
 
 
 # --- by API ----------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest_asyncio
 from config_svc.domain.model import Customer, Grant, Mail, Switch
 from config_svc.queries import customer_counts, index, lists
 from config_svc.queries.history import FILTERS, between
-from config_svc.subscriptions import TALLIES
+from config_svc.subscriptions import HOURLY_COUNTS
 from shared.contracts.events import Account, Person
 from shared.store.write_plan import Plan
 from tests.config_svc.config_kit import Config
@@ -237,7 +237,7 @@ async def test_history_goes_by_an_index(many: Config, name: str, filters: dict[s
 @pytest.mark.parametrize(
     "where", [customer_counts.among(range(5, 6)), customer_counts.written(datetime(2126, 3, 1, tzinfo=UTC))], ids=str
 )
-async def test_the_census_reads_by_an_index(many: Config, where: dict[str, Any]) -> None:
+async def test_the_customer_counts_read_by_an_index(many: Config, where: dict[str, Any]) -> None:
     plan = await many.customers.collection.explain(where, limit=50)
     found = stages(plan["queryPlanner"])
     assert "COLLSCAN" not in found and "IXSCAN" in found, plan
@@ -245,8 +245,8 @@ async def test_the_census_reads_by_an_index(many: Config, where: dict[str, Any])
 
 @PAGES
 async def test_a_window_reads_a_bounded_number_of_documents_by_an_index(many: Config) -> None:
-    tallies = many.service._stores[TALLIES].collection
-    plan = await tallies.explain({"index.day": "2126-03-01"}, limit=24)
+    hourly_counts = many.service._stores[HOURLY_COUNTS].collection
+    plan = await hourly_counts.explain({"index.day": "2126-03-01"}, limit=24)
     found = stages(plan["queryPlanner"])
     assert "COLLSCAN" not in found and "IXSCAN" in found, plan
 

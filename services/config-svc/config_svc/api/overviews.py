@@ -14,11 +14,11 @@ from config_svc.api.common import ID, CustomerId, problems
 from config_svc.api.customers import Search
 from config_svc.application import Application
 from config_svc.queries import csv_export, lists
-from config_svc.queries.history import Asked
+from config_svc.queries.history import AuditFilter
 from config_svc.schemas import views
 from config_svc.schemas.customers import InvitationState, Sort
 from config_svc.stream.sse import EventStream
-from config_svc.texts.event_texts import doer, tell
+from config_svc.texts.event_texts import describe, doer
 from shared.contracts.events import Actor
 from shared.http.pagination import CursorParam, Limit
 from shared.identity.bearer import OPERATOR, VIEWER
@@ -102,7 +102,7 @@ def router(application: Application) -> APIRouter:
         cursor: CursorParam = None,
     ) -> Response:
         """Role: operator."""
-        asked = Asked(customer=customer, actor=actor, action=action, since=since, until=until)
+        asked = AuditFilter(customer=customer, actor=actor, action=action, since=since, until=until)
         if "text/csv" in request.headers.get("accept", ""):
             return csv_export.audit(application.history.every(asked), str)
         page = await application.history.audit(asked, limit, cursor)
@@ -138,7 +138,7 @@ def csv_answer(application: Application, query: lists.Query) -> Response:
 
 
 def timeline_item(row: Document) -> dict[str, Any]:
-    told = tell(row["type"], row["data"], str)
+    told = describe(row["type"], row["data"], str)
     names = ("customer", "at", "type", "service", "switch")
     known = {name: row[name] for name in names}
     more = {name: row["data"].get(name) for name in ("generation", "attempt")}
@@ -147,6 +147,6 @@ def timeline_item(row: Document) -> dict[str, Any]:
 
 def audit_item(row: Document) -> dict[str, Any]:
     names = ("customer", "at", "action", "actor", "address", "switch", "data")
-    told = tell(row["action"], row["data"], str)
+    told = describe(row["action"], row["data"], str)
     who = doer({"by": row["actor"] | {"address": row["address"]}}, str)
     return {"id": row["_id"], **{name: row[name] for name in names}, "summary": told.summary, "who": who}

@@ -1,4 +1,4 @@
-"""Rules of the tallies: how often what happened, hour by hour. One document is one day of one share of the customers.
+"""Rules of the hourly counts: how often what happened. One document is one day of one share of the customers.
 
 Every step is counted once for each switch: the event that says it comes once, or says by its number that it is the
 first. What a fact adds depends on the fact alone, so the order in which facts come does not matter.
@@ -29,15 +29,15 @@ from shared.contracts.reasons import explain
 from shared.domain.rules import Change
 
 SHARES = 24
-"""The customers' shares in the tallies of a day. A share stands in one partition where the partitions divide it: then
-only one consumer writes a tally. Each remembers its last 200 events, by which a repeat is recognised."""
+"""The customers' shares in the counts of a day. A share stands in one partition where the partitions divide it: then
+only one consumer writes a document. Each remembers its last 200 events, by which a repeat is recognised."""
 EDGES = tuple(round(10 * 1.25**n) for n in range(62))
 """Upper ends in seconds of the classes that waiting times are counted in: 10 seconds to more than 90 days."""
 TOOK, REASON = "took/", "reason/"
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class HourlyCounts:
     """`hours`: hour of the day in UTC (`07`) -> name -> how often. Names are a fixed few, so it stays small."""
 
     id: str
@@ -45,18 +45,18 @@ class Tally:
     hours: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
-def count(tally: Tally | None, id: str, event: Event, at: datetime) -> Change[Tally] | None:
+def count(counts: HourlyCounts | None, id: str, event: Event, at: datetime) -> Change[HourlyCounts] | None:
     """Counts what was said at `at` (not when it was heard: that may be much later, and twice)."""
     names = _NAMES[type(event)](event, at)
     if not names:
         return None
     moment = at.astimezone(UTC)
-    found = tally or Tally(id, moment.date().isoformat())
+    day = counts or HourlyCounts(id, moment.date().isoformat())
     hour = f"{moment.hour:02}"
-    counts = dict(found.hours.get(hour, {}))
+    added = dict(day.hours.get(hour, {}))
     for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return Change(replace(found, hours={**found.hours, hour: counts}))
+        added[name] = added.get(name, 0) + 1
+    return Change(replace(day, hours={**day.hours, hour: added}))
 
 
 def took_class(seconds: float) -> int:

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from config_svc.api.common import ID
 from config_svc.pages.layout import Frame
 from config_svc.queries import csv_export
-from config_svc.queries.history import DOERS, Asked
-from config_svc.texts.event_texts import PLACES, STORIES, tell
+from config_svc.queries.history import DOERS, AuditFilter
+from config_svc.texts.event_texts import EVENT_TEXTS, PLACES, describe
 from shared.contracts.events import REGISTRY
 from shared.identity.bearer import OPERATOR
 from shared.identity.sessions import Session
@@ -41,9 +41,9 @@ class AuditPages:
     async def page(self, request: Request, session: Session) -> Response:
         wanted, say = _wanted(request), self._frame.say(request)
         cursor = request.query_params.get("cursor")
-        found = await self._history.audit(_asked(wanted), PAGE, cursor)
-        rows = [_row(row, tell(row["action"], row["data"], say)) for row in found.rows]
-        actions = sorted(((name, say(STORIES[name].title)) for name in ACTIONS), key=lambda row: row[1])
+        found = await self._history.audit(_filter(wanted), PAGE, cursor)
+        rows = [_row(row, describe(row["action"], row["data"], say)) for row in found.rows]
+        actions = sorted(((name, say(EVENT_TEXTS[name].title)) for name in ACTIONS), key=lambda row: row[1])
         return self._frame.show(
             request,
             session,
@@ -61,7 +61,7 @@ class AuditPages:
         )
 
     async def csv(self, request: Request, session: Session) -> Response:
-        return csv_export.audit(self._history.every(_asked(_wanted(request))), self._frame.say(request))
+        return csv_export.audit(self._history.every(_filter(_wanted(request))), self._frame.say(request))
 
 
 def _row(row: Document, told: Any) -> dict[str, Any]:
@@ -92,10 +92,10 @@ def _wanted(request: Request) -> Wanted:
     }
 
 
-def _asked(wanted: Wanted) -> Asked:
+def _filter(wanted: Wanted) -> AuditFilter:
     """The days of the form are whole days in UTC, the last one included."""
     last = _day(wanted["to"])
-    return Asked(
+    return AuditFilter(
         customer=wanted["customer"] or None,
         actor=wanted["actor"] or None,
         action=wanted["action"] or None,

@@ -79,8 +79,8 @@ class StatusPages:
 
     async def _context(self, request: Request, wanted: Wanted, customers: Sequence[Customer]) -> dict[str, Any]:
         say, now = self._frame.say(request), self._application.clock()
-        census = await self._application.counter.census()
-        counts = {**census.status, "expiring": census.expiring, "": census.customers}
+        total = await self._application.customer_counter.counts()
+        counts = {**total.status, "expiring": total.expiring, "": total.customers}
         live = urlencode([*_given(wanted).items(), *(("id", customer.id) for customer in customers)])
         return {
             "rows": [_row(customer, now, say) for customer in customers],
@@ -153,7 +153,7 @@ def _row(customer: Customer, now: Any, say: state_texts.Say) -> dict[str, Any]:
         "since": customer.since or customer.checked_at,
         "secret_left": left,
         "secret_step": authentication_status.step(left),
-        "look": authentication_status.next_look(customer, now),
+        "look": authentication_status.next_check(customer, now),
     }
 
 

@@ -62,15 +62,15 @@ class InvitationPages:
     # --- reading -------------------------------------------------------------------------------------------------
 
     async def page(self, request: Request, session: Session) -> Response:
-        return await self._show(request, session, _asked(request))
+        return await self._show(request, session, _filter(request))
 
     async def rows(self, request: Request, session: Session) -> Response:
         """The part that moves by itself."""
-        context = await self._context(_asked(request))
+        context = await self._context(_filter(request))
         return self._frame.show(request, session, "invitations_rows.html", active="invitations", **context)
 
     async def csv(self, request: Request, session: Session) -> Response:
-        wanted = _asked(request)
+        wanted = _filter(request)
         return csv_answer(self._application, lists.invitations(wanted["state"], wanted["q"], wanted["sort"]))
 
     async def _show(
@@ -154,7 +154,7 @@ def _meant(form: Filled) -> RowName:
 # --- addresses -------------------------------------------------------------------------------------------------------
 
 
-def _asked(request: Request) -> dict[str, str]:
+def _filter(request: Request) -> dict[str, str]:
     return wanted(request.query_params)
 
 

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from config_svc.pages import charts
 from config_svc.pages.layout import Frame
-from config_svc.queries.customer_counts import Census
+from config_svc.queries.customer_counts import CustomerCounts
 from config_svc.queries.statistics import WINDOWS, Window
 from config_svc.stream.sse import EventStream
-from config_svc.texts.event_texts import PLACES, Say, tell
+from config_svc.texts.event_texts import PLACES, Say, describe
 from config_svc.texts.state_texts import STEP_NAMES
 from shared.contracts.reasons import explain
 from shared.domain.rules import Unavailable
@@ -90,7 +90,14 @@ class LivePages:
     async def _lines(self, events: Sequence[tuple[str, Any, str, Mapping[str, Any]]], say: Say) -> list[Line]:
         names = await self._names({str(data.get("customer", "")) for _, _, _, data in events})
         return [
-            _line(id, at, customer=str(data.get("customer", "")), names=names, told=tell(type_name, data, say), say=say)
+            _line(
+                id,
+                at,
+                customer=str(data.get("customer", "")),
+                names=names,
+                told=describe(type_name, data, say),
+                say=say,
+            )
             for id, at, type_name, data in events
         ]
 
@@ -107,8 +114,8 @@ class LivePages:
         name = asked.get("window", "")
         name = name if name in WINDOWS else next(iter(WINDOWS))
         wall = asked.get("wall") == "1"
-        window = await self._application.pulse.window(name)
-        census = await self._application.counter.census()
+        window = await self._application.statistics.window(name)
+        counts = await self._application.customer_counter.counts()
         say = self._frame.say(request)
         return {
             "window": name,
@@ -116,9 +123,9 @@ class LivePages:
             "windows": [(key, _address(key, wall)) for key in WINDOWS],
             "numbers_url": _address(name, wall, f"{HERE}/numbers"),
             "wall_url": _address(name, not wall),
-            "census": census,
-            "running": _states(census, RUNNING),
-            "ended": _states(census, ENDED),
+            "counts": counts,
+            "running": _states(counts, RUNNING),
+            "ended": _states(counts, ENDED),
             "funnel": charts.bars([(say(label), window.count(key)) for key, label in FUNNEL]),
             "median": window.took(0.5),
             "p90": window.took(0.9),
@@ -143,8 +150,8 @@ def _line(id: str, at: Any, customer: str, names: Mapping[str, str], told: Any, 
     }
 
 
-def _states(census: Census, states: Sequence[str]) -> list[tuple[str, int | None]]:
-    return [(state, census.switch[state]) for state in states]
+def _states(counts: CustomerCounts, states: Sequence[str]) -> list[tuple[str, int | None]]:
+    return [(state, counts.switch[state]) for state in states]
 
 
 def _chart(window: Window, say: Say, label: Callable[[Any], str]) -> charts.Columns:

@@ -18,8 +18,16 @@ from config_svc.pages.drafts import Draft, packed, unpacked
 from config_svc.pages.forms import Filled, check, filled
 from config_svc.pages.layout import Frame
 from config_svc.pages.settings_texts import CHANGES, changes, edition_of, general, role_choices
-from config_svc.queries.history import Asked
-from config_svc.schemas.settings import EMPTY_TEXT, MEANINGS, Said, SettingsBody, TextBody, body_wrong, subject_wrong
+from config_svc.queries.history import AuditFilter
+from config_svc.schemas.settings import (
+    EMPTY_TEXT,
+    MEANINGS,
+    SettingsBody,
+    TextBody,
+    TextFault,
+    body_wrong,
+    subject_wrong,
+)
 from mails.texts import LONGEST_BODY, LONGEST_SUBJECT, Text, tidy
 from shared.domain.rules import Refused
 from shared.http.middleware import FRAMED
@@ -117,7 +125,7 @@ class SettingsPages:
     def _flaws(self, request: Request, text: Text) -> dict[str, str]:
         say = self._frame.say(request)
         found = {"subject": subject_wrong(text.subject), "body": body_wrong(text.body)}
-        found |= {name: Said(EMPTY_TEXT) for name in found if not getattr(text, name)}
+        found |= {name: TextFault(EMPTY_TEXT) for name in found if not getattr(text, name)}
         return {name: say(wrong.sentence) % wrong.places for name, wrong in found.items() if wrong}
 
     # --- a look at the mail ----------------------------------------------------------------------------------------
@@ -224,7 +232,7 @@ class SettingsPages:
         """Who changed what, lately; for those who may read the audit."""
         if not session.has(OPERATOR):
             return []
-        page = await self._frame.application.history.audit(Asked(customer=rules.ID), CHANGES)
+        page = await self._frame.application.history.audit(AuditFilter(customer=rules.ID), CHANGES)
         return changes(page.rows, self._frame.say(request))
 
 

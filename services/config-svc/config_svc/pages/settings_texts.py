@@ -1,4 +1,4 @@
-"""What the settings page says: values as fields, roles as choices, changes as a story. Pure functions."""
+"""What the settings page says: values as fields, roles as choices, changes in words. Pure functions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from config_svc.domain.settings import Settings, Terms
 from config_svc.pages.forms import Filled
-from config_svc.texts.event_texts import tell
+from config_svc.texts.event_texts import describe
 from shared.contracts.roles import NAMES, role_name
 
 Say = Callable[[str], str]
@@ -45,6 +45,6 @@ def edition_of(form: Filled) -> int:
 def changes(rows: Iterable[Mapping[str, Any]], say: Say) -> list[dict[str, Any]]:
     found = []
     for row in rows:
-        told = tell(row["action"], row["data"] | {"by": row["actor"] | {"address": row["address"]}}, say)
+        told = describe(row["action"], row["data"] | {"by": row["actor"] | {"address": row["address"]}}, say)
         found.append({"at": row["at"], "title": told.title, "text": told.text, "by": told.by})
     return found

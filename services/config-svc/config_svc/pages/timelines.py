@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from config_svc.pages.layout import Frame
-from config_svc.texts.event_texts import tell
+from config_svc.texts.event_texts import describe
 from shared.domain.rules import Refused
 from shared.identity.bearer import VIEWER
 from shared.identity.sessions import Session
@@ -35,7 +35,7 @@ class Timelines:
     ) -> Told:
         say = self._frame.say(request)
         page = await self._frame.application.history.timeline(customer, limit, cursor, until=until)
-        told = [(row, tell(row["type"], row["data"], say)) for row in page.rows]
+        told = [(row, describe(row["type"], row["data"], say)) for row in page.rows]
         return Told(
             [
                 {

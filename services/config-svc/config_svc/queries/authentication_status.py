@@ -1,4 +1,4 @@
-"""A customer's authentication as operators watch over it: why it failed, who must act, what expires, who looks when."""
+"""A customer's authentication as operators watch over it: why it failed, who must act, what expires, the next check."""
 
 from __future__ import annotations
 
@@ -35,24 +35,25 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The next look. `by`: at `at` at the latest; `late`: it should have been by `at`, Microsoft is busy or away;
-    `daily`: within a day, the hour is not known here; `now`: one is on its way; `none`: there is nothing to prove."""
+class NextCheck:
+    """When access is proven next. `by`: at `at` at the latest; `late`: it should have been by `at`, Microsoft is busy
+    or away; `daily`: within a day, the hour is not known here; `now`: one is on its way; `none`: there is nothing to
+    prove."""
 
     kind: Literal["none", "now", "by", "late", "daily"]
     at: datetime | None = None
 
 
-def next_look(customer: Customer, now: datetime) -> Look:
-    """What is known of it: a token's last refresh by its expiry; of other looks only failures are heard."""
+def next_check(customer: Customer, now: datetime) -> NextCheck:
+    """What is known of it: a token's last refresh by its expiry; of other checks only failures are heard."""
     if customer.method == "none" or customer.tenant_id is None:
-        return Look("none")
+        return NextCheck("none")
     if customer.status == "checking":
-        return Look("now")
+        return NextCheck("now")
     if customer.method != "token" or customer.grant is None or customer.grant.lost:
-        return Look("daily")
+        return NextCheck("daily")
     at = customer.grant.expires_at - GRANT_LIFE + EVERY
-    return Look("by" if at > now else "late", at)
+    return NextCheck("by" if at > now else "late", at)
 
 
 def secret_left(customer: Customer, now: datetime) -> int | None:
@@ -72,7 +73,7 @@ def line(customer: Customer, now: datetime, say: Say) -> Mapping[str, Any]:
     """A row of the export."""
     failure = customer.failure if customer.status == "failed" else None
     reason = explain(failure.reason) if failure else None
-    look = next_look(customer, now)
+    check = next_check(customer, now)
     return {
         "customer": customer.id,
         "customer_name": customer.name,
@@ -88,5 +89,5 @@ def line(customer: Customer, now: datetime, say: Say) -> Mapping[str, Any]:
         "secret_expires_on": customer.secret_expires_on if customer.secret else None,
         "secret_days_left": secret_left(customer, now),
         "token_expires_at": customer.grant.expires_at if customer.grant else None,
-        "next_check": look.at or look.kind,
+        "next_check": check.at or check.kind,
     }

@@ -10,7 +10,7 @@ from typing import get_args
 from config_svc.domain import bulk_operations
 from config_svc.domain.bulk_operations import ASKED, ROWS_IN_PART, Bulk, Part, Row
 from config_svc.domain.model import Customer, SwitchState
-from config_svc.queries.cached import Fresh
+from config_svc.queries.cached import Cached
 from config_svc.queries.index import in_bulk
 from config_svc.queries.lists import Lists
 from config_svc.schemas.bulk_operations import Counts, Shown
@@ -28,7 +28,7 @@ class Reads:
     parts: Store[Part]
     customers: Store[Customer]
     lists: Lists
-    _counted: dict[str, Fresh[Counts]] = field(default_factory=dict)
+    _counted: dict[str, Cached[Counts]] = field(default_factory=dict)
 
     async def bulk(self, id: str) -> Found[Bulk]:
         """Raises: Refused (404)."""
@@ -55,11 +55,11 @@ class Reads:
         if bulk.state == "draft":
             states: Counts = {}
         else:
-            fresh = self._counted.get(bulk.id) or Fresh(lambda: self._count(bulk.id), 2.0)
-            self._counted[bulk.id] = fresh
+            cached = self._counted.get(bulk.id) or Cached(lambda: self._count(bulk.id), 2.0)
+            self._counted[bulk.id] = cached
             while len(self._counted) > COUNTS_KEPT:
                 del self._counted[next(iter(self._counted))]
-            states = await fresh.get()
+            states = await cached.get()
         switched = sum(states.values())
         return {
             "all": bulk.count,
@@ -72,7 +72,7 @@ class Reads:
 
     async def _count(self, id: str) -> Counts:
         count = self.customers.collection.count
-        return {state: await count({"index.facets": in_bulk(id, state)}, limit=MOST_COUNTED) for state in STATES}
+        return {state: await count({"index.filter_keys": in_bulk(id, state)}, limit=MOST_COUNTED) for state in STATES}
 
     async def rows(self, bulk: Bulk, states: frozenset[str], place: int, limit: int) -> tuple[list[Shown], int | None]:
         """Rows from a place on, and the place to go on from; fewer than `limit` where many had to be looked at."""

@@ -12,7 +12,7 @@ T = TypeVar("T")
 SHARE = 20
 
 
-class Fresh(Generic[T]):
+class Cached(Generic[T]):
     """`ask` is called at most every `least` seconds, and never for more than a 20th of the time.
 
     So the cost does not grow with the number of readers, nor beyond all bounds with what is asked.

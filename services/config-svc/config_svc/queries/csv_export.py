@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from config_svc.domain.model import Customer
 from config_svc.queries import authentication_status
 from config_svc.schemas import views
-from config_svc.texts.event_texts import Say, tell
+from config_svc.texts.event_texts import Say, describe
 from shared.domain.rules import Clock
 from shared.store.mongo import Document
 from shared.store.store import Found
@@ -95,7 +95,7 @@ def _act(row: Document, say: Say) -> Mapping[str, Any]:
     return {
         "time": row["at"],
         "action": row["action"],
-        "what": tell(row["action"], row["data"], say).summary,
+        "what": describe(row["action"], row["data"], say).summary,
         "customer": row["customer"],
         "switch": row["switch"],
         "person_id": actor["id"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter as Counts_
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from typing import Any, get_args
 from config_svc import metrics
 from config_svc.domain.model import Customer, Status, SwitchState
 from config_svc.queries.cached import SHARE
-from config_svc.queries.index import EXPIRES_SOON, LOTS, SEP, facet
+from config_svc.queries.index import EXPIRES_SOON, LOTS, SEP, filter_key
 from shared.contracts.events import InForce
 from shared.domain.rules import Clock, Unavailable
 from shared.jobs.waiting import first
@@ -29,12 +29,12 @@ from shared.store.store import Store
 log = logging.getLogger(__name__)
 
 STATUSES, METHODS, STATES = get_args(Status), get_args(InForce), get_args(SwitchState)
-LOST, EXPIRING = facet(lost="yes"), "expiring"
+LOST, EXPIRING = filter_key(lost="yes"), "expiring"
 COUNTED = frozenset(
     {
-        *(facet(status=name) for name in STATUSES),
-        *(facet(method=name) for name in METHODS),
-        *(facet(switch=name) for name in STATES),
+        *(filter_key(status=name) for name in STATUSES),
+        *(filter_key(method=name) for name in METHODS),
+        *(filter_key(switch=name) for name in STATES),
         LOST,
     }
 )
@@ -51,7 +51,7 @@ Counts = Mapping[str, int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Census:
+class CustomerCounts:
     """None where nothing was counted yet. `expiring`: secrets in use that expire within 30 days or have expired.
     `lost`: tokens that died."""
 
@@ -71,27 +71,27 @@ class Lots:
     """What each lot counts, and all of them together."""
 
     def __init__(self) -> None:
-        self._counts: dict[int, Counts_[str]] = {}
-        self._total: Counts_[str] = Counts_()
+        self._counts: dict[int, Counter[str]] = {}
+        self._total: Counter[str] = Counter()
 
     def put(self, lots: range, documents: Iterable[Document]) -> None:
         """These are all customers of these lots."""
-        found: dict[int, Counts_[str]] = {}
+        found: dict[int, Counter[str]] = {}
         for document in documents:
-            found.setdefault(document["index"]["lot"], Counts_()).update(counted(document["index"]))
+            found.setdefault(document["index"]["lot"], Counter()).update(counted(document["index"]))
         for lot in lots:
-            self._total.subtract(self._counts.pop(lot, Counts_()))
+            self._total.subtract(self._counts.pop(lot, Counter()))
         for lot, counts in found.items():
             self._total.update(counts)
             self._counts[lot] = counts
 
-    def census(self, at: datetime) -> Census:
+    def counts(self, at: datetime) -> CustomerCounts:
         total = self._total
-        return Census(
+        return CustomerCounts(
             at=at,
-            status={name: total[facet(status=name)] for name in STATUSES},
-            method={name: total[facet(method=name)] for name in METHODS},
-            switch={name: total[facet(switch=name)] for name in STATES},
+            status={name: total[filter_key(status=name)] for name in STATUSES},
+            method={name: total[filter_key(method=name)] for name in METHODS},
+            switch={name: total[filter_key(switch=name)] for name in STATES},
             lost=total[LOST],
             expiring=total[EXPIRING],
         )
@@ -100,20 +100,20 @@ class Lots:
 def counted(index: Mapping[str, Any]) -> list[str]:
     """What one customer counts for; nothing once it is removed."""
     soon = [EXPIRING] if index.get("attention", "").startswith(EXPIRES_SOON + SEP) else []
-    return [name for name in index.get("facets", ()) if name in COUNTED] + soon
+    return [name for name in index.get("filter_keys", ()) if name in COUNTED] + soon
 
 
-class Counter:
+class CustomerCounter:
     """`least`: seconds that a count is good for; at most a 20th of the time is spent on counting."""
 
     def __init__(self, store: Store[Customer], clock: Clock, least: float = 3.0) -> None:
         self._store, self._clock, self._least = store, clock, least
-        self._kept, self._lots = Census(), Lots()
+        self._kept, self._lots = CustomerCounts(), Lots()
         self._since: datetime | None = None
         self._began = self._until = self._lasted = 0.0
         self._counting: asyncio.Task[None] | None = None
 
-    async def census(self) -> Census:
+    async def counts(self) -> CustomerCounts:
         now = time.monotonic()
         if self._counting is None and now >= self._until:
             self._counting, self._began = asyncio.create_task(self._renew()), now
@@ -121,12 +121,12 @@ class Counter:
             await asyncio.wait({self._counting}, timeout=max(0.0, self._began + PATIENCE - now))
         return self._kept
 
-    async def counted(self) -> Census:
-        """The census as of now, however long it takes."""
+    async def counted(self) -> CustomerCounts:
+        """The counts as of now, however long it takes."""
         if self._counting is not None:
             await asyncio.wait({self._counting})
         self._until = 0.0
-        await self.census()
+        await self.counts()
         if self._counting is not None:
             await asyncio.wait({self._counting})
         return self._kept
@@ -143,12 +143,12 @@ class Counter:
             self._until = ended + max(self._least, self._lasted * SHARE)
             self._counting = None
 
-    async def _count(self) -> Census:
+    async def _count(self) -> CustomerCounts:
         now = self._clock()
         lots = None if self._since is None else await self._written(self._since - OVERLAP)
         await (self._all() if lots is None else self._these(lots))
         self._since = now
-        return _shown(self._lots.census(now))
+        return _shown(self._lots.counts(now))
 
     async def _written(self, since: datetime) -> list[range] | None:
         """The lots in which something was written; None where that is too much to tell."""
@@ -169,31 +169,31 @@ class Counter:
             await asyncio.sleep(min(PAUSE, time.monotonic() - began))
 
 
-def _shown(census: Census) -> Census:
+def _shown(counts: CustomerCounts) -> CustomerCounts:
     """At /metrics too."""
-    for gauge, label, counts in (
-        (metrics.CUSTOMERS, "status", census.status),
-        (metrics.METHODS, "method", census.method),
-        (metrics.SWITCHES, "state", census.switch),
+    for gauge, label, numbers in (
+        (metrics.CUSTOMERS, "status", counts.status),
+        (metrics.METHODS, "method", counts.method),
+        (metrics.SWITCHES, "state", counts.switch),
     ):
-        for name, count in counts.items():
+        for name, count in numbers.items():
             gauge.labels(**{label: name}).set(count or 0)
-    lost = census.lost or 0
+    lost = counts.lost or 0
     metrics.GRANTS.labels(health="lost").set(lost)
-    metrics.GRANTS.labels(health="healthy").set(max(0, (census.method["token"] or 0) - lost))
-    metrics.EXPIRING.set(census.expiring or 0)
-    metrics.COUNTED.set(census.at.timestamp() if census.at else 0)
-    return census
+    metrics.GRANTS.labels(health="healthy").set(max(0, (counts.method["token"] or 0) - lost))
+    metrics.EXPIRING.set(counts.expiring or 0)
+    metrics.COUNTED.set(counts.at.timestamp() if counts.at else 0)
+    return counts
 
 
-async def keep_counting(counter: Counter, stopping: asyncio.Event) -> None:
+async def keep_counting(counter: CustomerCounter, stopping: asyncio.Event) -> None:
     """So that the numbers at /metrics are not older than a minute, though nobody looks at a page."""
     while not stopping.is_set():
-        await counter.census()
+        await counter.counts()
         await first(stopping, timeout=EVERY_SECONDS)
 
 
-FIELDS = ("index.lot", "index.facets", "index.attention")
+FIELDS = ("index.lot", "index.filter_keys", "index.attention")
 
 
 def written(since: datetime) -> Filter:

@@ -83,7 +83,7 @@ def _moment(at: datetime) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Entries:
+class HistoryPage:
     """A page of history, newest first."""
 
     rows: tuple[Document, ...]
@@ -91,7 +91,7 @@ class Entries:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AuditFilter:
     """What of the audit is wanted. `actor`: id, e-mail address or name. The period ends before `until`."""
 
     customer: str | None = None
@@ -122,7 +122,7 @@ class History:
 
     async def timeline(
         self, customer: str, limit: int, cursor: str | None = None, *, until: str | None = None
-    ) -> Entries:
+    ) -> HistoryPage:
         """`until`: the cursor of an earlier page; only what has happened since its last row, and that row."""
         return await self._page(
             self._timeline, {"customer": customer}, bounds=("", TOP), limit=limit, cursor=cursor, until=until
@@ -137,14 +137,14 @@ class History:
                 break
         return tuple(found)
 
-    async def audit(self, asked: Asked, limit: int, cursor: str | None = None) -> Entries:
-        return await self._page(self._audit, asked.where, asked.bounds, limit, cursor)
+    async def audit(self, wanted: AuditFilter, limit: int, cursor: str | None = None) -> HistoryPage:
+        return await self._page(self._audit, wanted.where, wanted.bounds, limit, cursor)
 
-    async def every(self, asked: Asked) -> AsyncIterator[Document]:
+    async def every(self, wanted: AuditFilter) -> AsyncIterator[Document]:
         """All rows of the audit that are wanted, for an export: page by page."""
-        low, high = asked.bounds
+        low, high = wanted.bounds
         while True:
-            found = await _range(self._audit, asked.where, (low, high), EXPORT_STEP)
+            found = await _range(self._audit, wanted.where, (low, high), EXPORT_STEP)
             for row in found:
                 yield row
             if len(found) < EXPORT_STEP:
@@ -159,14 +159,14 @@ class History:
         limit: int,
         cursor: str | None,
         until: str | None = None,
-    ) -> Entries:
+    ) -> HistoryPage:
         scope = repr((collection.name, sorted(where.items()), bounds))
         place, last = self._cursors.read(scope, cursor), self._cursors.read(scope, until)
         low, high = str(last[0]) if last else bounds[0], bounds[1]
         found = await _range(collection, where, (low, str(place[0]) if place else high), limit + 1)
         more = len(found) > limit
         rows = tuple(found[:limit])
-        return Entries(rows, self._cursors.write(scope, (rows[-1]["order"],)) if more else None)
+        return HistoryPage(rows, self._cursors.write(scope, (rows[-1]["order"],)) if more else None)
 
 
 async def _range(

@@ -36,8 +36,8 @@ EVERY = {NEAR: 16, FAR: 4096}
 """Milestones: the keys of one customer in so many, in indexes of their own, say where a range may end."""
 ORDERS = ("name", "attention", *TIMES)
 LOTS = 1024
-"""Customers are counted by lots: see census."""
-MANY = ("heads", "facets")
+"""Customers are counted by lots: see customer_counts."""
+MANY = ("heads", "filter_keys")
 """Fields with many values, each of which shares an index with the name."""
 
 INDEXES = (
@@ -59,7 +59,7 @@ def derived(customer: Customer) -> Mapping[str, Any]:
     orders = {"name": f"{fold(customer.name)}{SEP}{customer.id}", "attention": _attention(customer)}
     times = _times(customer.id, switch) if switch else {}
     found = words(customer)
-    many = {"heads": heads(found), "facets": facets(customer)}
+    many = {"heads": heads(found), "filter_keys": filter_keys(customer)}
     groups = _groups(switch, times) if switch else {}
     milestones = _milestones(customer.id, {**orders, **times, **many})
     return {**lot, **orders, **groups, **milestones, "words": found, **many}
@@ -85,31 +85,33 @@ def _milestones(id: str, keys: Mapping[str, Any]) -> dict[str, Any]:
     return {f"{level}_{name}": key for level in levels for name, key in keys.items()}
 
 
-def facet(**wanted: str) -> str:
+def filter_key(**wanted: str) -> str:
     """One value to look for: what is filtered by, together."""
     return "+".join(f"{name}:{wanted[name]}" for name in sorted(wanted))
 
 
-def facets(customer: Customer) -> list[str]:
+def filter_keys(customer: Customer) -> list[str]:
     """Every filter of a list that finds this customer, alone and together with others."""
     switch = customer.switch
     switches = [switch.state if switch else "none", *(["running"] if customer.running else [])]
     said: dict[str, list[str]] = {"method": [customer.method], "status": [customer.status], "switch": switches}
     found = []
     for names in (names for size in (1, 2, 3) for names in combinations(sorted(said), size)):
-        found += [facet(**dict(zip(names, values, strict=True))) for values in product(*(said[name] for name in names))]
+        found += [
+            filter_key(**dict(zip(names, values, strict=True))) for values in product(*(said[name] for name in names))
+        ]
     if customer.grant and customer.grant.lost:
-        found.append(facet(lost="yes"))
+        found.append(filter_key(lost="yes"))
     if switch and switch.bulk:
         found += [in_bulk(switch.bulk), in_bulk(switch.bulk, switch.state)]
     if switch and switch.invited:
-        found += [facet(invited=value) for value in ("yes", switch.state, *(["pending"] if switch.live else []))]
+        found += [filter_key(invited=value) for value in ("yes", switch.state, *(["pending"] if switch.live else []))]
     return found
 
 
 def in_bulk(bulk: str, state: str | None = None) -> str:
     """The customers whose switch this bulk switch asked for."""
-    return facet(bulk=bulk, switch=state) if state else facet(bulk=bulk)
+    return filter_key(bulk=bulk, switch=state) if state else filter_key(bulk=bulk)
 
 
 def _attention(customer: Customer) -> str:

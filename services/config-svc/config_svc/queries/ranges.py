@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from config_svc.queries.index import ATTENTION, EXPIRES_SOON, SEP, TOP, facet, fold, sought
+from config_svc.queries.index import ATTENTION, EXPIRES_SOON, SEP, TOP, filter_key, fold, sought
 from shared.store.mongo import Document, Filter, Sort
 
 SHOWN = ("version", "state", "unsent")
@@ -17,8 +17,8 @@ FEW = 1000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """Rows in the order of `index.<key>`, which begins with `prefix`. `only`: an equality that shares the order's
-    index. `words`, `facets`, `name`: what is looked at in a document. `group`: the part of the prefix that the order's
-    milestones (`stones`) do not have. `few`: the same rows by another index, if they are few
+    index. `words`, `filter_keys`, `name`: what is looked at in a document. `group`: the part of the prefix that the
+    order's milestones (`stones`) do not have. `few`: the same rows by another index, if they are few
     (which reads the order's key `also`)."""
 
     key: str
@@ -26,7 +26,7 @@ class Query:
     descending: bool = False
     only: Mapping[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
-    facets: tuple[str, ...] = ()
+    filter_keys: tuple[str, ...] = ()
     name: str = ""
     stones: str = "name"
     group: str = ""
@@ -35,12 +35,12 @@ class Query:
 
     @property
     def scope(self) -> str:
-        return repr((self.key, self.prefix, self.descending, self.only, self.words, self.facets, self.name))
+        return repr((self.key, self.prefix, self.descending, self.only, self.words, self.filter_keys, self.name))
 
     @property
     def looks(self) -> bool:
         """Whether a document of the range may not fit."""
-        return bool(self.words or self.facets or self.name)
+        return bool(self.words or self.filter_keys or self.name)
 
     def where(self, bounds: Mapping[str, str]) -> Filter:
         return {**{f"index.{name}": value for name, value in self.only.items()}, f"index.{self.key}": dict(bounds)}
@@ -65,7 +65,7 @@ class Query:
     @property
     def fields(self) -> tuple[str, ...]:
         """What is read of a row: all that is shown, or, where many are looked at for each that is shown, its keys."""
-        looked_at = {"words": self.words, "facets": self.facets, "name": self.name}
+        looked_at = {"words": self.words, "filter_keys": self.filter_keys, "name": self.name}
         keys = dict.fromkeys(
             (self.key, *([self.also] if self.also else []), *(key for key in looked_at if looked_at[key]))
         )
@@ -76,7 +76,7 @@ class Query:
         index = document["index"]
         return (
             all(any(word.startswith(wanted) for word in index["words"]) for wanted in self.words)
-            and (not self.facets or set(self.facets) <= set(index["facets"]))
+            and (not self.filter_keys or set(self.filter_keys) <= set(index["filter_keys"]))
             and (not self.name or index["name"].startswith(self.name))
         )
 
@@ -86,12 +86,12 @@ def customers(
 ) -> Query:
     """By name. A search goes by its words' beginnings, else all filters together by one index."""
     said = {"method": method, "status": status, "switch": switch}
-    wanted = tuple(facet(**{name: value}) for name, value in said.items() if value)
+    wanted = tuple(filter_key(**{name: value}) for name, value in said.items() if value)
     head, words = sought(q or "")
     if head:
-        return Query(key="name", only={"heads": head}, words=words, facets=wanted)
+        return Query(key="name", only={"heads": head}, words=words, filter_keys=wanted)
     letter = fold((q or "").strip())  # one letter: names that begin with it
-    together = {"facets": facet(**{name: value for name, value in said.items() if value})} if wanted else {}
+    together = {"filter_keys": filter_key(**{name: value for name, value in said.items() if value})} if wanted else {}
     return Query(key="name", prefix=letter, only=together)
 
 
@@ -100,14 +100,14 @@ def invitations(state: str = "all", q: str | None = None, sort: str = "-created"
     order, descending = sort.removeprefix("-"), sort.startswith("-")
     head, words = sought(q or "")
     letter = "" if head else fold((q or "").strip())
-    asked = facet(invited="yes" if state == "all" else state)
+    asked = filter_key(invited="yes" if state == "all" else state)
     if order == "name":
         if head:
-            return Query(key="name", descending=descending, only={"heads": head}, words=words, facets=(asked,))
-        return Query(key="name", prefix=letter, descending=descending, only={"facets": asked})
+            return Query(key="name", descending=descending, only={"heads": head}, words=words, filter_keys=(asked,))
+        return Query(key="name", prefix=letter, descending=descending, only={"filter_keys": asked})
     group = "" if state in ALONE else state + SEP
     key = f"{ALONE.get(state, 'state')}_{order}"
-    few = Query(key="name", only={"heads": head}, words=words, facets=(asked,), also=key) if head else None
+    few = Query(key="name", only={"heads": head}, words=words, filter_keys=(asked,), also=key) if head else None
     return Query(
         key=key,
         prefix=group,

@@ -1,6 +1,7 @@
-"""What happened in a window of time, summed from the tallies: a bounded number of small documents, however many events.
+"""What happened in a window of time, summed from the hourly counts: a bounded number of small documents.
 
-A day has at most 24 documents; a day that is over is kept in memory for minutes, today and yesterday for seconds.
+A day has at most 24 of them, however many events. A day that is over is kept in memory for minutes, today and yesterday
+for seconds.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from config_svc.domain.hourly_counts import EDGES, REASON, SHARES, TOOK, Tally
-from config_svc.queries.cached import Fresh
+from config_svc.domain.hourly_counts import EDGES, REASON, SHARES, TOOK, HourlyCounts
+from config_svc.queries.cached import Cached
 from shared.domain.rules import Clock
 from shared.store.mongo import Index
 from shared.store.store import Store
@@ -30,8 +31,8 @@ Counts = Mapping[str, int]
 Hours = Mapping[int, Counts]
 
 
-def derived(tally: Tally) -> dict[str, object]:
-    return {"day": tally.day, "ends": datetime.fromisoformat(tally.day).replace(tzinfo=UTC) + KEPT}
+def derived(counts: HourlyCounts) -> dict[str, object]:
+    return {"day": counts.day, "ends": datetime.fromisoformat(counts.day).replace(tzinfo=UTC) + KEPT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,12 @@ def quantile(classes: Mapping[int, int], part: float) -> float | None:
     return float(EDGES[max(classes)])
 
 
-class Pulse:
+class Statistics:
     """Reads windows for all readers of this process together."""
 
-    def __init__(self, store: Store[Tally], clock: Clock, least: float = 2.0, past: float = 120.0) -> None:
+    def __init__(self, store: Store[HourlyCounts], clock: Clock, least: float = 2.0, past: float = 120.0) -> None:
         self._store, self._clock, self._least, self._past = store, clock, least, past
-        self._days: dict[str, Fresh[Hours]] = {}
+        self._days: dict[str, Cached[Hours]] = {}
         self._recent: set[str] = set()
 
     async def window(self, name: str) -> Window:
@@ -105,7 +106,7 @@ class Pulse:
         name = day.isoformat()
         recent = today - day <= DAY
         if name not in self._days or (not recent and name in self._recent):
-            self._days[name] = Fresh(lambda: self._read(name), self._least if recent else self._past)
+            self._days[name] = Cached(lambda: self._read(name), self._least if recent else self._past)
             (self._recent.add if recent else self._recent.discard)(name)
             self._forget(today)
         return await self._days[name].get()

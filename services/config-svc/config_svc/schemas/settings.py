@@ -40,7 +40,7 @@ EMPTY_TEXT = N_("Enter a text, or go back to the standard text.")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TextFault:
     """What is wrong with a text: a sentence of the catalog, and what stands in its places."""
 
     sentence: str
@@ -50,21 +50,21 @@ class Said:
         return self.sentence % self.places
 
 
-def subject_wrong(text: str) -> Said | None:
+def subject_wrong(text: str) -> TextFault | None:
     if "\n" in text:
-        return Said(customers.NAME_CONTROL)
+        return TextFault(customers.NAME_CONTROL)
     return _wrong(text, IN_SUBJECT, LONGEST_SUBJECT) or (
-        Said(customers.NAME_LINK) if customers.has_address(text) else None
+        TextFault(customers.NAME_LINK) if customers.has_address(text) else None
     )
 
 
-def body_wrong(text: str) -> Said | None:
+def body_wrong(text: str) -> TextFault | None:
     return _wrong(text, IN_BODY, LONGEST_BODY)
 
 
-def _wrong(text: str, allowed: tuple[str, ...], most: int) -> Said | None:
+def _wrong(text: str, allowed: tuple[str, ...], most: int) -> TextFault | None:
     found = flaw(text, allowed, most)
-    return Said(FLAWS[found.kind], found.places) if found else None
+    return TextFault(FLAWS[found.kind], found.places) if found else None
 
 
 def _subject(text: str) -> str:
@@ -75,7 +75,7 @@ def _body(text: str) -> str:
     return _sound(tidy(text), body_wrong)
 
 
-def _sound(text: str, check: Callable[[str], Said | None]) -> str:
+def _sound(text: str, check: Callable[[str], TextFault | None]) -> str:
     if found := check(text):
         raise ValueError(str(found))
     return text

@@ -15,14 +15,14 @@ Say = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class EventText:
     title: str
     text: str = ""
     tone: str = "neutral"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Description:
     """One entry as it is read."""
 
     title: str
@@ -69,51 +69,51 @@ SETTINGS: Mapping[str, str] = {
     "accepted_roles": N_("accepted roles"),
 }
 
-STORIES: Mapping[str, Story] = {
-    "CustomerRegistered": Story(N_("Customer registered"), N_("%(name)s, tenant %(tenant)s")),
-    "CustomerChanged": Story(N_("Customer changed"), N_("%(name)s, tenant %(tenant)s")),
-    "CustomerRemoved": Story(N_("Customer removed"), "", "warning"),
-    "TenantResolved": Story(N_("Tenant found"), N_("%(asked)s is %(tenant_id)s")),
-    "TenantUnknown": Story(N_("Tenant not found"), N_("%(asked)s: %(reason)s"), "danger"),
-    "TenantPinned": Story(N_("Tenant assigned"), N_("%(tenant_id)s belongs to this customer.")),
-    "TenantTaken": Story(N_("Tenant already taken"), N_("%(tenant_id)s belongs to another customer."), "danger"),
-    "TenantReleased": Story(N_("Tenant released"), "%(tenant_id)s"),
-    "SwitchRequested": Story(N_("Switch requested"), N_("To %(to)s; invited: %(invitee)s"), "progress"),
-    "InvitationResendRequested": Story(N_("Invitation to be sent again"), N_("Invitation number %(generation)s")),
-    "SwitchCompleted": Story(N_("Switch completed"), N_("By %(method)s %(account)s"), "success"),
-    "SwitchCancelled": Story(N_("Switch cancelled"), "%(cancelled)s", "warning"),
-    "SwitchExpired": Story(N_("Switch expired"), N_("Nobody signed in in time."), "warning"),
-    "SwitchFailed": Story(N_("Switch failed"), "%(reason)s", "danger"),
-    "InvitationCreated": Story(N_("Invitation created")),
-    "InvitationResent": Story(N_("Invitation renewed"), N_("Invitation number %(generation)s")),
-    "InvitationReminded": Story(N_("Reminder is due")),
-    "InvitationOpened": Story(N_("Invitation opened"), "", "progress"),
-    "InvitationExpired": Story(N_("Invitation ran out"), "", "warning"),
-    "InvitationRevoked": Story(N_("Invitation withdrawn")),
-    "NewInvitationAsked": Story(N_("The administrator asks for a new invitation"), "", "warning"),
-    "AuthenticationStarted": Story(N_("Sign-in started"), "%(method)s", "progress"),
-    "AuthenticationStopped": Story(N_("Sign-in stopped"), "%(reason)s"),
-    "DeviceCodeIssued": Story(N_("Code shown"), "", "progress"),
-    "SignInReady": Story(N_("Way to Microsoft ready"), "", "progress"),
-    "SignInReturned": Story(N_("Back from Microsoft"), "", "progress"),
-    "AuthenticationFailed": Story(N_("Sign-in failed"), "%(reason)s", "danger"),
-    "TokenClaimed": Story(N_("Token claimed"), N_("By %(account)s, %(roles)s"), "success"),
-    "AppRegistrationProven": Story(N_("App registration proven"), "%(client_id)s", "success"),
-    "ValidationRequested": Story(N_("Validation requested"), "%(method)s", "progress"),
-    "AuthenticationValidated": Story(N_("Authentication validated"), "%(outcome)s %(reason)s"),
-    "GrantRefreshed": Story(N_("Token kept alive")),
-    "AccessLost": Story(N_("Access lost"), "%(reason)s", "danger"),
-    "AccessRecovered": Story(N_("Access recovered"), "", "success"),
-    "SecretExpiring": Story(
+EVENT_TEXTS: Mapping[str, EventText] = {
+    "CustomerRegistered": EventText(N_("Customer registered"), N_("%(name)s, tenant %(tenant)s")),
+    "CustomerChanged": EventText(N_("Customer changed"), N_("%(name)s, tenant %(tenant)s")),
+    "CustomerRemoved": EventText(N_("Customer removed"), "", "warning"),
+    "TenantResolved": EventText(N_("Tenant found"), N_("%(asked)s is %(tenant_id)s")),
+    "TenantUnknown": EventText(N_("Tenant not found"), N_("%(asked)s: %(reason)s"), "danger"),
+    "TenantPinned": EventText(N_("Tenant assigned"), N_("%(tenant_id)s belongs to this customer.")),
+    "TenantTaken": EventText(N_("Tenant already taken"), N_("%(tenant_id)s belongs to another customer."), "danger"),
+    "TenantReleased": EventText(N_("Tenant released"), "%(tenant_id)s"),
+    "SwitchRequested": EventText(N_("Switch requested"), N_("To %(to)s; invited: %(invitee)s"), "progress"),
+    "InvitationResendRequested": EventText(N_("Invitation to be sent again"), N_("Invitation number %(generation)s")),
+    "SwitchCompleted": EventText(N_("Switch completed"), N_("By %(method)s %(account)s"), "success"),
+    "SwitchCancelled": EventText(N_("Switch cancelled"), "%(cancelled)s", "warning"),
+    "SwitchExpired": EventText(N_("Switch expired"), N_("Nobody signed in in time."), "warning"),
+    "SwitchFailed": EventText(N_("Switch failed"), "%(reason)s", "danger"),
+    "InvitationCreated": EventText(N_("Invitation created")),
+    "InvitationResent": EventText(N_("Invitation renewed"), N_("Invitation number %(generation)s")),
+    "InvitationReminded": EventText(N_("Reminder is due")),
+    "InvitationOpened": EventText(N_("Invitation opened"), "", "progress"),
+    "InvitationExpired": EventText(N_("Invitation ran out"), "", "warning"),
+    "InvitationRevoked": EventText(N_("Invitation withdrawn")),
+    "NewInvitationAsked": EventText(N_("The administrator asks for a new invitation"), "", "warning"),
+    "AuthenticationStarted": EventText(N_("Sign-in started"), "%(method)s", "progress"),
+    "AuthenticationStopped": EventText(N_("Sign-in stopped"), "%(reason)s"),
+    "DeviceCodeIssued": EventText(N_("Code shown"), "", "progress"),
+    "SignInReady": EventText(N_("Way to Microsoft ready"), "", "progress"),
+    "SignInReturned": EventText(N_("Back from Microsoft"), "", "progress"),
+    "AuthenticationFailed": EventText(N_("Sign-in failed"), "%(reason)s", "danger"),
+    "TokenClaimed": EventText(N_("Token claimed"), N_("By %(account)s, %(roles)s"), "success"),
+    "AppRegistrationProven": EventText(N_("App registration proven"), "%(client_id)s", "success"),
+    "ValidationRequested": EventText(N_("Validation requested"), "%(method)s", "progress"),
+    "AuthenticationValidated": EventText(N_("Authentication validated"), "%(outcome)s %(reason)s"),
+    "GrantRefreshed": EventText(N_("Token kept alive")),
+    "AccessLost": EventText(N_("Access lost"), "%(reason)s", "danger"),
+    "AccessRecovered": EventText(N_("Access recovered"), "", "success"),
+    "SecretExpiring": EventText(
         N_("Client secret expires"), N_("%(days_left)s days left, until %(expires_on)s"), "warning"
     ),
-    "EmailSent": Story(N_("E-mail sent"), "%(kind)s", "success"),
-    "EmailFailed": Story(N_("E-mail not sent"), N_("%(kind)s: %(why)s"), "danger"),
-    "LinkCopied": Story(N_("Invitation link copied")),
-    "ReferenceChanged": Story(N_("Reference changed"), "%(reference)s"),
-    "BulkSwitchBegun": Story(N_("Bulk switch begun"), N_("%(name)s, %(count)s customers"), "progress"),
-    "BulkSwitchChanged": Story(N_("Bulk switch"), "%(name)s: %(change)s"),
-    "SettingsChanged": Story(N_("Settings changed"), "%(changed)s"),
+    "EmailSent": EventText(N_("E-mail sent"), "%(kind)s", "success"),
+    "EmailFailed": EventText(N_("E-mail not sent"), N_("%(kind)s: %(why)s"), "danger"),
+    "LinkCopied": EventText(N_("Invitation link copied")),
+    "ReferenceChanged": EventText(N_("Reference changed"), "%(reference)s"),
+    "BulkSwitchBegun": EventText(N_("Bulk switch begun"), N_("%(name)s, %(count)s customers"), "progress"),
+    "BulkSwitchChanged": EventText(N_("Bulk switch"), "%(name)s: %(change)s"),
+    "SettingsChanged": EventText(N_("Settings changed"), "%(changed)s"),
 }
 CHANGES: Mapping[str, str] = {
     "paused": N_("paused"),
@@ -131,13 +131,13 @@ PLACES: Mapping[str, tuple[str, str]] = {
 OUTCOMES: Mapping[str, str] = {"successful": N_("Successful."), "failed": N_("Failed.")}
 
 
-def tell(type_name: str, data: Mapping[str, Any], say: Say) -> Told:
+def describe(type_name: str, data: Mapping[str, Any], say: Say) -> Description:
     """An event's entry in the reader's language. A type that is not known here (a newer service's) shows its name."""
-    story = STORIES.get(type_name) or Story(type_name)
+    event = EVENT_TEXTS.get(type_name) or EventText(type_name)
     words = defaultdict(lambda: "–", _words(data, say))
-    text = " ".join((say(story.text) % words).split()) if story.text else ""
-    tone = "danger" if data.get("outcome") == "failed" else "success" if "outcome" in data else story.tone
-    return Told(title=say(story.title), text=text, tone=tone, by=doer(data, say))
+    text = " ".join((say(event.text) % words).split()) if event.text else ""
+    tone = "danger" if data.get("outcome") == "failed" else "success" if "outcome" in data else event.tone
+    return Description(title=say(event.title), text=text, tone=tone, by=doer(data, say))
 
 
 def doer(data: Mapping[str, Any], say: Say) -> str:

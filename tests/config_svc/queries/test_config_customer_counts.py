@@ -51,7 +51,7 @@ def expected(states: Sequence[Customer]) -> dict[str, Counter[str]]:
     }
 
 
-def said(found: customer_counts.Census) -> dict[str, Counter[str]]:
+def said(found: customer_counts.CustomerCounts) -> dict[str, Counter[str]]:
     return {
         name: Counter({k: n for k, n in getattr(found, name).items() if n}) for name in ("status", "method", "switch")
     }
@@ -76,15 +76,15 @@ def lots_read(config: Config) -> Iterator[list[int]]:
         config.customers.collection.find = find  # type: ignore[method-assign]
 
 
-async def test_the_census_is_what_the_customers_are(some: Config) -> None:
+async def test_the_counts_are_what_the_customers_are(some: Config) -> None:
     states = [customer(n, some) for n in range(COUNT)]
-    found = await customer_counts.Counter(some.customers, some.clock).counted()
+    found = await customer_counts.CustomerCounter(some.customers, some.clock).counted()
     assert said(found) == expected(states) and found.customers == COUNT and found.at == some.now
     assert (found.lost, found.expiring) == (0, 0)
 
 
 async def test_what_was_written_since_is_counted_and_nothing_else(some: Config) -> None:
-    counter = customer_counts.Counter(some.customers, some.clock, least=0)
+    counter = customer_counts.CustomerCounter(some.customers, some.clock, least=0)
     for _ in range(2):
         await counter.counted()
         some.now += timedelta(hours=1)
@@ -99,7 +99,7 @@ async def test_what_was_written_since_is_counted_and_nothing_else(some: Config) 
 
 
 async def test_a_write_that_comes_later_than_its_plan_is_counted(some: Config) -> None:
-    counter = customer_counts.Counter(some.customers, some.clock, least=0)
+    counter = customer_counts.CustomerCounter(some.customers, some.clock, least=0)
     planned, some.now = some.now, some.now + timedelta(hours=1)
     await counter.counted()
     late = Plan(id="c-late", version=0, state=dataclasses.replace(customer(1, some), id="c-late"))
@@ -110,7 +110,7 @@ async def test_a_write_that_comes_later_than_its_plan_is_counted(some: Config) -
 
 async def test_where_too_much_was_written_all_are_counted_anew(some: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(customer_counts, "MOST_WRITTEN", 20)
-    counter = customer_counts.Counter(some.customers, some.clock, least=0)
+    counter = customer_counts.CustomerCounter(some.customers, some.clock, least=0)
     await counter.counted()
     some.now += timedelta(hours=1)
     await write(some, [(_now(some, n, "unknown"), 1) for n in range(40)])
@@ -121,7 +121,7 @@ async def test_where_too_much_was_written_all_are_counted_anew(some: Config, mon
 async def test_a_count_that_fails_keeps_the_numbers_and_is_made_up_for(
     some: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counter = customer_counts.Counter(some.customers, some.clock, least=0)
+    counter = customer_counts.CustomerCounter(some.customers, some.clock, least=0)
     first = await counter.counted()
     some.now += timedelta(hours=1)
     await write(some, [(_now(some, 3, "failed"), 1)])
@@ -133,7 +133,7 @@ async def test_a_count_that_fails_keeps_the_numbers_and_is_made_up_for(
 
 
 async def test_nobody_waits_for_a_count_that_takes_its_time(some: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    counter = customer_counts.Counter(some.customers, some.clock, least=0)
+    counter = customer_counts.CustomerCounter(some.customers, some.clock, least=0)
     first = await counter.counted()
     monkeypatch.setattr(counter, "_lasted", 2.0)
     monkeypatch.setattr(counter, "_until", 0.0)
@@ -143,7 +143,7 @@ async def test_nobody_waits_for_a_count_that_takes_its_time(some: Config, monkey
         await held.wait()
 
     monkeypatch.setattr(counter, "_these", slow)
-    assert await asyncio.wait_for(counter.census(), 30) == first
+    assert await asyncio.wait_for(counter.counts(), 30) == first
     assert not held.is_set()
     held.set()
     await counter.counted()
@@ -178,7 +178,7 @@ async def _away(*_: Any) -> None:
 
 
 async def test_the_numbers_stand_at_metrics_and_are_counted_though_nobody_looks(some: Config) -> None:
-    counter, stopping = customer_counts.Counter(some.customers, some.clock, least=0), asyncio.Event()
+    counter, stopping = customer_counts.CustomerCounter(some.customers, some.clock, least=0), asyncio.Event()
     counting = asyncio.create_task(customer_counts.keep_counting(counter, stopping))
     states = [customer(n, some) for n in range(COUNT)]
     for _ in range(200):

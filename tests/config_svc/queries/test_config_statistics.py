@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from config_svc.domain import hourly_counts
-from config_svc.domain.hourly_counts import EDGES, SHARES, Tally
-from config_svc.queries.cached import Fresh
-from config_svc.queries.statistics import KEPT, Pulse, quantile
-from config_svc.subscriptions import COUNTS, TALLIES, tally_id
+from config_svc.domain.hourly_counts import EDGES, SHARES, HourlyCounts
+from config_svc.queries.cached import Cached
+from config_svc.queries.statistics import KEPT, Statistics, quantile
+from config_svc.subscriptions import COUNTS, HOURLY_COUNTS, hourly_counts_id
 from shared.contracts import cloudevents
 from shared.contracts.cloudevents import Record
 from shared.contracts.events import (
@@ -106,8 +106,8 @@ async def take(intake: Intake, records: Sequence[Raw]) -> None:
         assert not batch.dead, batch.dead
 
 
-def pulse(config: Config) -> Pulse:
-    return Pulse(config.service._stores[TALLIES], config.clock, least=0, past=0)
+def statistics(config: Config) -> Statistics:
+    return Statistics(config.service._stores[HOURLY_COUNTS], config.clock, least=0, past=0)
 
 
 WHOLE = {
@@ -130,8 +130,8 @@ def plain(counts: Any) -> dict[str, int]:
 # --- the rule --------------------------------------------------------------------------------------------------------
 
 
-def fold(events: Sequence[tuple[Event, datetime]]) -> Tally | None:
-    state: Tally | None = None
+def fold(events: Sequence[tuple[Event, datetime]]) -> HourlyCounts | None:
+    state: HourlyCounts | None = None
     for event, at in events:
         change = hourly_counts.count(state, "t", event, at)
         state = change.state if change else state
@@ -173,7 +173,7 @@ def test_a_switch_back_without_an_invitation_is_none_of_the_funnel() -> None:
     assert state is not None and state.hours["12"] == {"requested": 1, "completed": 1}
 
 
-def test_a_tally_stays_small_whatever_comes() -> None:
+def test_a_day_stays_small_whatever_comes() -> None:
     events: list[tuple[Event, datetime]] = []
     for n in range(3000):
         at = NOW.replace(hour=n % 24)
@@ -189,7 +189,7 @@ def test_a_tally_stays_small_whatever_comes() -> None:
 
 
 def test_the_share_of_a_customer_is_one_of_its_partition() -> None:
-    """So that with 1, 2, 3, 4, 6, 8, 12 or 24 partitions no two consumers write one tally."""
+    """So that with 1, 2, 3, 4, 6, 8, 12 or 24 partitions no two consumers write one document."""
     from aiokafka.partitioner import DefaultPartitioner
 
     for partitions in (12, 4, 24):
@@ -204,7 +204,7 @@ def test_the_share_of_a_customer_is_one_of_its_partition() -> None:
                 trace=None,
                 event=requested("x"),
             )
-            share = int(tally_id(record).rpartition("/")[2])
+            share = int(hourly_counts_id(record).rpartition("/")[2])
             assert share < SHARES
             assert share % partitions == DefaultPartitioner()(f"customer-{n}".encode(), numbers, numbers)
 
@@ -214,7 +214,7 @@ def test_the_share_of_a_customer_is_one_of_its_partition() -> None:
 
 async def test_a_switch_counts_once_at_each_step(config: Config) -> None:
     await take(member(config), raws(way("c1")))
-    window = await pulse(config).window("24h")
+    window = await statistics(config).window("24h")
     assert plain(window.counts) == WHOLE
     assert window.reasons() == [("declined", 1)]
 
@@ -226,7 +226,7 @@ async def test_what_is_delivered_again_is_not_counted_again(config: Config) -> N
     config.later(hours=3)  # a member that was away for hours: what it hears again happened when it happened
     await take(member(config), records)
     await take(intake, [*records, *records])
-    window = await pulse(config).window("24h")
+    window = await statistics(config).window("24h")
     assert plain(window.counts) == {name: 30 * n for name, n in WHOLE.items()}
     assert sum(1 for column in window.columns if column.counts) == 1
 
@@ -236,14 +236,14 @@ async def test_two_consumers_that_take_in_the_same_at_once_count_it_once(config:
     records = [record for n in range(40) for record in raws(way(f"c{n}"))]
     other = records[::-1]
     await asyncio.gather(take(member(config), records), take(member(config), other), take(member(config), records))
-    window = await pulse(config).window("24h")
+    window = await statistics(config).window("24h")
     assert plain(window.counts) == {name: 40 * n for name, n in WHOLE.items()}
 
 
 async def test_two_consumers_of_different_customers_lose_nothing(config: Config) -> None:
     halves = [[record for n in range(start, 60, 2) for record in raws(way(f"c{n}"))] for start in (0, 1)]
     await asyncio.gather(*(take(member(config), half) for half in halves))
-    window = await pulse(config).window("24h")
+    window = await statistics(config).window("24h")
     assert plain(window.counts) == {name: 60 * n for name, n in WHOLE.items()}
 
 
@@ -251,7 +251,7 @@ async def test_the_service_counts_what_it_does_itself(config: Config) -> None:
     await config.invited()
     config.later(hours=2)
     await config.claims()
-    window = await pulse(config).window("24h")
+    window = await statistics(config).window("24h")
     assert (window.count("requested"), window.count("completed"), window.count("claimed")) == (1, 1, 1)
     took = window.took(0.5)
     assert took is not None and 7200 * 0.75 <= took <= 7200 * 1.25
@@ -265,7 +265,7 @@ async def test_a_window_ends_with_the_hour_at_hand_and_begins_where_it_says(conf
     for name, hours in ages.items():
         await take(member(config), raws([requested(name)], NOW - timedelta(hours=hours) + timedelta(minutes=20)))
     config.later(minutes=30)
-    found = {name: await pulse(config).window(name) for name in ("24h", "7d", "30d")}
+    found = {name: await statistics(config).window(name) for name in ("24h", "7d", "30d")}
     assert [found[name].count("requested") for name in found] == [2, 4, 5]
     assert [len(window.columns) for window in found.values()] == [24, 8, 31]
     for window in found.values():
@@ -276,12 +276,12 @@ async def test_a_window_ends_with_the_hour_at_hand_and_begins_where_it_says(conf
 
 async def test_another_replica_and_a_restart_show_the_same(config: Config) -> None:
     await take(member(config), raws(way("c1")))
-    first, second = await pulse(config).window("7d"), await pulse(config).window("7d")
+    first, second = await statistics(config).window("7d"), await statistics(config).window("7d")
     assert first == second
 
 
 async def test_a_day_that_is_over_is_read_once_in_a_while_and_today_again_and_again(config: Config) -> None:
-    reader = Pulse(config.service._stores[TALLIES], config.clock, least=0, past=600)
+    reader = Statistics(config.service._stores[HOURLY_COUNTS], config.clock, least=0, past=600)
     await take(member(config), raws([requested("c1")], NOW - timedelta(days=3)))
     assert (await reader.window("7d")).count("requested") == 1
     await take(member(config), raws([requested("late")], NOW - timedelta(days=3)))
@@ -290,12 +290,12 @@ async def test_a_day_that_is_over_is_read_once_in_a_while_and_today_again_and_ag
         if (found := (await reader.window("7d")).count("requested")) > 1:
             break
         await asyncio.sleep(0.1)
-    assert found == 2 and (await pulse(config).window("7d")).count("requested") == 3
+    assert found == 2 and (await statistics(config).window("7d")).count("requested") == 3
 
 
 async def test_old_days_are_removed_by_the_database(config: Config) -> None:
     await take(member(config), raws([requested("c1")]))
-    document = (await config.service._stores[TALLIES].collection.find({}, limit=2))[0]
+    document = (await config.service._stores[HOURLY_COUNTS].collection.find({}, limit=2))[0]
     assert document["index"]["ends"] == datetime(2126, 3, 1, tzinfo=UTC) + KEPT and document["index"]["day"] == (
         "2126-03-01"
     )
@@ -326,9 +326,9 @@ async def test_many_readers_ask_once() -> None:
         await asyncio.sleep(0.05)
         return asked
 
-    fresh = Fresh(ask, least=30)
-    assert await asyncio.gather(*(fresh.get() for _ in range(20))) == [1] * 20
-    slow = Fresh(ask, least=0)
+    cached = Cached(ask, least=30)
+    assert await asyncio.gather(*(cached.get() for _ in range(20))) == [1] * 20
+    slow = Cached(ask, least=0)
     assert [await slow.get() for _ in range(5)] == [2] * 5  # 50 ms of asking are good for a second
 
 
@@ -341,7 +341,7 @@ async def test_a_failed_look_is_not_kept() -> None:
             raise answer
         return int(answer)
 
-    fresh = Fresh(ask, least=30)
+    cached = Cached(ask, least=30)
     with pytest.raises(RuntimeError):
-        await fresh.get()
-    assert await fresh.get() == 7
+        await cached.get()
+    assert await cached.get() == 7
