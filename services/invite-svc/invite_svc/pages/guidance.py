@@ -1,40 +1,30 @@
-"""What a customer's security people want to know of our applications: which they are, how to allow and remove them."""
+"""What a customer's security people want to know of our applications: which they are, how to allow and remove them.
+
+Open to everybody and the same for all: the ids of an application are public, and nothing else is shown.
+"""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from invite_svc.pages import screens
-from invite_svc.pages.layout import GUIDANCE, WIZARD, Desk
+from invite_svc.pages.dependencies import CurrentInvitation, Settings
+from invite_svc.pages.layout import GUIDANCE, WIZARD, WizardView
+
+router = APIRouter(include_in_schema=False)
 
 
-class GuidancePage:
-    """Open to everybody and the same for all: the ids of an application are public, and nothing else is shown."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def router(self) -> APIRouter:
-        router = APIRouter(include_in_schema=False)
-        router.add_api_route(GUIDANCE, self.guidance, methods=["GET", "HEAD"], response_model=None)
-        return router
-
-    async def guidance(self, request: Request) -> Response:
-        desk, settings = self._desk, self._desk.settings
-        session = desk.session(request)
-        invitation = await desk.invitation(session.invitation_id) if session else None
-        say = desk.say(request, invitation)
-        return desk.pages.render(
-            request,
-            "guidance.html",
-            language=invitation.locale if invitation else None,
-            **desk.names(),
-            client_id=settings.entra_client_id,
-            device_client_id=settings.entra_device_client_id,
-            host=urlsplit(settings.invite_url).netloc,
-            permissions=screens.permissions(settings.scopes, say),
-            back=WIZARD if invitation else None,
-        )
+@router.api_route(GUIDANCE, methods=["GET", "HEAD"])
+async def guidance(view: WizardView, invitation: CurrentInvitation, settings: Settings) -> Response:
+    return view.show(
+        "guidance.html",
+        invitation,
+        client_id=settings.entra_client_id,
+        device_client_id=settings.entra_device_client_id,
+        host=urlsplit(settings.invite_url).netloc,
+        permissions=screens.permissions(settings.scopes, view.say(invitation)),
+        back=WIZARD if invitation else None,
+    )

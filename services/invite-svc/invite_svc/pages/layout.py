@@ -1,178 +1,124 @@
-"""What all pages of the wizard work with: the invitation of a request, rendering, changing, limits, refusals."""
+"""How the wizard's pages are rendered: in the reader's language, with what every page says; refusals as pages too."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
 from invite_svc.domain import Invitation
 from invite_svc.pages import screens
-from invite_svc.pages.sessions import Session, Sessions
-from invite_svc.pages.texts import REFUSALS
+from invite_svc.pages.dependencies import WrongLink, current_invitation, current_session
+from invite_svc.pages.texts import REFUSALS, WRONG_LINK, ErrorText
 from invite_svc.settings import InviteSettings
-from shared.crypto.invitation_links import Links
-from shared.crypto.sealed_box import Opener, Sealer
-from shared.domain.rules import Clock, Facts, Refused, Rule
-from shared.http.client_address import client_address, counted_as
-from shared.http.rate_limits import Limits
-from shared.http.refusals import RefusedWith, TooMany
+from shared.domain.rules import Refused
+from shared.http.refusals import RefusedWith
 from shared.i18n.catalogs import N_
-from shared.observability.logs import current_trace
-from shared.store.store import Store
+from shared.web.csrf import set_cookie
 from shared.web.pages import Pages
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 WIZARD, GUIDANCE = "/w", "/guidance"
 FORM_PAGES = frozenset({f"{WIZARD}/device", f"{WIZARD}/app", f"{WIZARD}/trouble"})
-WINDOW, DAY = timedelta(minutes=10), timedelta(days=1)
-AGAIN = N_("Back to the sign-in")
+BACK_TO_SIGN_IN = N_("Back to the sign-in")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Desk:
-    settings: InviteSettings
-    store: Store[Invitation]
-    pages: Pages
-    sessions: Sessions
-    links: Links
-    sealer: Sealer
-    opener: Opener
-    limits: Limits
-    clock: Clock
+class View:
+    """Renders the pages that answer one request."""
 
-    # --- the invitation -----------------------------------------------------------------------------------------
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._pages: Pages = request.app.state.pages
+        self._settings: InviteSettings = request.app.state.settings
 
-    def session(self, request: Request) -> Session | None:
-        return self.sessions.read(request.cookies.get(self.pages.cookie))
+    @property
+    def provider(self) -> str:
+        """The name of the service provider who invites."""
+        return self._settings.provider_name
 
-    async def invitation(self, id: str) -> Invitation | None:
-        found = await self.store.get(id)
-        return found.state if found else None
+    def say(self, invitation: Invitation | None = None) -> Callable[[str], str]:
+        """Translates into the language of the page."""
+        return self._pages.gettext(self._pages.language(self.request, invitation.locale if invitation else None))
 
-    async def mine(self, request: Request) -> tuple[Session, Invitation]:
-        """The request's session and its invitation. Raises: Refused (`no_session`, `continue_here`)."""
-        session = self.session(request)
-        invitation = await self.invitation(session.invitation_id) if session else None
-        if session is None or invitation is None:
-            raise Refused("no_session", "Open the link in the mail again.", status=403)
-        if invitation.session != session.hashed:
-            raise Refused("continue_here", "This invitation is open in another browser.", status=403)
-        return session, invitation
-
-    async def change(self, id: str, rule: Rule[Invitation, *Facts], *facts: *Facts) -> Invitation | None:
-        return (await self.store.apply(id, rule, *facts, trace=current_trace(), follows=True)).state
-
-    async def count(self, request: Request, name: str, limit: int) -> None:
-        """Raises: Refused (429)."""
-        source = counted_as(client_address(request, self.settings.proxies))
-        await self.limits.check(name, source, limit, WINDOW, self.clock())
-
-    async def count_tenant(self, invitation: Invitation) -> None:
-        """One more sign-in at this tenant, whoever begins it from wherever. Raises: Refused (429)."""
-        limit = self.settings.starts_per_tenant
-        try:
-            await self.limits.check("tenant", invitation.tenant_id.lower(), limit, DAY, self.clock())
-        except TooMany as error:
-            detail = "Too many sign-ins were begun for this organisation today; try again tomorrow."
-            raise RefusedWith("tenant_busy", detail, status=429, headers=error.headers) from None
-
-    # --- answers ------------------------------------------------------------------------------------------------
-
-    def say(self, request: Request, invitation: Invitation | None) -> Callable[[str], str]:
-        return self.pages.gettext(self.pages.language(request, invitation.locale if invitation else None))
-
-    def show(
-        self,
-        request: Request,
-        template: str,
-        invitation: Invitation | None,
-        *,
-        status: int = 200,
-        **context: Any,
-    ) -> Response:
-        say = self.say(request, invitation)
-        known = screens.about(invitation, self.settings.scopes, say) if invitation else {}
-        return self.pages.render(
-            request,
+    def show(self, template: str, invitation: Invitation | None, *, status: int = 200, **context: Any) -> Response:
+        known = screens.about(invitation, self._settings.scopes, self.say(invitation)) if invitation else {}
+        return self._pages.render(
+            self.request,
             template,
             status=status,
             language=invitation.locale if invitation else None,
-            **(known | self.names() | context),
+            **(known | self._names() | context),
         )
 
-    def names(self) -> dict[str, Any]:
-        provider = self.settings.provider_name
-        app = self.settings.entra_app_name or provider
+    def _names(self) -> dict[str, Any]:
+        app = self._settings.entra_app_name or self.provider
         return {
-            "provider": provider,
-            "publisher": self.settings.entra_publisher,
+            "provider": self.provider,
+            "publisher": self._settings.entra_publisher,
             "app_name": app,
-            "device_app_name": self.settings.entra_device_app_name or app,
+            "device_app_name": self._settings.entra_device_app_name or app,
         }
 
-    def refusal(
-        self,
-        request: Request,
-        code: str,
-        status: int,
-        invitation: Invitation | None = None,
-        headers: Mapping[str, str] | None = None,
+    def error(
+        self, status: int, text: ErrorText, invitation: Invitation | None = None, *, with_way_back: bool = False
     ) -> Response:
-        """A refusal as a page of its own, with the way back to the wizard."""
-        say = self.say(request, invitation)
-        title, detail = REFUSALS[code]
-        response = self.pages.error(
-            request,
+        """A page that says what is wrong and what to do; `with_way_back`: with a link to the wizard's page."""
+        say = self.say(invitation)
+        action = {"action_url": WIZARD, "action_label": say(BACK_TO_SIGN_IN)} if with_way_back else {}
+        return self._pages.error(
+            self.request,
             status,
-            say(title),
-            say(detail),
-            say(N_("Go on from the page of your invitation.")),
-            action_url=WIZARD,
-            action_label=say(AGAIN),
+            say(text.title),
+            say(text.detail),
+            say(text.todo),
             language=invitation.locale if invitation else None,
+            **action,
         )
-        response.headers.update(headers or {})
+
+    def to_wizard(self, session_cookie: str | None = None) -> Response:
+        """Leads on to the wizard's page; `session_cookie`: with the session that begins."""
+        response = RedirectResponse(WIZARD, 303)
+        if session_cookie:
+            set_cookie(response, self._pages.cookie, session_cookie, self._pages.secure)
         return response
 
-    def answering(self, handler: Handler) -> Handler:
-        """The handler with its refusals as pages: where only the state is another, the wizard shows it."""
 
-        async def answer(request: Request) -> Response:
+WizardView = Annotated[View, Depends()]
+
+
+class WizardRoute(APIRoute):
+    """Shows refusals as pages: of their own, or the wizard's, where only the state of the invitation refuses."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
             try:
                 return await handler(request)
+            except WrongLink as error:
+                with_way_back = current_session(request) is not None
+                return View(request).error(error.status, WRONG_LINK, with_way_back=with_way_back)
             except Refused as error:
-                refused = error
-            if refused.code not in REFUSALS:
-                return RedirectResponse(WIZARD, 303)
-            headers = refused.headers if isinstance(refused, RefusedWith) else {}
-            session = self.session(request)
-            invitation = await self.invitation(session.invitation_id) if session else None
-            return self.refusal(request, refused.code, refused.status, invitation, headers=headers)
+                return await _refused(request, error)
 
-        return answer
+        return handle
 
 
-def place(request: Request) -> str | None:
+async def _refused(request: Request, refused: Refused) -> Response:
+    view = View(request)
+    if refused.code not in REFUSALS:
+        return view.to_wizard()
+    invitation = await current_invitation(request)
+    response = view.error(refused.status, REFUSALS[refused.code], invitation, with_way_back=True)
+    response.headers.update(refused.headers if isinstance(refused, RefusedWith) else {})
+    return response
+
+
+def form_page(request: Request) -> str | None:
     """The page that a form was sent from: its own address, the link's page, or the wizard."""
     path = request.url.path
     if path.startswith("/i/"):
         return path.rpartition("/")[0] if path.count("/") > 2 else path
     return path if path in FORM_PAGES else WIZARD
-
-
-async def field(request: Request, name: str) -> str:
-    """One text field of a form; a file or nothing counts as empty."""
-    value = (await request.form()).get(name)
-    return value if isinstance(value, str) else ""
-
-
-def texts(errors: Mapping[str, str], say: Callable[[str], str]) -> tuple[dict[str, str], Sequence[tuple[str, str]]]:
-    """A form's errors in the reader's language: by field, and as pairs for the summary."""
-    said = {name: say(error) for name, error in errors.items()}
-    return said, list(said.items())

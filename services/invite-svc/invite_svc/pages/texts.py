@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from shared.i18n.catalogs import N_
 
@@ -100,41 +101,65 @@ TROUBLE_OF = {
     "sign_in": frozenset(code for code, _, _ in TROUBLE) - {"code_unknown"},
 }
 
-REFUSALS: Mapping[str, tuple[str, str]] = {
-    "method_not_offered": (
+
+@dataclass(frozen=True, slots=True)
+class ErrorText:
+    """What an error page says: a title, what happened, what to do."""
+
+    title: str
+    detail: str
+    todo: str = N_("Go on from the page of your invitation.")
+
+
+REFUSALS: Mapping[str, ErrorText] = {
+    "method_not_offered": ErrorText(
         N_("This way is not offered"),
         N_("This invitation does not offer this way to sign in. Choose another one."),
     ),
-    "attempts_spent": (
+    "attempts_spent": ErrorText(
         N_("Too many attempts"),
         N_("This invitation was tried too often. Ask for a new invitation."),
     ),
-    "codes_spent": (
+    "codes_spent": ErrorText(
         N_("All codes of this invitation were used"),
         N_("Use the button “Sign in with Microsoft”, or ask for a new invitation."),
     ),
-    "attempt_changed": (
+    "attempt_changed": ErrorText(
         N_("The page is out of date"),
         N_("The invitation has moved on in another window. Nothing was sent; go on from here."),
     ),
-    "sign_in_mismatch": (
+    "sign_in_mismatch": ErrorText(
         N_("This sign-in does not belong here"),
         N_("The answer belongs to another sign-in, or to one that has ended. Nothing was kept."),
     ),
-    "answer_unreadable": (
+    "answer_unreadable": ErrorText(
         N_("Microsoft's answer cannot be read"),
         N_("The address that led here is not complete. Nothing was kept."),
     ),
-    "tenant_busy": (
+    "tenant_busy": ErrorText(
         N_("Too many sign-ins today"),
         N_(
             "Too many sign-ins were begun for this organisation within a day. Try again tomorrow, or ask who "
             "invited you."
         ),
     ),
-    "too_many_requests": (
+    "too_many_requests": ErrorText(
         N_("Too many tries"),
         N_("There were too many tries from your network in a short time. Wait some minutes and try again."),
     ),
 }
-"""Title and sentence of a refusal that is a page of its own."""
+"""Refusals that are pages of their own; others lead to the wizard's page."""
+
+NO_LINK = ErrorText(
+    N_("Open the link in your invitation"),
+    N_("This site is opened by the link in an invitation mail. There is nothing to sign in to here."),
+    N_("Open the newest invitation mail and use the button in it."),
+)
+WRONG_LINK = ErrorText(
+    N_("This link is not valid"),
+    N_("The address is not complete, or it is not one of ours."),
+    N_(
+        "Open the newest invitation mail and use the button in it, or copy the whole address. You cannot "
+        "find it? Ask who invited you."
+    ),
+)
