@@ -9,9 +9,11 @@ from functools import lru_cache
 from gettext import NullTranslations
 from importlib.util import find_spec
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, pass_eval_context
+from jinja2 import BytecodeCache, ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, pass_eval_context
+from jinja2.bccache import Bucket
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
 from starlette.applications import Starlette
@@ -110,6 +112,28 @@ def package_folder(package: str | Path) -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
+class _Compiled(BytecodeCache):
+    """Templates are compiled once a process: the code is the same in every language, and costs more than a page."""
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[object, ...], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._codes.get(self._key(bucket))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._codes[self._key(bucket)] = bucket.code
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def _key(self, bucket: Bucket) -> tuple[object, ...]:
+        return bucket.key, bucket.checksum, bucket.environment.autoescape
+
+
+COMPILED = _Compiled()
+
+
 def environment(package: Path, language: str, clock: Clock = utc_now) -> Environment:
     """One language's templates: the package's own before the shared ones; always escaped, strict."""
     loaders = [FileSystemLoader(folder / "templates") for folder in (package, SHARED)]
@@ -121,6 +145,7 @@ def environment(package: Path, language: str, clock: Clock = utc_now) -> Environ
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=COMPILED,
     )
     catalog = translations(language, package)
     found.install_gettext_translations(catalog, newstyle=True)  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from starlette.testclient import TestClient
 
 from shared.i18n.catalogs import LANGUAGES, SHARED
 from shared.web.error_texts import ERRORS
-from shared.web.pages import NavGroup, NavItem, Pages
+from shared.web.pages import COMPILED, NavGroup, NavItem, Pages, environment
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 GALLERY = Path(__file__).parent / "gallery"
@@ -109,6 +109,18 @@ def test_a_page_is_under_150_kb_the_first_time() -> None:
 def test_a_name_that_is_not_given_is_an_error_not_an_empty_place(page_of: Callable[..., TestClient]) -> None:
     with pytest.raises(UndefinedError, match="nobody"):
         page_of("{{ nobody }}").get("/")
+
+
+def test_a_template_is_compiled_once_for_all_languages_and_anew_when_it_escapes_differently(tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "one.html").write_text("{{ lang }} {{ name }}")
+    kept = len(COMPILED)
+    english, german = environment(tmp_path, "en"), environment(tmp_path, "de")
+    assert english.get_template("one.html").render(name="&") == "en &amp;"
+    assert german.get_template("one.html").render(name="&") == "de &amp;"
+    assert len(COMPILED) == kept + 1
+    assert german.overlay(autoescape=False).get_template("one.html").render(name="&") == "de &"
+    assert len(COMPILED) == kept + 2
 
 
 def test_a_static_file_that_does_not_exist_is_an_error(page_of: Callable[..., TestClient]) -> None:
