@@ -9,13 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tokenswitch_dev.services import SERVICES
+
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = {
-    "config-svc": ("shared", "services/config-svc"),
-    "invite-svc": ("shared", "services/invite-svc"),
-    "auth-svc": ("shared", "services/auth-svc"),
-    "notify-svc": ("shared", "services/notify-svc"),
-}
 EXTRAS = {"simulator": ("simulator",), "build": ("image",)}
 """Locks of some of dev's extras alone: what an image needs."""
 OWN = "tokenswitch-"
@@ -32,18 +28,33 @@ OPTIONS = (
 )
 
 
-def project(package: str) -> dict[str, Any]:
-    return dict(tomllib.loads((ROOT / package / "pyproject.toml").read_text())["project"])
+def main() -> None:
+    services = [f"services/{service.name}" for service in SERVICES]
+    everything = lock("dev", all_of("shared", *services, "cli", "dev"), None)
+    for service in SERVICES:
+        lock(service.name, all_of("shared", f"services/{service.name}"), everything)
+    extras = project("dev")["optional-dependencies"]
+    for name, wanted in EXTRAS.items():
+        lock(name, [need for extra in wanted for need in extras[extra]], everything)
+
+
+def all_of(*packages: str) -> list[str]:
+    return [need for package in packages for need in requirements(package)]
 
 
 def requirements(package: str) -> list[str]:
     """What it needs from elsewhere. Our own names are never asked for: anybody could register them."""
-    found = project(package)
-    extras = [need for needs in found.get("optional-dependencies", {}).values() for need in needs]
-    return [need for need in found.get("dependencies", []) + extras if not need.startswith(OWN)]
+    metadata = project(package)
+    extras = [need for needs in metadata.get("optional-dependencies", {}).values() for need in needs]
+    return [need for need in metadata.get("dependencies", []) + extras if not need.startswith(OWN)]
+
+
+def project(package: str) -> dict[str, Any]:
+    return dict(tomllib.loads((ROOT / package / "pyproject.toml").read_text())["project"])
 
 
 def lock(name: str, needed: Iterable[str], constraint: Path | None) -> Path:
+    """Versions that are locked already stay, unless they no longer fit."""
     needs = "\n".join(sorted(set(needed)))
     target = ROOT / "requirements" / f"{name}.txt"
     target.parent.mkdir(exist_ok=True)
@@ -54,20 +65,6 @@ def lock(name: str, needed: Iterable[str], constraint: Path | None) -> Path:
     if "://" in target.read_text():
         raise SystemExit(f"{target} names an address; it must not")
     return target
-
-
-def main() -> None:
-    every = tuple(dict.fromkeys(package for packages in LOCKS.values() for package in packages))
-    everything = lock("dev", all_of(*every, "cli", "dev"), None)
-    for name, packages in LOCKS.items():
-        lock(name, all_of(*packages), everything)
-    extras = project("dev")["optional-dependencies"]
-    for name, wanted in EXTRAS.items():
-        lock(name, [need for extra in wanted for need in extras[extra]], everything)
-
-
-def all_of(*packages: str) -> list[str]:
-    return [need for package in packages for need in requirements(package)]
 
 
 if __name__ == "__main__":

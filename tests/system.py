@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tokenswitch_dev import services
 from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
-from tokenswitch_dev.runner import plan
-from tokenswitch_dev.runner.ports import DEFAULTS, Ports
+from tokenswitch_dev.runner import plan, ports
 from tokenswitch_dev.runner.token import bearer_token
 from tokenswitch_dev.simulator.demo import PROVIDER_TENANT
 from tokenswitch_dev.stack.process import Child, answers_ok, free_port, signal_group
 
-SERVICES = ("config-svc", "invite-svc", "auth-svc", "notify-svc")
+SERVICES = tuple(service.name for service in services.SERVICES)
 START_TIMEOUT = 60.0
 # As `make run`, but quick: polls three times a second, short leases; one address tries as often as tests need.
 QUICK = {
@@ -111,7 +111,7 @@ class WholeSystem:
         return self.home / "logs" / f"{name}.log"
 
     def base(self, service: str) -> str:
-        return f"http://127.0.0.1:{getattr(self.plan.ports, plan.SERVICES[service])}"
+        return f"http://127.0.0.1:{self.plan.ports.services[service]}"
 
     @property
     def mongo_url(self) -> str:
@@ -129,12 +129,12 @@ class WholeSystem:
         return self._tokens[role]
 
 
-def free_ports() -> Ports:
+def free_ports() -> ports.Ports:
     """All different: one is only taken when its program starts."""
-    found: set[int] = set()
-    while len(found) < len(DEFAULTS):
-        found.add(free_port())
-    return Ports(**{name.removeprefix("PORT_").lower(): port for name, port in zip(DEFAULTS, found, strict=True)})
+    free: set[int] = set()
+    while len(free) < len(ports.DEFAULTS):
+        free.add(free_port())
+    return ports.read({name: str(port) for name, port in zip(ports.DEFAULTS, free, strict=True)})
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ def test_a_first_one_is_a_rise(measure: str, label: str) -> None:
     named = re.findall(measure + r'\{reason=~"([^"]+)"', text)
     wanted = set(named[0].split("|")) if named else set(metrics.DEAD_REASONS)
     code = f"""
-import auth_svc.metrics, shared.metrics
+import auth_svc.microsoft.metrics, shared.observability.metrics
 from prometheus_client import REGISTRY
 print(*(one.labels["{label}"] for family in REGISTRY.collect() for one in family.samples if one.name == "{measure}"),
       sep="|")

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tokenswitch_dev import services
 from tokenswitch_dev.runner.console import readable
 from tokenswitch_dev.runner.ports import DEFAULTS
 from tokenswitch_dev.stack.process import free_port
@@ -41,7 +42,7 @@ class Answers(BaseHTTPRequestHandler):
 print("stand-in speaks", flush=True)
 ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Answers).serve_forever()
 """
-SERVICES = ("config", "invite", "auth", "notify")
+SERVICES = [service.key for service in services.SERVICES]
 PROGRAMS = (*SERVICES, "kafka", "mongodb", "entra", "mailbox")
 
 

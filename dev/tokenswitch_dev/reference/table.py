@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from auth_svc.settings import AuthSettings
-from config_svc.settings import ConfigSettings
-from invite_svc.settings import InviteSettings
-from notify_svc.settings import NotifySettings
 from tokenswitch_dev.reference.meanings import MEANINGS, PLAIN
+from tokenswitch_dev.services import SERVICES
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
 CLASSES: Mapping[str, type[BaseModel]] = {
-    "config-svc": ConfigSettings,
-    "invite-svc": InviteSettings,
-    "auth-svc": AuthSettings,
-    "notify-svc": NotifySettings,
+    service.name: getattr(import_module(f"{service.module}.settings"), f"{service.key.title()}Settings")
+    for service in SERVICES
 }
 ALL = ", ".join(CLASSES)
 SECRET_FILES = frozenset({"LINK_KEYS_FILE", "SEAL_KEYS_FILE", "VAULT_KEYS_FILE", "KAFKA_KEY_FILE", "MONGO_CERT_FILE"})

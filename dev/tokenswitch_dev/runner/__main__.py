@@ -33,7 +33,7 @@ def main() -> int:
     try:
         with only_one(home):
             system = plan.System(home, ports.read(os.environ))
-            ports.check_free(system.ports)
+            ports.check_free(os.environ)
             return asyncio.run(run(system))
     except (Refusal, ports.WrongPort) as wrong:
         print(wrong, file=sys.stderr)

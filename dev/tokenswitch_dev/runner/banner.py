@@ -13,7 +13,7 @@ def banner(system: System, seconds: float) -> str:
         ("Mailbox", system.mailbox, "every mail that is sent arrives here"),
         ("Microsoft, simulated", system.entra_pages, "the sign-in pages and what each tenant shows"),
         ("Wizard", system.invite, "reached by the link in the mail"),
-        ("auth-svc", f"http://127.0.0.1:{ports.auth}/docs", "internal: access tokens for jobs"),
+        ("auth-svc", f"{system.service('auth')}/docs", "internal: access tokens for jobs"),
         ("Kafka / MongoDB", f"127.0.0.1:{ports.kafka} / 127.0.0.1:{ports.mongo}", "topic tokenswitch.events"),
     ]
     lines = [f"Tokenswitch runs ({seconds:.1f} s). Data: {system.home}. Stop: Ctrl-C.", ""]

@@ -9,8 +9,7 @@ from pathlib import Path
 from joserfc.jwk import ECKey
 
 from shared.admin.key_files import File, read_file, sealing_key, symmetric_key, write_file, write_text
-
-SEALING_SERVICES = ("auth", "invite")
+from tokenswitch_dev.services import SERVICES
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,10 @@ def make_keys(home: Path) -> KeyFiles:
     files = KeyFiles(home)
     for path in (files.link, files.vault):
         _once(path, _symmetric)
-    for service in SEALING_SERVICES:
-        _once(files.seal(service), _sealing_pair)
-    public = {service: _public(files.seal(service)) for service in SEALING_SERVICES}
+    private = {service.key: files.seal(service.key) for service in SERVICES if service.reads_sealed}
+    for path in private.values():
+        _once(path, _sealing_pair)
+    public = {key: _public(path) for key, path in private.items()}
     write_file(files.seal_public, public)
     return files
 

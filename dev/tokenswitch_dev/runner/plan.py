@@ -11,6 +11,7 @@ from pathlib import Path
 from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
 from tokenswitch_dev.runner.keys import KeyFiles, make_keys
 from tokenswitch_dev.runner.ports import Ports
+from tokenswitch_dev.services import SERVICES, Service
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.simulator.__main__ import write_secrets
 from tokenswitch_dev.simulator.tls import certificate_authority
@@ -22,7 +23,6 @@ from tokenswitch_dev.stack.server import EmbeddedServer
 API_AUDIENCE = demo.API_AUDIENCE
 PROVIDER_NAME = "Northstar Communications"
 LOGO = Path(__file__).with_name("northstar.svg")
-SERVICES = {"config": "portal", "invite": "invite", "auth": "auth", "notify": "notify"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +43,16 @@ class System:
     home: Path
     ports: Ports
 
+    def service(self, key: str) -> str:
+        return f"http://127.0.0.1:{self.ports.services[key]}"
+
     @property
     def portal(self) -> str:
-        return f"http://127.0.0.1:{self.ports.portal}"
+        return self.service("config")
 
     @property
     def invite(self) -> str:
-        return f"http://127.0.0.1:{self.ports.invite}"
+        return self.service("invite")
 
     @property
     def mailbox(self) -> str:
@@ -89,14 +92,8 @@ def programs(system: System) -> list[Program]:
         server("mongodb", EmbeddedMongo(system.home / "mongo", ports.mongo)),
         _entra(system),
         Program(name="mailbox", prepare=_prepared(mailbox), ready=mailbox.ready),
-        *(_service(system, name, environment) for name in SERVICES),
+        *(_service(system, service, environment) for service in SERVICES),
     ]
-
-
-def _own(service: str, system: System) -> dict[str, str]:
-    """A private sealing key goes to its own service only."""
-    held = KeyFiles(system.secrets).seal(service)
-    return {"SEAL_KEYS_FILE": str(held)} if held.exists() else {}
 
 
 def _prepared(server: EmbeddedServer) -> Callable[[], list[str]]:
@@ -143,12 +140,14 @@ def _entra(system: System) -> Program:
     )
 
 
-def _service(system: System, name: str, common: dict[str, str]) -> Program:
-    port: int = getattr(system.ports, SERVICES[name])
-    command = [sys.executable, "-m", f"{name}_svc"]
-    environment = common | _own(name, system) | {"HOST": "127.0.0.1", "PORT": str(port)}
+def _service(system: System, service: Service, common: dict[str, str]) -> Program:
+    port = system.ports.services[service.key]
+    command = [sys.executable, "-m", service.module]
+    environment = common | {"HOST": "127.0.0.1", "PORT": str(port)}
+    if service.reads_sealed:
+        environment["SEAL_KEYS_FILE"] = str(KeyFiles(system.secrets).seal(service.key))
     return Program(
-        name=f"{name}-svc", prepare=lambda: command, ready=lambda: answers_ok(port, "/readyz"), env=environment
+        name=service.name, prepare=lambda: command, ready=lambda: answers_ok(port, "/readyz"), env=environment
     )
 
 

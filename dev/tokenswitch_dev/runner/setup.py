@@ -1,7 +1,7 @@
 """python -m tokenswitch_dev.runner.setup HOME: keys for a system in containers, each service's in a folder of its own.
 
-HOME/config, HOME/invite, HOME/auth, HOME/notify: what that service is handed, nothing else. HOME/all: where all are
-made and kept, with the simulator's secrets and certificate authority. What is there already stays.
+HOME/config, HOME/invite, ...: what that service is handed, nothing else. HOME/all: where all are made and kept, with
+the simulator's secrets and certificate authority. What is there already stays.
 """
 
 from __future__ import annotations
@@ -11,15 +11,9 @@ import sys
 from pathlib import Path
 
 from tokenswitch_dev.runner.keys import make_keys
+from tokenswitch_dev.services import SERVICES
 from tokenswitch_dev.simulator.__main__ import write_secrets
 from tokenswitch_dev.simulator.tls import certificate_authority
-
-HANDED = {
-    "config": ("link.json", "seal-public.json", "portal-client-secret", "ca.pem"),
-    "invite": ("link.json", "seal-public.json", "seal-invite.json"),
-    "auth": ("vault.json", "seal-public.json", "seal-auth.json", "entra-client-secret", "ca.pem"),
-    "notify": ("link.json",),
-}
 
 
 def hand_out(home: Path) -> None:
@@ -27,10 +21,10 @@ def hand_out(home: Path) -> None:
     make_keys(kept)
     write_secrets(kept)
     certificate_authority(kept)
-    for service, names in HANDED.items():
-        folder = home / service
+    for service in SERVICES:
+        folder = home / service.key
         folder.mkdir(exist_ok=True)
-        for name in names:
+        for name in service.keys:
             fresh = folder / f"{name}.new"
             shutil.copyfile(kept / name, fresh)
             fresh.chmod(0o400)

@@ -16,11 +16,11 @@ import trustme
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from tokenswitch_dev.runner.keys import make_keys, write_secret
+from tokenswitch_dev.services import SERVICES
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.simulator.__main__ import write_secrets
 from tokenswitch_dev.simulator.tls import certificate_authority
 
-SERVICES = ("config", "invite", "auth", "notify")
 SERVERS = ("kafka", "mongo", "mailpit")
 AUTHORITY = "https://entra:8443"
 MAIL_USER = "tokenswitch"
@@ -70,7 +70,7 @@ def prepare(home: Path) -> None:
 def _passwords(held: Path, servers: Path) -> None:
     for service in SERVICES:
         for server in ("kafka", "mongo"):
-            _once(held / f"{server}-password-{service}")
+            _once(held / f"{server}-password-{service.key}")
     _once(held / "smtp-password")
     _once(servers / "mongo-root-password")
     _once(servers / "mongo-keyfile", base64.b64encode(secrets.token_bytes(96)).decode())

@@ -191,7 +191,7 @@ def prepare_fast_start(work_dir: Path) -> None:
 
 
 def _train(broker: EmbeddedKafka) -> None:
-    say("Preparing Kafka's fast start (once, about 10 s)")
+    say("Apache Kafka: preparing its fast start, once (about 10 s) ...")
     broker.prepare()
     made = _archive().with_suffix(".new")
     child = Child(

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
@@ -93,14 +93,13 @@ def _right(path: Path, jar: Jar) -> bool:
 def _fetch_all(missing: list[Jar], home: Path) -> None:
     logging.getLogger("jgo").setLevel(logging.ERROR)
     maven = MavenContext(repo_cache=home.parent / "maven", timeout=TIMEOUT)
-    say(f"Fetching Apache Kafka {VERSION}: {len(missing)} files, once")
+    say(f"Apache Kafka {VERSION}: fetching {len(missing)} files, once ...")
     with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
-        fetches = [pool.submit(_fetch, maven, jar, home) for jar in missing]
-        for done, fetch in enumerate(as_completed(fetches), start=1):
-            say(f"  {done}/{len(missing)} {fetch.result()}")
+        for fetch in [pool.submit(_fetch, maven, jar, home) for jar in missing]:
+            fetch.result()
 
 
-def _fetch(maven: MavenContext, jar: Jar, home: Path) -> str:
+def _fetch(maven: MavenContext, jar: Jar, home: Path) -> None:
     artifact = maven.project(jar.group, jar.artifact).at_version(jar.version).artifact()
     fetched = Path(artifact.resolve())
     if not _right(fetched, jar):
@@ -110,7 +109,6 @@ def _fetch(maven: MavenContext, jar: Jar, home: Path) -> str:
             "it stays so, look at the Maven mirror in between"
         )
     fetched.replace(home / jar.name)
-    return jar.name
 
 
 def say(line: str) -> None:
