@@ -9,7 +9,7 @@ from bench import consuming, relaying
 from bench.figures import Taken, taking
 from bench.servers import Servers
 from notify_svc.domain import Notices, deadline
-from shared.jobs.worker import Due
+from shared.jobs.worker import Worker
 from shared.messaging.kafka import Cluster, ensure_topics
 from shared.store.mongo import Insert, Mongo
 from shared.store.store import Store
@@ -72,7 +72,7 @@ async def _claims(mongo: Mongo) -> Taken:
     async def nothing(claim: object) -> None:
         raise AssertionError("there is nothing to do")
 
-    due: Due[Notices] = Due(store=store, lane="mail", execute=nothing, lease=30.0)
+    due: Worker[Notices] = Worker(store=store, lane="mail", execute=nothing, lease=30.0)
     await store.collection.update_many({"due.mail": {"$lte": datetime.now(UTC)}}, {"$unset": {"due.mail": ""}})
     with taking(50) as taken:
         for _ in range(50):

@@ -41,7 +41,7 @@ from shared.crypto.secret import Secret
 from shared.crypto.signed_tokens import Signer
 from shared.crypto.vault import KeyRing, Vault
 from shared.domain.rules import Rule, utc_now
-from shared.jobs.worker import Due
+from shared.jobs.worker import Worker
 from shared.store.mongo import Mongo
 from shared.store.store import Store
 from tests.dev.entra_kit import RETURN, Kit
@@ -205,11 +205,11 @@ class Bench:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     _running: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def attempts_due(self) -> Due[Access]:
+    def attempts_due(self) -> Worker[Access]:
         jobs = AttemptJobs(
             entra=self.entra, graph=self.graph, safe=self.keys.safe, store=self.store, scopes=("User.Read",)
         )
-        return Due(
+        return Worker(
             store=self.store,
             lane="attempt",
             execute=jobs.execute,
@@ -219,9 +219,9 @@ class Bench:
             grace=6.0,
         )
 
-    def keep_due(self) -> Due[Access]:
+    def keep_due(self) -> Worker[Access]:
         jobs = KeepJobs(entra=self.entra, graph=self.graph, safe=self.keys.safe)
-        return Due(store=self.store, lane="keep", execute=jobs.execute, lease=self.lease, tick=0.1)
+        return Worker(store=self.store, lane="keep", execute=jobs.execute, lease=self.lease, tick=0.1)
 
     def run(self) -> None:
         for due in (self.attempts_due(), self.keep_due()):

@@ -34,7 +34,7 @@ from shared.contracts.events import (
     InvitationExpired,
     InvitationOpened,
 )
-from shared.jobs.worker import Due
+from shared.jobs.worker import Worker
 from shared.store.write_plan import Command
 from tests.config_svc.config_kit import APP, GLOBAL_ADMIN, TENANT, Config
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
@@ -326,7 +326,7 @@ async def bulk(config: Config, id: str, name: str, customers: Sequence[str], pac
     await bulks.draft(id, name, await bulks.check(read_csv(text.encode()), by), by)
     if pace:
         await bulks.begin(id, pace, by, Command(f"begin-{id}", id))
-        due: Due[Bulk] = Due(store=bulks.store, lane=ASKING, execute=bulks.ask, lease=5)
+        due: Worker[Bulk] = Worker(store=bulks.store, lane=ASKING, execute=bulks.ask, lease=5)
         while await due.once():
             await due.settled()
 

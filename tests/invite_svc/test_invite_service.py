@@ -13,14 +13,14 @@ from invite_svc.jobs import deadlines
 from invite_svc.settings import InviteSettings
 from shared.contracts import cloudevents
 from shared.domain.rules import utc_now
-from shared.jobs.worker import Due
+from shared.jobs.worker import Worker
 from shared.messaging.kafka import Cluster, Producer
 from shared.service.settings import Misconfigured, load
 from tests.invite_svc.invite_kit import CUSTOMER, ID, Wizard, requested
 
 
-def lane(wizard: Wizard) -> Due[Invitation]:
-    return Due(store=wizard.store, lane=deadlines.DEADLINES, execute=deadlines.on_deadline)
+def lane(wizard: Wizard) -> Worker[Invitation]:
+    return Worker(store=wizard.store, lane=deadlines.DEADLINES, execute=deadlines.on_deadline)
 
 
 async def test_due_work_reminds_and_then_proposes_the_expiry(wizard: Wizard) -> None:

@@ -29,7 +29,7 @@ from shared.crypto.invitation_links import Links
 from shared.crypto.secret import Secret
 from shared.crypto.vault import KeyRing
 from shared.domain.rules import Change
-from shared.jobs.worker import Due
+from shared.jobs.worker import Worker
 from shared.store.mongo import Mongo
 from shared.store.store import Store
 from tokenswitch_dev.runner.keys import make_keys
@@ -214,7 +214,7 @@ class Post:
         self.jobs = MailJobs(letters=self.letters, mailer=mailer or self.smtp, texts=self.texts, clock=self.clock)
         self.links = Links(KeyRing.from_file(given.link_keys_file), given.invite_url)
         self.store = self.new_store()
-        self.due = Due(store=self.store, lane=MAIL, execute=self.jobs.execute)
+        self.due = Worker(store=self.store, lane=MAIL, execute=self.jobs.execute)
 
     def new_store(self) -> Store[Notices]:
         lanes = {MAIL: domain.deadline}
@@ -230,7 +230,7 @@ class Post:
                 rule = partial(lambda fact, event, state, now: fact(state, event, now), row.rule, event)
                 await stores[row.store].apply(str(row.key(event)), rule)
 
-    async def works(self, due: Due[Notices] | None = None) -> None:
+    async def works(self, due: Worker[Notices] | None = None) -> None:
         """Sends all that is due now."""
         due = due or self.due
         for _ in range(10):

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Literal
 
 from auth_svc.jobs.attempt import AttemptJobs
-from shared.jobs.worker import Due
+from shared.jobs.worker import Worker
 from tests.auth_svc.auth_kit import Bench, FakeMicrosoft, bench
 
 LIMIT = 2
@@ -28,7 +28,7 @@ async def test_over_the_limit_a_code_is_refused_and_the_button_still_works(mongo
         jobs = AttemptJobs(
             entra=fake, graph=fake, safe=here.keys.safe, store=here.store, scopes=("User.Read",), most_codes=LIMIT
         )
-        due = Due(store=here.store, lane="attempt", execute=jobs.execute, concurrency=LIMIT + 2, tick=0.1)
+        due = Worker(store=here.store, lane="attempt", execute=jobs.execute, concurrency=LIMIT + 2, tick=0.1)
         running = asyncio.ensure_future(due.run(here.stopping))
         for customer in ("c1", "c2"):
             await started(here, customer, "device_code")

@@ -63,14 +63,14 @@ def build(
         clock=clock,
         most_codes=settings.entra_pending_flows,
     )
-    service.due(
+    service.work(
         store,
         "attempt",
         attempt_jobs.execute,
         concurrency=settings.entra_pending_flows + BESIDE_CODES,
         lease=settings.attempt_lease_seconds,
     )
-    service.due(store, "keep", KeepJobs(entra=entra, graph=graph, safe=safe, clock=clock).execute, concurrency=CALLS)
+    service.work(store, "keep", KeepJobs(entra=entra, graph=graph, safe=safe, clock=clock).execute, concurrency=CALLS)
     issuer = Issuer(settings.operator_issuer, settings.operator_ca_file)
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
     service.on_close(issuer.close)

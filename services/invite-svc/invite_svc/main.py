@@ -32,7 +32,7 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
     )
     store = service.store(INVITATIONS, Invitation, lanes={deadlines.DEADLINES: domain.deadline})
     service.consume(CONSUMES)
-    service.due(store, deadlines.DEADLINES, deadlines.on_deadline)
+    service.work(store, deadlines.DEADLINES, deadlines.on_deadline)
     link_keys = KeyRing.from_file(settings.link_keys_file)
     pages = Pages(
         "invite_svc",

@@ -28,7 +28,7 @@ def build(settings: NotifySettings, *, mailer: Mailer | None = None, clock: Cloc
         settings.smtp, settings.sender.domain, ca_file=settings.smtp_ca_file, seconds=settings.smtp_seconds
     )
     jobs = MailJobs(letters=write_letters(settings), mailer=mailer, texts=texts, clock=clock)
-    service.due(store, MAIL, jobs.execute, concurrency=settings.smtp_connections, lease=settings.mail_lease_seconds)
+    service.work(store, MAIL, jobs.execute, concurrency=settings.smtp_connections, lease=settings.mail_lease_seconds)
     service.probe(PART, mailer.probe)  # without a mail server there is nothing that this service can do
     return service
 

@@ -1,4 +1,4 @@
-"""A document held for due work, and how its work may end."""
+"""A document held for a job, and how its work may end."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from shared.domain.rules import Rule
+from shared.domain.rules import Change, Facts, Rule
 from shared.store.mapping import Lease
 
 S = TypeVar("S")
+
+
+class Outcome(Generic[S]):
+    """What a job came to: `rule(state, *facts, now)` takes it in, on the document as it is by then."""
+
+    __slots__ = ("facts", "rule")
+
+    def __init__(self, rule: Rule[S, *Facts], *facts: *Facts) -> None:
+        self.rule: Callable[..., Change[S] | None] = rule
+        self.facts: tuple[Any, ...] = facts
 
 
 class GiveBack(Exception):
@@ -38,4 +48,5 @@ class Claim(Generic[S]):
             raise GiveBack
 
 
-Execute = Callable[[Claim[S]], Awaitable["Rule[S] | None"]]
+Execute = Callable[[Claim[S]], Awaitable[Outcome[S] | None]]
+"""Does the work of a claim. None: there is nothing to take in."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
-from shared.domain.rules import Rule, Unavailable
-from shared.jobs.claim import Claim, Execute, GiveBack
+from shared.domain.rules import Unavailable
+from shared.jobs.claim import Claim, Execute, GiveBack, Outcome
 from shared.jobs.leases import Leases
 from shared.jobs.waiting import first
 from shared.observability import tracing
@@ -24,8 +24,7 @@ from shared.observability.metrics import DUE_DONE
 from shared.store.mapping import Lease
 from shared.store.mongo import Document
 from shared.store.store import Store, Wake
-
-__all__ = ["Claim", "Due", "Execute", "GiveBack"]
+from shared.store.write_plan import Step
 
 log = logging.getLogger(__name__)
 S = TypeVar("S")
@@ -39,11 +38,11 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True, kw_only=True)
-class Due(Generic[S]):
+class Worker(Generic[S]):
     """Runs one lane of a store. `concurrency` documents at once; leases of `lease` seconds, renewed while
     work runs.
 
-    `execute` does the work and gives back the rule that takes in its outcome. It may raise Unavailable (tried again
+    `execute` does the work and gives back its outcome. It may raise Unavailable (tried again
     with backoff) or GiveBack; any other error is a bug: logged, and tried again ever more rarely. `health` hears None
     when all is well, else which part is away.
     """
@@ -194,28 +193,27 @@ class Due(Generic[S]):
     # --- work -------------------------------------------------------------------------------------------
 
     async def _work(self, claim: Claim[S]) -> None:
-        outcome, seen = "done", claim.version
+        end, seen = "done", claim.version
         try:
             with self._span(claim) as made:
                 claim.trace = made.trace or claim.trace
-                rule = await self.execute(claim)
-                await self._conclude(claim, rule, seen)
+                await self._conclude(claim, await self.execute(claim), seen)
             self._tries.pop(claim.id, None)
         except (GiveBack, asyncio.CancelledError):
-            outcome = "given back"
+            end = "given back"
             await self._release(claim, timedelta())
         except Unavailable as error:
-            outcome = "away"
+            end = "away"
             log.warning("due work %s of %s waits: %s", self.lane, claim.id, error)
             least = timedelta(seconds=error.retry_after)
             await self._release(claim, self._backoff(claim.id, least, LONGEST_PAUSE))
         except Exception:
-            outcome = "bug"
+            end = "bug"
             log.exception("due work %s of %s failed", self.lane, claim.id)
             least = timedelta(seconds=self.lease)
             await self._release(claim, self._backoff(claim.id, least, LONGEST_BUG_PAUSE))
         finally:
-            DUE_DONE.labels(self.lane, outcome).inc()
+            DUE_DONE.labels(self.lane, end).inc()
             self._held.pop(claim.id, None)
             if self._more:
                 self._wake.set()
@@ -224,16 +222,17 @@ class Due(Generic[S]):
         name = f"{self.store.collection.name} {self.lane}"
         return tracing.span(name, "internal", claim.trace or tracing.ROOT, tokenswitch__document=claim.id)
 
-    async def _conclude(self, claim: Claim[S], rule: Rule[S] | None, seen: int) -> None:
+    async def _conclude(self, claim: Claim[S], outcome: Outcome[S] | None, seen: int) -> None:
         """Applies the outcome, waiting for the database if need be: what was done outside must not be
         forgotten. An outcome that changes nothing because the document moved on meanwhile (since the version
         `seen`) is no reason to wait: what is due now is another thing."""
-        if rule is None:
+        if outcome is None:
             return await self._release(claim, None)
         cause = f"{claim.id}/due/{claim.lease.lane}/{claim.lease.n}"
+        step: Step[S] = Step(rule=outcome.rule, facts=outcome.facts, cause=cause, trace=claim.trace)
         for round in range(OUTCOME_TRIES):
             try:
-                applied = await self.store.apply(claim.id, rule, cause=cause, trace=claim.trace, release=claim.lease)
+                applied = await self.store.apply_step(claim.id, step, release=claim.lease)
             except Unavailable:
                 await asyncio.sleep(min(5.0, 0.2 * 2**round))
                 continue

@@ -24,7 +24,8 @@ from shared.http.middleware import MAX_BYTES, BodyLimit, SecurityHeaders, Truste
 from shared.http.probes import FailFast, Measured, probes_router
 from shared.http.problems import ErrorPage, install_errors
 from shared.http.tracing import Traced
-from shared.jobs.worker import Due, Execute
+from shared.jobs.claim import Execute
+from shared.jobs.worker import Worker
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import DeadLetters
 from shared.messaging.event_handlers import Intake, Log, On
@@ -132,11 +133,10 @@ class Service:
         """What it hears: rows of `on(Event, "<collection>", key=..., rule=...)`."""
         self._table += table
 
-    def due(self, store: Store[S], lane: str, execute: Execute[S], **options: Any) -> Due[S]:
-        """Work that is due: `execute` may call the outside world. Options are those of `shared.jobs.worker.Due`."""
-        due = Due(store=store, lane=lane, execute=execute, **({"grace": 6.0} | options))
-        self.loop(f"{store.collection.name}/{lane}", due.run)
-        return due
+    def work(self, store: Store[S], lane: str, execute: Execute[S], **options: Any) -> None:
+        """Jobs that are due: `execute` may call the outside world. `options`: see `shared.jobs.worker.Worker`."""
+        worker = Worker(store=store, lane=lane, execute=execute, **({"grace": 6.0} | options))
+        self.loop(f"{store.collection.name}/{lane}", worker.run)
 
     def loop(self, name: str, run: Run) -> None:
         """A loop of its own, supervised: `run(stopping)` goes on until the event is set. It may raise Unavailable."""

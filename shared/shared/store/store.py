@@ -122,24 +122,27 @@ class Store(Generic[S]):
         command: Command | None = None,
         trace: str | None = None,
         follows: bool = False,
-        release: Lease | None = None,
     ) -> Applied[S]:
-        """Changes one document by `rule(state, *facts, now)`, which may refuse. `release` ends the caller's lease in
-        the same write. `follows`: what is said belongs to the trace that the document is in already.
+        """Changes one document by `rule(state, *facts, now)`, which may refuse.
+
+        `cause` is taken in at most once; `command` is answered as before when it comes again. `trace` is kept with
+        what is said; `follows`: it belongs to the trace that the document is in already.
 
         Raises: Refused (by the rule, or a reused idempotency key), Unavailable.
         """
         step: Step[S] = Step(rule=rule, facts=facts, cause=cause, trace=trace)
-        return await self._apply(id, step, command, release, follows)
+        return await self.apply_step(id, step, command=command, follows=follows)
 
-    async def _apply(
+    async def apply_step(
         self,
         id: str,
         step: Step[S],
+        *,
         command: Command | None = None,
         release: Lease | None = None,
         follows: bool = False,
     ) -> Applied[S]:
+        """As `apply`. `release` ends the caller's lease in the same write."""
         turn = self._turns.setdefault(id, asyncio.Lock())
         async with turn:  # those of this process queue: only replicas race
             for round in range(ROUNDS):
@@ -250,7 +253,7 @@ class Store(Generic[S]):
         """One write per fact, so that only the one that makes the document impossible is given up."""
         for step in steps:
             try:
-                await self._apply(id, step)
+                await self.apply_step(id, step)
             except Unavailable:
                 raise
             except Exception as error:

@@ -18,8 +18,8 @@ from config_svc.domain.bulk_operations import Bulk, Pace
 from config_svc.schemas import bulk_file
 from shared.contracts.events import Actor
 from shared.domain.rules import Unavailable
-from shared.jobs.worker import Due
-from shared.store.write_plan import Command
+from shared.jobs.worker import Worker
+from shared.store.write_plan import Command, Step
 from tests.config_svc.config_kit import TENANT, Config
 
 HERE = "/bulk-switches"
@@ -54,7 +54,7 @@ async def act(config: Config, id: str, verb: str, key: str = "") -> httpx.Respon
 async def work(config: Config, lane: str = ASKING, bulks: Bulks | None = None) -> int:
     """One replica's due work, until nothing is due however late it gets."""
     bulks = bulks or config.bulks
-    due: Due[Bulk] = Due(
+    due: Worker[Bulk] = Worker(
         store=bulks.store, lane=lane, execute=bulks.ask if lane == ASKING else bulks.remind_next, lease=5
     )
     rounds = 0
@@ -268,9 +268,9 @@ async def test_paused_while_the_last_rows_are_asked_it_has_ended(config: Config)
     ids = await known(config, 4)
     text = file([*ids, *(f"gone{number:03}" for number in range(196))])
     id = (await begin(config, text, first=0, skip_problems=True)).json()["bulk"]
-    rule = await config.bulks.ask(_claim(await config.bulks.read.bulk(id)))
+    outcome = await config.bulks.ask(_claim(await config.bulks.read.bulk(id)))
     await act(config, id, "pause")
-    await config.bulks.store.apply(id, rule)
+    await config.bulks.store.apply_step(id, Step(rule=outcome.rule, facts=outcome.facts))
     shown = (await config.gateway("viewer").get(f"{HERE}/{id}")).json()
     assert (shown["state"], await numbers(config, ids)) == ("ended", [1] * 4)
 

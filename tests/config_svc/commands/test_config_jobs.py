@@ -7,16 +7,16 @@ from datetime import timedelta
 
 from config_svc.commands import deadlines
 from config_svc.domain.model import Customer
-from shared.jobs.worker import Due
+from shared.jobs.worker import Worker
 from tests.config_svc.config_kit import C, Config
 
 
-def worker(config: Config) -> Due[Customer]:
+def worker(config: Config) -> Worker[Customer]:
     """Another replica."""
-    return Due(store=config.customers, lane=deadlines.LANE, execute=deadlines.on_deadline, lease=5)
+    return Worker(store=config.customers, lane=deadlines.LANE, execute=deadlines.on_deadline, lease=5)
 
 
-async def work(*workers: Due[Customer]) -> int:
+async def work(*workers: Worker[Customer]) -> int:
     claimed = sum(await asyncio.gather(*(one.once() for one in workers)))
     await asyncio.gather(*(one.settled() for one in workers))
     return claimed

@@ -11,14 +11,14 @@ import pytest
 
 from config_svc.commands.bulk_operations import _next
 from config_svc.domain import bulk_operations
-from config_svc.domain.bulk_operations import ASKED, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Problem, Row, State
+from config_svc.domain.bulk_operations import ASKED, ROWS_IN_PART, Bulk, Pace, Part, Problem, Row, RowOutcome, State
 from config_svc.schemas import bulk_file
 from shared.contracts.events import BulkSwitchBegun, BulkSwitchChanged
 from shared.domain.rules import Change, Refused
 from tests.config_svc.rules_kit import BY, NOW
 
 WAVES = Pace(60, 10, True)
-OK, NO = Outcome(ASKED, 1), Outcome("switch_running")
+OK, NO = RowOutcome(ASKED, 1), RowOutcome("switch_running")
 PROBLEM = Problem("invalid", "Enter an address like name@example.com.", "admin_email")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from config_svc.commands.batches import LANE, STEP
 from config_svc.domain.batches import Batch
-from shared.jobs.worker import Due
+from shared.jobs.worker import Worker
 from tests.config_svc.config_kit import ADMIN, TENANT, Browser, C, Config
 
 LIST = "/invitations?q=&state=pending&sort=-created"
@@ -24,9 +24,9 @@ async def invite(config: Config, *ids: str) -> None:
         await config.relays()
 
 
-def worker(config: Config) -> Due[Batch]:
+def worker(config: Config) -> Worker[Batch]:
     batches = config.batches
-    return Due(store=batches.store, lane=LANE, execute=batches.work, lease=5)
+    return Worker(store=batches.store, lane=LANE, execute=batches.work, lease=5)
 
 
 async def work(config: Config) -> int:

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.domain.rules import Rule, Unavailable
-from shared.jobs.worker import Claim, Due, GiveBack
+from shared.domain.rules import Unavailable
+from shared.jobs.claim import Claim, GiveBack, Outcome
+from shared.jobs.worker import Worker
 from shared.store.mongo import Collection, Document, Filter, Mongo
 from shared.store.store import Store
-from tests.shared.jobs.due_kit import due_at, mailer, sent, state_of
+from tests.shared.jobs.mailer_kit import due_at, mailer, sent, state_of
 from tests.shared.kit.core import NOW, Tally, Ticking, put, store
 
 
@@ -21,23 +22,23 @@ async def test_a_lease_that_runs_out_while_its_holder_still_works(
 ) -> None:
     goes_on = asyncio.Event()
 
-    async def slow(claim: Claim[Tally]) -> Rule[Tally]:
+    async def slow(claim: Claim[Tally]) -> Outcome[Tally]:
         await goes_on.wait()
         if not first_succeeds:
             raise Unavailable("SMTP")
-        return sent
+        return Outcome(sent)
 
     await tallies.apply("a", put(mail_at=NOW))
-    first = Due(store=tallies, lane="mail", execute=slow)
+    first = Worker(store=tallies, lane="mail", execute=slow)
     assert await first.once() == 1
     clock.move(31)
     second_goes_on = asyncio.Event()
 
-    async def second_works(claim: Claim[Tally]) -> Rule[Tally]:
+    async def second_works(claim: Claim[Tally]) -> Outcome[Tally]:
         await second_goes_on.wait()
-        return put(checks=1, mail_at=NOW + timedelta(days=1))
+        return Outcome(put(checks=1, mail_at=NOW + timedelta(days=1)))
 
-    second = Due(store=store(mongo.collection("tallies"), clock=clock), lane="mail", execute=second_works)
+    second = Worker(store=store(mongo.collection("tallies"), clock=clock), lane="mail", execute=second_works)
     assert await second.once() == 1
     goes_on.set()
     await first.settled()
@@ -45,7 +46,7 @@ async def test_a_lease_that_runs_out_while_its_holder_still_works(
     assert held is not None
     lease = held["lease"]["mail"]
     assert (lease["n"], lease["until"]) == (2, clock() + timedelta(seconds=30))
-    assert await Due(store=tallies, lane="mail", execute=mailer()).once() == 0  # the second one still holds it
+    assert await Worker(store=tallies, lane="mail", execute=mailer()).once() == 0  # the second one still holds it
     second_goes_on.set()
     await second.settled()
     state = await state_of(tallies)
@@ -65,10 +66,10 @@ async def test_a_holder_that_lost_its_lease_hears_of_it(tallies: Store[Tally], m
             raise
 
     await tallies.apply("a", put(mail_at=NOW))
-    first = Due(store=tallies, lane="mail", execute=polls)
+    first = Worker(store=tallies, lane="mail", execute=polls)
     await first.once()
     clock.move(31)
-    second = Due(store=store(mongo.collection("tallies"), clock=clock), lane="mail", execute=mailer())
+    second = Worker(store=store(mongo.collection("tallies"), clock=clock), lane="mail", execute=mailer())
     await second.once()
     await first.renew()
     await asyncio.wait_for(given_back.wait(), 5)
@@ -81,14 +82,17 @@ async def test_renewals_keep_the_lease_and_bring_the_state(tallies: Store[Tally]
     seen: list[str] = []
     go = asyncio.Event()
 
-    async def looks(claim: Claim[Tally]) -> Rule[Tally]:
+    async def looks(claim: Claim[Tally]) -> Outcome[Tally]:
         await go.wait()
         seen.append(claim.state.note)
-        return sent
+        return Outcome(sent)
 
     for id in ("a", "b"):
         await tallies.apply(id, put(mail_at=NOW))
-    holder, other = Due(store=tallies, lane="mail", execute=looks), Due(store=tallies, lane="mail", execute=mailer())
+    holder, other = (
+        Worker(store=tallies, lane="mail", execute=looks),
+        Worker(store=tallies, lane="mail", execute=mailer()),
+    )
     assert await holder.once() == 2
     for _ in range(4):
         clock.move(20)
@@ -107,14 +111,17 @@ async def test_what_is_held_hears_at_the_next_look_that_its_document_was_overtak
     notes: list[str] = []
     go = asyncio.Event()
 
-    async def looks(claim: Claim[Tally]) -> Rule[Tally]:
+    async def looks(claim: Claim[Tally]) -> Outcome[Tally]:
         await go.wait()
         notes.append(claim.state.note)
-        return sent
+        return Outcome(sent)
 
     for id in ("a", "b"):
         await tallies.apply(id, put(mail_at=NOW))
-    holder, other = Due(store=tallies, lane="mail", execute=looks), Due(store=tallies, lane="mail", execute=mailer())
+    holder, other = (
+        Worker(store=tallies, lane="mail", execute=looks),
+        Worker(store=tallies, lane="mail", execute=mailer()),
+    )
     await holder.once()
     await tallies.apply("a", put(note="overtaken", mail_at=NOW))
     assert await other.once() == 0
@@ -133,13 +140,13 @@ async def test_a_renewal_does_not_undo_a_deadline_that_a_rule_moved(
         await asyncio.Event().wait()
 
     await tallies.apply("a", put(mail_at=NOW))
-    holder = Due(store=tallies, lane="mail", execute=forever)
+    holder = Worker(store=tallies, lane="mail", execute=forever)
     await holder.once()
     await tallies.apply("a", put(mail_at=moved))  # a cancel, say, while the mail is being sent
     await holder.renew()
     assert await due_at(tallies) == moved
     clock.move(3600)  # the holder was killed: nobody executes what is no longer due
-    assert await Due(store=tallies, lane="mail", execute=mailer()).once() == 0
+    assert await Worker(store=tallies, lane="mail", execute=mailer()).once() == 0
     for task in holder._tasks:
         task.cancel()
     await holder.settled()
@@ -148,13 +155,13 @@ async def test_a_renewal_does_not_undo_a_deadline_that_a_rule_moved(
 async def test_a_lease_of_our_own_that_ran_out_is_not_claimed_twice_here(tallies: Store[Tally], clock: Ticking) -> None:
     go, done = asyncio.Event(), list[str]()
 
-    async def slow(claim: Claim[Tally]) -> Rule[Tally]:
+    async def slow(claim: Claim[Tally]) -> Outcome[Tally]:
         await go.wait()
         done.append(claim.id)
-        return sent
+        return Outcome(sent)
 
     await tallies.apply("a", put(mail_at=NOW))
-    due = Due(store=tallies, lane="mail", execute=slow)
+    due = Worker(store=tallies, lane="mail", execute=slow)
     assert await due.once() == 1
     clock.move(31)
     assert await due.once() == 0
@@ -186,7 +193,7 @@ async def test_a_release_does_not_undo_a_deadline_that_a_rule_moves_at_that_mome
 
     await tallies.apply("a", put(mail_at=NOW))
     late = Late(mongo.collection("tallies")._inner)
-    due = Due(store=store(late, clock=clock), lane="mail", execute=gives_back)
+    due = Worker(store=store(late, clock=clock), lane="mail", execute=gives_back)
     await due.once()
     await due.settled()
     assert (late.written, await due_at(tallies)) == (True, NOW + timedelta(days=1))

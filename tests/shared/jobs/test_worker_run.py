@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from shared.domain.rules import Rule, Unavailable, utc_now
-from shared.jobs.worker import Claim, Due
+from shared.domain.rules import Unavailable, utc_now
+from shared.jobs.claim import Claim, Outcome
+from shared.jobs.worker import Worker
 from shared.store.mongo import Collection, Document, Filter, Mongo, Sort
 from shared.store.store import Store
-from tests.shared.jobs.due_kit import mailer, sent
+from tests.shared.jobs.mailer_kit import mailer, sent
 from tests.shared.kit.core import Tally, eventually, put, store
 
 
@@ -57,7 +58,7 @@ async def mailed(tallies: Store[Tally], id: str = "a") -> bool:
 @pytest.mark.parametrize("seconds", [0.0, 0.3])
 async def test_work_starts_by_the_write_not_by_the_tick(tallies: Store[Tally], seconds: float) -> None:
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Due(store=tallies, lane="mail", execute=mailer(), tick=1000).run(stopping))
+    running = asyncio.ensure_future(Worker(store=tallies, lane="mail", execute=mailer(), tick=1000).run(stopping))
     await asyncio.sleep(0.3)
     await tallies.apply("far", put(mail_at=utc_now() + timedelta(days=1)))
     await tallies.fold({})
@@ -68,7 +69,7 @@ async def test_work_starts_by_the_write_not_by_the_tick(tallies: Store[Tally], s
 
 async def test_deadlines_far_away_cost_no_look(collection: Counting, tallies: Store[Tally]) -> None:
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Due(store=tallies, lane="mail", execute=mailer(), tick=1000).run(stopping))
+    running = asyncio.ensure_future(Worker(store=tallies, lane="mail", execute=mailer(), tick=1000).run(stopping))
     await asyncio.sleep(0.3)
     before = collection.reads
     for number in range(20):
@@ -83,7 +84,7 @@ async def test_more_work_than_hands_is_done_without_waiting_for_ticks(tallies: S
         await tallies.apply(f"d{number}", put(mail_at=utc_now()))
     stopping = asyncio.Event()
     running = asyncio.ensure_future(
-        Due(store=tallies, lane="mail", execute=mailer(), concurrency=4, tick=1000).run(stopping)
+        Worker(store=tallies, lane="mail", execute=mailer(), concurrency=4, tick=1000).run(stopping)
     )
 
     async def all_done() -> bool:
@@ -96,22 +97,22 @@ async def test_more_work_than_hands_is_done_without_waiting_for_ticks(tallies: S
 async def test_stopping_gives_back_what_waits_and_finishes_what_runs(tallies: Store[Tally]) -> None:
     started = asyncio.Event()
 
-    async def polls(claim: Claim[Tally]) -> Rule[Tally] | None:
+    async def polls(claim: Claim[Tally]) -> Outcome[Tally] | None:
         started.set()
         if claim.id == "runs":
             await asyncio.sleep(0.3)
-            return sent
+            return Outcome(sent)
         await claim.sleep(1000)
         raise AssertionError("a sleep ends by GiveBack")
 
     for id in ("waits", "runs"):
         await tallies.apply(id, put(mail_at=utc_now()))
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Due(store=tallies, lane="mail", execute=polls).run(stopping))
+    running = asyncio.ensure_future(Worker(store=tallies, lane="mail", execute=polls).run(stopping))
     await started.wait()
     await stop(stopping, running)
     assert await mailed(tallies, "runs")
-    other = Due(store=tallies, lane="mail", execute=mailer())
+    other = Worker(store=tallies, lane="mail", execute=mailer())
     assert await other.once() == 1  # at once, not after the lease
     await other.settled()
     assert await mailed(tallies, "waits")
@@ -123,7 +124,7 @@ async def test_what_does_not_end_in_time_is_given_back_too(tallies: Store[Tally]
 
     await tallies.apply("a", put(mail_at=utc_now()))
     stopping = asyncio.Event()
-    due = Due(store=tallies, lane="mail", execute=hangs, grace=0.2)
+    due = Worker(store=tallies, lane="mail", execute=hangs, grace=0.2)
     running = asyncio.ensure_future(due.run(stopping))
 
     async def held() -> bool:
@@ -131,19 +132,19 @@ async def test_what_does_not_end_in_time_is_given_back_too(tallies: Store[Tally]
 
     await eventually(held)
     await stop(stopping, running)
-    assert await Due(store=tallies, lane="mail", execute=mailer()).once() == 1
+    assert await Worker(store=tallies, lane="mail", execute=mailer()).once() == 1
 
 
 async def test_mongodb_away_ends_neither_the_loop_nor_the_work(collection: Counting, tallies: Store[Tally]) -> None:
     goes_on, parts = asyncio.Event(), list[str | None]()
 
-    async def works(claim: Claim[Tally]) -> Rule[Tally]:
+    async def works(claim: Claim[Tally]) -> Outcome[Tally]:
         await goes_on.wait()
-        return sent
+        return Outcome(sent)
 
     await tallies.apply("a", put(mail_at=utc_now()))
     stopping = asyncio.Event()
-    due = Due(store=tallies, lane="mail", execute=works, tick=0.05, lease=0.3, health=parts.append)
+    due = Worker(store=tallies, lane="mail", execute=works, tick=0.05, lease=0.3, health=parts.append)
     running = asyncio.ensure_future(due.run(stopping))
 
     async def held() -> bool:

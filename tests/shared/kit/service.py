@@ -13,9 +13,9 @@ from fastapi import APIRouter
 from starlette.responses import StreamingResponse
 
 from shared.contracts.events import CustomerChanged, CustomerRegistered
-from shared.domain.rules import Change, Rule
+from shared.domain.rules import Change
 from shared.http.problems import Strict
-from shared.jobs.worker import Claim
+from shared.jobs.claim import Claim, Outcome
 from shared.messaging.event_handlers import on
 from shared.observability.logs import current_trace
 from shared.service.service import Service
@@ -37,22 +37,16 @@ class Asked(Strict):
     asked: int
 
 
-def ask(id: str) -> Rule[Thing]:
-    def rule(state: Thing | None, now: datetime) -> Change[Thing]:
-        before = state or Thing()
-        event = CustomerRegistered(customer=id, name="Contoso", tenant="contoso.example")
-        return Change(replace(before, asked=before.asked + 1, due_at=now), (event,))
-
-    return rule
+def ask(state: Thing | None, id: str, now: datetime) -> Change[Thing]:
+    before = state or Thing()
+    event = CustomerRegistered(customer=id, name="Contoso", tenant="contoso.example")
+    return Change(replace(before, asked=before.asked + 1, due_at=now), (event,))
 
 
-def did(id: str) -> Rule[Thing]:
-    def rule(state: Thing | None, now: datetime) -> Change[Thing]:
-        before = state or Thing()
-        event = CustomerChanged(customer=id, name="Contoso", tenant="contoso.example")
-        return Change(replace(before, done=before.done + 1, due_at=None), (event,))
-
-    return rule
+def did(state: Thing | None, id: str, now: datetime) -> Change[Thing]:
+    before = state or Thing()
+    event = CustomerChanged(customer=id, name="Contoso", tenant="contoso.example")
+    return Change(replace(before, done=before.done + 1, due_at=None), (event,))
 
 
 def hear(state: Thing | None, event: CustomerRegistered, now: datetime) -> Change[Thing]:
@@ -60,9 +54,9 @@ def hear(state: Thing | None, event: CustomerRegistered, now: datetime) -> Chang
     return Change(replace(before, heard=before.heard + 1))
 
 
-async def work(claim: Claim[Thing]) -> Rule[Thing]:
+async def work(claim: Claim[Thing]) -> Outcome[Thing]:
     await asyncio.sleep(float(os.environ.get("WORK_SECONDS", "0")))
-    return did(claim.id)
+    return Outcome(did, claim.id)
 
 
 def routes(service: Service, things: Store[Thing], heard: Store[Thing]) -> APIRouter:
@@ -71,7 +65,7 @@ def routes(service: Service, things: Store[Thing], heard: Store[Thing]) -> APIRo
     @router.post("/things/{id}", status_code=202)
     async def ask_it(id: str) -> Asked:
         """Asks for it once more."""
-        applied = await things.apply(id, ask(id), trace=current_trace())
+        applied = await things.apply(id, ask, id, trace=current_trace())
         return Asked(asked=applied.state.asked if applied.state else 0)
 
     @router.get("/things/{id}")
@@ -96,7 +90,7 @@ def build(settings: CommonSettings) -> Service:
     things = service.store("things", Thing, lanes={"work": lambda state: state.due_at})
     heard = service.store("heard", Thing)
     service.consume([on(CustomerRegistered, "heard", key=lambda event: event.customer, rule=hear)])
-    service.due(things, "work", work, tick=0.2, grace=float(os.environ.get("GRACE", "6")))
+    service.work(things, "work", work, tick=0.2, grace=float(os.environ.get("GRACE", "6")))
     service.serve(routes(service, things, heard))
     return service
 

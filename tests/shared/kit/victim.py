@@ -11,8 +11,9 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 
 from shared.contracts.events import InvitationRevoked, LinkCopied
-from shared.domain.rules import Change, Rule
-from shared.jobs.worker import Claim, Due
+from shared.domain.rules import Change
+from shared.jobs.claim import Claim, Outcome
+from shared.jobs.worker import Worker
 from shared.messaging.consumer import Consumer
 from shared.messaging.event_handlers import Intake, on
 from shared.messaging.kafka import Cluster, Producer
@@ -45,9 +46,9 @@ def mailed(state: Tally | None, now: datetime) -> Change[Tally]:
     return Change(done, (InvitationRevoked(state.customer, 0, -done.mails),))
 
 
-async def mail(claim: Claim[Tally]) -> Rule[Tally]:
+async def mail(claim: Claim[Tally]) -> Outcome[Tally]:
     await asyncio.sleep(0.01)
-    return mailed
+    return Outcome(mailed)
 
 
 def loops(tallies: Store[Tally], cluster: Cluster, sender: Producer, group: str) -> list[Any]:
@@ -56,7 +57,7 @@ def loops(tallies: Store[Tally], cluster: Cluster, sender: Producer, group: str)
     return [
         Consumer(cluster, group, handling, max_records=40),
         Relay([tallies], sender, cluster.topic, sweep_every=0.5),
-        Due(store=tallies, lane="mail", execute=mail, lease=1.0, tick=0.2),
+        Worker(store=tallies, lane="mail", execute=mail, lease=1.0, tick=0.2),
     ]
 
 

@@ -10,8 +10,9 @@ from functools import partial
 
 import pytest
 
-from shared.domain.rules import Change, Rule, Unavailable, utc_now
-from shared.jobs.worker import Claim, Due
+from shared.domain.rules import Change, Unavailable, utc_now
+from shared.jobs.claim import Claim, Outcome
+from shared.jobs.worker import Worker
 from shared.messaging.consumer import Consumer
 from shared.messaging.outbox_relay import Relay
 from tests.shared.kit.core import Tally, World, end_world, eventually, intake, make_world, put, step
@@ -79,14 +80,14 @@ async def test_due_work_goes_on_after_an_outage_at_any_await(world: World, point
         assert state is not None
         return Change(replace(state, mails=state.mails + 1, mail_at=None))
 
-    async def mail(claim: Claim[Tally]) -> Rule[Tally]:
-        return sent
+    async def mail(claim: Claim[Tally]) -> Outcome[Tally]:
+        return Outcome(sent)
 
     fuse, stopping = Fuse(point, error=Away), asyncio.Event()
     tallies, broken = world.tallies(), world.tallies()
     broken.collection = faulty(tallies.collection, fuse)
     await tallies.apply("a", put(mail_at=utc_now()))
-    running = asyncio.ensure_future(Due(store=broken, lane="mail", execute=mail, tick=0.1, lease=0.6).run(stopping))
+    running = asyncio.ensure_future(Worker(store=broken, lane="mail", execute=mail, tick=0.1, lease=0.6).run(stopping))
 
     async def mailed() -> bool:
         found = await tallies.get("a")

@@ -9,12 +9,13 @@ from typing import Any
 
 from shared.contracts.cloudevents import Record
 from shared.domain.rules import utc_now
-from shared.jobs.worker import Claim, Due
+from shared.jobs.claim import Claim
+from shared.jobs.worker import Worker
 from shared.messaging.event_handlers import Log
 from shared.messaging.outbox_relay import Relay
 from shared.store.mongo import Collection, Document, Filter, Insert, Mongo, Sort, Update, Written
 from shared.store.store import Store
-from tests.shared.jobs.due_kit import mailer
+from tests.shared.jobs.mailer_kit import mailer
 from tests.shared.kit.core import Memory, Tally, add, command, headers, put, step, store
 
 
@@ -86,8 +87,8 @@ async def everything(tallies: Store[Tally]) -> None:
         await tallies.apply(claim.id, put(note="changed"))
         await due.renew()
 
-    due = Due(store=tallies, lane="check", execute=held)
-    for work in (Due(store=tallies, lane="mail", execute=mailer()), due):
+    due = Worker(store=tallies, lane="check", execute=held)
+    for work in (Worker(store=tallies, lane="mail", execute=mailer()), due):
         await work.once()
         await work.settled()
 

@@ -1,4 +1,4 @@
-"""The lane `attempt`: one step of a sign-in at a time, each ending in the rule that takes its outcome in.
+"""The lane `attempt`: one step of a sign-in at a time, each ending in its outcome.
 
 A claim is one step; the next step is due at once. What fails for good is `attempts.failed` with a reason; what is
 away is waited for until the attempt's own time is over.
@@ -24,15 +24,15 @@ from auth_svc.microsoft.errors import EntraRefused, error_of_redirect
 from auth_svc.microsoft.flows import Entra, Graph, Redeemed
 from auth_svc.microsoft.metrics import FAILED
 from shared.contracts.reasons import explain
-from shared.domain.rules import Clock, Rule, Unavailable, utc_now
-from shared.jobs.worker import Claim, GiveBack
+from shared.domain.rules import Clock, Unavailable, utc_now
+from shared.jobs.claim import Claim, GiveBack, Outcome
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 CHECK_LIMIT = timedelta(minutes=5)
 MARK_TRIES = 5
-Step = Callable[["AttemptJobs", "Work"], Awaitable["Rule[Access] | None"]]
+Step = Callable[["AttemptJobs", "Work"], Awaitable["Outcome[Access] | None"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class AttemptJobs:
     def __post_init__(self) -> None:
         self.polling = Polling(self.entra, self.safe, self.clock)
 
-    async def execute(self, claim: Claim[Access]) -> Rule[Access] | None:
+    async def execute(self, claim: Claim[Access]) -> Outcome[Access] | None:
         """One step. Raises: GiveBack, Unavailable (MongoDB)."""
         attempt = claim.state.attempt
         if attempt is None or not attempt.open:
@@ -88,7 +88,7 @@ class AttemptJobs:
             log.exception("a step of an attempt failed", extra={"customer": claim.id})
             return self._failed(work, EntraRefused("interrupted"))
 
-    async def _step(self, work: Work) -> Rule[Access] | None:
+    async def _step(self, work: Work) -> Outcome[Access] | None:
         state, method = work.attempt.state, work.attempt.method
         if work.attempt.tenant_id and work.attempt.tenant_id.lower() != work.tenant.lower():
             raise EntraRefused("wrong_organization" if method == "app_registration" else "wrong_tenant")
@@ -100,7 +100,7 @@ class AttemptJobs:
     async def _patiently(self, work: Work, call: Callable[[], Awaitable[T]], until: datetime | None = None) -> T:
         return await patiently(work.claim, call, until=until or work.ends, wanted=work.wanted, clock=self.clock)
 
-    def _failed(self, work: Work, error: EntraRefused) -> Rule[Access]:
+    def _failed(self, work: Work, error: EntraRefused) -> Outcome[Access]:
         said = error.quote
         log.info(
             "attempt failed: %s (AADSTS %s, correlation %s)",
@@ -117,11 +117,11 @@ class AttemptJobs:
             account=error.account,
         )
         FAILED.labels(refusal.reason).inc()
-        return lambda state, now: attempts.failed(state, work.attempt.place, refusal, now)
+        return Outcome(attempts.failed, work.attempt.place, refusal)
 
     # --- device code -----------------------------------------------------------------------------------
 
-    async def begin_device(self, work: Work) -> Rule[Access]:
+    async def begin_device(self, work: Work) -> Outcome[Access]:
         """Over the limit it is refused, not queued: codes that wait must not hold up those who use the button."""
         if self.polling.watched >= self.most_codes:
             raise EntraRefused("code_busy")
@@ -131,16 +131,14 @@ class AttemptJobs:
         value = {"user_code": flow.user_code.reveal()}
         code = self.safe.for_wizard("DeviceCodeIssued", work.customer, attempt, value, now)
         expires = now + timedelta(seconds=flow.expires_in)
-        return lambda state, now: attempts.code_issued(
-            state, attempt.place, flow=memo, code=code, uri=flow.verification_uri, expires=expires, now=now
-        )
+        return Outcome(attempts.code_issued, attempt.place, memo, code, flow.verification_uri, expires)
 
-    async def poll(self, work: Work) -> Rule[Access]:
+    async def poll(self, work: Work) -> Outcome[Access]:
         return await self.polling.watch(work.claim, work.attempt, work.tenant)
 
     # --- the sign-in button ----------------------------------------------------------------------------
 
-    async def begin_sign_in(self, work: Work) -> Rule[Access]:
+    async def begin_sign_in(self, work: Work) -> Outcome[Access]:
         attempt = work.attempt
         state = self.safe.new_state(work.customer, attempt)
         flow = await self._patiently(work, lambda: self.entra.begin_sign_in(work.tenant, state, attempt.login_hint))
@@ -148,11 +146,9 @@ class AttemptJobs:
         memo = self.safe.keep_flow(work.customer, attempt, Memo(flow.memo, 0.0, work.claim.lease.n))
         value = {"url": flow.url.reveal()}
         url = self.safe.for_wizard("SignInReady", work.customer, attempt, value, now)
-        return lambda state, at: attempts.sign_in_ready(
-            state, attempt.place, flow=memo, url=url, expires=now + ATTEMPT_LIMIT, now=at
-        )
+        return Outcome(attempts.sign_in_ready, attempt.place, memo, url, now + ATTEMPT_LIMIT)
 
-    async def redeem(self, work: Work) -> Rule[Access] | None:
+    async def redeem(self, work: Work) -> Outcome[Access] | None:
         """Microsoft's answer came: it is ours, it is no refusal, the mark is set; only then the code is
         spent."""
         attempt = work.attempt
@@ -181,20 +177,20 @@ class AttemptJobs:
             return applied.changed or (unsure and ours)
         raise Unavailable("MongoDB", "the mark before redemption could not be set")
 
-    def _redeemed(self, work: Work, found: Redeemed) -> Rule[Access]:
+    def _redeemed(self, work: Work, found: Redeemed) -> Outcome[Access]:
         kept = self.safe.keep_redeemed(work.customer, work.attempt, found, self.clock())
-        return lambda state, now: attempts.redeemed(state, work.attempt.place, kept, now)
+        return Outcome(attempts.redeemed, work.attempt.place, kept)
 
-    async def interrupted(self, work: Work) -> Rule[Access]:
+    async def interrupted(self, work: Work) -> Outcome[Access]:
         """Another holder marked it and is gone: the code may be spent, and no answer was kept."""
         raise EntraRefused("interrupted")
 
-    async def too_late(self, work: Work) -> Rule[Access]:
+    async def too_late(self, work: Work) -> Outcome[Access]:
         raise EntraRefused("sign_in_expired")
 
     # --- the checks ------------------------------------------------------------------------------------
 
-    async def check(self, work: Work) -> Rule[Access]:
+    async def check(self, work: Work) -> Outcome[Access]:
         """All checks, from the stored answer: they may be repeated, by any holder."""
         attempt = work.attempt
         redeemed, at = self.safe.redeemed(work.customer, attempt)
@@ -209,17 +205,17 @@ class AttemptJobs:
         proof = attempts.Proof(
             account=person.account, tenant_id=person.tenant, roles=person.roles, scopes=person.scopes, cache=cache
         )
-        return lambda state, now: attempts.claimed(state, attempt.place, grant, proof, now)
+        return Outcome(attempts.claimed, attempt.place, grant, proof)
 
     # --- app registration ------------------------------------------------------------------------------
 
-    async def prove(self, work: Work) -> Rule[Access]:
+    async def prove(self, work: Work) -> Outcome[Access]:
         """The credentials on file, or those entered in the wizard, answer for the tenant."""
         attempt = work.attempt
         credentials = self._credentials(work)
         await self._patiently(work, lambda: registrations.prove(self.entra, self.graph, work.tenant, credentials))
         entered = None if attempt.stored else self.safe.keep_secret(work.customer, credentials.secret)
-        return lambda state, now: attempts.proven(state, attempt.place, credentials.client_id, entered, now)
+        return Outcome(attempts.proven, attempt.place, credentials.client_id, entered)
 
     def _credentials(self, work: Work) -> Credentials:
         now = self.clock()

@@ -20,8 +20,8 @@ from auth_svc.jobs import registrations
 from auth_svc.microsoft.errors import EntraAway, EntraRefused
 from auth_svc.microsoft.flows import Entra, Graph, Token
 from auth_svc.microsoft.metrics import FAILED
-from shared.domain.rules import Change, Clock, Rule, utc_now
-from shared.jobs.worker import Claim
+from shared.domain.rules import Change, Clock, utc_now
+from shared.jobs.claim import Claim, Outcome
 
 log = logging.getLogger(__name__)
 ORDER = ("reseal", "resolve", "validate", "refresh", "prove")
@@ -38,7 +38,7 @@ class KeepJobs:
     safe: Safe
     clock: Clock = utc_now
 
-    async def execute(self, claim: Claim[Access]) -> Rule[Access] | None:
+    async def execute(self, claim: Claim[Access]) -> Outcome[Access] | None:
         """One thing that is due. Raises: Unavailable."""
         now, due = self.clock(), health.deadlines(claim.state)
         name = next((name for name in ORDER if name in due and due[name] <= now), None)
@@ -46,30 +46,29 @@ class KeepJobs:
 
     # --- the customer's data ---------------------------------------------------------------------------
 
-    async def reseal(self, access: Access) -> Rule[Access]:
+    async def reseal(self, access: Access) -> Outcome[Access]:
         registration = _the(access.registration)
         try:
             secret = self.safe.registration(access.id, registration.jwe or "", self.clock())
         except EntraRefused:
             log.error("the secret of a registration cannot be opened", extra={"customer": access.id})
-            return lambda state, now: health.unreadable(state, registration.revision, now)
+            return Outcome(health.unreadable, registration.revision)
         kept = self.safe.keep_secret(access.id, secret)
-        return lambda state, now: health.resealed(state, registration.revision, kept, now)
+        return Outcome(health.resealed, registration.revision, kept)
 
-    async def resolve(self, access: Access) -> Rule[Access]:
+    async def resolve(self, access: Access) -> Outcome[Access]:
         asked = access.tenant
         try:
             found = await self.entra.resolve_tenant(asked)
         except EntraAway:
-            return lambda state, now: customers.resolve_later(state, asked, now)
+            return Outcome(customers.resolve_later, asked)
         except EntraRefused as error:
-            reason, quote = error.reason, error.quote
-            return lambda state, now: customers.unresolved(state, asked, reason, quote.correlation_id, now)
-        return lambda state, now: customers.resolved(state, asked, found, now)
+            return Outcome(customers.unresolved, asked, error.reason, error.quote.correlation_id)
+        return Outcome(customers.resolved, asked, found)
 
     # --- on request ------------------------------------------------------------------------------------
 
-    async def validate(self, access: Access) -> Rule[Access]:
+    async def validate(self, access: Access) -> Outcome[Access]:
         """The answer to the request, and what it says about the access in force, in one write."""
         asked = _the(access.validation)
         try:
@@ -77,16 +76,16 @@ class KeepJobs:
         except EntraAway as error:
             if self.clock() - asked.at < VALIDATION_PATIENCE:
                 raise
-            return _answered(asked, _refusal(error))
+            return Outcome(_answered, asked, _refusal(error), None)
         except EntraRefused as error:
             refusal = _refusal(error)
-            return _both(_answered(asked, refusal), _unwell(access, asked, refusal))
+            return Outcome(_answered, asked, refusal, _unwell(access, asked, refusal))
         except Exception:  # an operator waits; it says nothing about the access itself
             log.exception("a validation failed by a bug", extra={"customer": access.id})
-            return _answered(asked, Refusal(reason="our_request"))
-        return _both(_answered(asked, None), well)
+            return Outcome(_answered, asked, Refusal(reason="our_request"), None)
+        return Outcome(_answered, asked, None, well)
 
-    async def _validated(self, access: Access, asked: Validation) -> Rule[Access] | None:
+    async def _validated(self, access: Access, asked: Validation) -> Outcome[Access] | None:
         if asked.method == "token":
             grant = access.grant
             if grant is None or access.in_force != "token" or asked.grant not in (None, grant.id):
@@ -98,11 +97,11 @@ class KeepJobs:
         if registration is None or not registration.secret or registration.revision != asked.revision:
             raise EntraRefused("secret_missing")
         await self._prove(access, registration)
-        return lambda state, now: health.registration_proven(state, registration.revision, now)
+        return Outcome(health.registration_proven, registration.revision)
 
     # --- daily -----------------------------------------------------------------------------------------
 
-    async def refresh(self, access: Access) -> Rule[Access]:
+    async def refresh(self, access: Access) -> Outcome[Access]:
         """Keeps the refresh token alive, and notices when Microsoft no longer takes it."""
         grant = _the(access.grant)
         try:
@@ -110,18 +109,17 @@ class KeepJobs:
         except EntraAway as error:
             if error.reason == OUR_OWN:  # no customer's doing: it is alerted, and every grant waits for it
                 FAILED.labels(error.reason).inc()
-            return lambda state, now: health.grant_later(state, grant.id, now)
+            return Outcome(health.grant_later, grant.id)
         except EntraRefused as error:
-            refusal = _refusal(error)
-            return lambda state, now: health.grant_lost(state, grant.id, refusal, now)
+            return Outcome(health.grant_lost, grant.id, _refusal(error))
 
-    async def _refreshed(self, access: Access, grant: Grant, *, prove: bool) -> Rule[Access]:
+    async def _refreshed(self, access: Access, grant: Grant, *, prove: bool) -> Outcome[Access]:
         cache = self.safe.grant(access.id, grant.id, grant.cache)
         token = await self.entra.refresh(grant.tenant_id, grant.method, cache, force=True)
         if prove:
             await self._prove_grant(grant, token)
         kept = self.safe.keep_grant(access.id, grant.id, token.cache or cache)
-        return lambda state, now: health.refreshed(state, grant.id, grant.rev, kept, now)
+        return Outcome(health.refreshed, grant.id, grant.rev, kept)
 
     async def _prove_grant(self, grant: Grant, token: Token) -> None:
         """Graph knows the person, in this tenant, and answers for roles. A role that is not active now (PIM roles are
@@ -133,17 +131,16 @@ class KeepJobs:
             raise EntraRefused("wrong_organization")
         await self.graph.roles_of_me(token.value, grant.roles)
 
-    async def prove(self, access: Access) -> Rule[Access]:
+    async def prove(self, access: Access) -> Outcome[Access]:
         registration = _the(access.registration)
         revision = registration.revision
         try:
             await self._prove(access, registration)
         except EntraAway:
-            return lambda state, now: health.registration_later(state, revision, now)
+            return Outcome(health.registration_later, revision)
         except EntraRefused as error:
-            refusal = _refusal(error)
-            return lambda state, now: health.registration_lost(state, revision, refusal, now)
-        return lambda state, now: health.registration_proven(state, revision, now)
+            return Outcome(health.registration_lost, revision, _refusal(error))
+        return Outcome(health.registration_proven, revision)
 
     async def _prove(self, access: Access, registration: Registration) -> None:
         if access.tenant_id is None:
@@ -152,32 +149,26 @@ class KeepJobs:
         await registrations.prove(self.entra, self.graph, access.tenant_id, credentials)
 
 
-def _answered(asked: Validation, refusal: Refusal | None) -> Rule[Access]:
-    return lambda state, now: health.validated(state, asked, refusal, now)
+def _answered(
+    access: Access | None, asked: Validation, refusal: Refusal | None, also: Outcome[Access] | None, now: datetime
+) -> Change[Access] | None:
+    """The answer to a request, and what it says about the access in force, as one change."""
+    answer = health.validated(access, asked, refusal, now)
+    more = also.rule(answer.state, *also.facts, now) if answer and also else None
+    return Change(more.state, answer.events + more.events) if answer and more else answer
 
 
-def _unwell(access: Access, asked: Validation, refusal: Refusal) -> Rule[Access] | None:
+def _unwell(access: Access, asked: Validation, refusal: Refusal) -> Outcome[Access] | None:
     """What a refusal says about the access in force; nothing, where there is none of the kind that was
     asked for."""
     if access.in_force != asked.method:
         return None
     grant, registration = access.grant, access.registration
     if asked.method == "token" and grant is not None and asked.grant in (None, grant.id):
-        return lambda state, now: health.grant_lost(state, grant.id, refusal, now)
+        return Outcome(health.grant_lost, grant.id, refusal)
     if asked.method == "app_registration" and registration is not None and registration.revision == asked.revision:
-        return lambda state, now: health.registration_lost(state, asked.revision, refusal, now)
+        return Outcome(health.registration_lost, asked.revision, refusal)
     return None
-
-
-def _both(first: Rule[Access], second: Rule[Access] | None) -> Rule[Access]:
-    """Two rules as one change."""
-
-    def rule(state: Access | None, now: datetime) -> Change[Access] | None:
-        one = first(state, now)
-        two = second(one.state, now) if one and second else None
-        return Change(two.state, one.events + two.events) if one and two else one
-
-    return rule
 
 
 def _refusal(error: EntraRefused | EntraAway) -> Refusal:
@@ -193,7 +184,7 @@ def _the(found: Any) -> Any:
     return found
 
 
-WORK: Mapping[str, Callable[[KeepJobs, Access], Awaitable[Rule[Access]]]] = {
+WORK: Mapping[str, Callable[[KeepJobs, Access], Awaitable[Outcome[Access]]]] = {
     "reseal": KeepJobs.reseal,
     "resolve": KeepJobs.resolve,
     "validate": KeepJobs.validate,

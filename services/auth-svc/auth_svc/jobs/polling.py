@@ -17,8 +17,8 @@ from auth_svc.jobs.retry import nap, pause
 from auth_svc.microsoft.errors import EntraAway, EntraRefused
 from auth_svc.microsoft.flows import Entra, Redeemed
 from auth_svc.microsoft.http import NotWanted
-from shared.domain.rules import Clock, Rule
-from shared.jobs.worker import Claim, GiveBack
+from shared.domain.rules import Clock
+from shared.jobs.claim import Claim, GiveBack, Outcome
 
 SLOWER = 5.0
 EARLY = timedelta(seconds=10)
@@ -32,7 +32,7 @@ class Polling:
         self._entra, self._safe, self._clock = entra, safe, clock
         self.watched = 0
 
-    async def watch(self, claim: Claim[Access], attempt: Attempt, tenant: str) -> Rule[Access]:
+    async def watch(self, claim: Claim[Access], attempt: Attempt, tenant: str) -> Outcome[Access]:
         """Raises: EntraRefused, GiveBack."""
         self.watched += 1
         try:
@@ -40,7 +40,7 @@ class Polling:
         finally:
             self.watched -= 1
 
-    async def _watch(self, claim: Claim[Access], attempt: Attempt, tenant: str) -> Rule[Access]:
+    async def _watch(self, claim: Claim[Access], attempt: Attempt, tenant: str) -> Outcome[Access]:
         memo = self._safe.flow(claim.id, attempt)
         wanted = partial(_still, claim, attempt)
         interval, away, tries = memo.interval, None, 0
@@ -64,9 +64,9 @@ class Polling:
             await nap(claim, max(interval, pause(away, tries)) if away else interval, wanted)
             tries += 1 if away else 0
 
-    def _redeemed(self, claim: Claim[Access], attempt: Attempt, found: Redeemed) -> Rule[Access]:
+    def _redeemed(self, claim: Claim[Access], attempt: Attempt, found: Redeemed) -> Outcome[Access]:
         kept = self._safe.keep_redeemed(claim.id, attempt, found, self._clock())
-        return lambda state, now: attempts.redeemed(state, attempt.place, kept, now)
+        return Outcome(attempts.redeemed, attempt.place, kept)
 
     def _demand_time(self, attempt: Attempt, away: EntraAway | None) -> None:
         """The code's own time is over: the last word is Microsoft's, or that it could not be reached."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 from auth_svc.domain.model import Access
 from auth_svc.microsoft.errors import EntraAway, EntraRefused
 from shared.domain.rules import Clock
-from shared.jobs.worker import Claim, GiveBack
+from shared.jobs.claim import Claim, GiveBack
 
 T = TypeVar("T")
 GLANCE = 1.0

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
 
 from config_svc.commands.customers import CustomerCommands
 from config_svc.domain import batches
 from config_svc.domain.batches import Action, Batch, Row
 from config_svc.schemas.customers import ResendBody
 from shared.contracts.events import Actor
-from shared.domain.rules import Change, Refused, Rule
-from shared.jobs.claim import Claim
+from shared.domain.rules import Refused
+from shared.jobs.claim import Claim, Outcome
 from shared.store.mongo import Index
 from shared.store.store import Store
 from shared.store.write_plan import Command
@@ -41,11 +39,11 @@ class Batches:
             raise Refused("batch_unknown", "There is no such batch, or it was long ago.", status=404)
         return found.state
 
-    async def work(self, claim: Claim[Batch]) -> Rule[Batch]:
+    async def work(self, claim: Claim[Batch]) -> Outcome[Batch]:
         """Acts on the next rows. What was done before a crash is answered again, not done again."""
         batch = claim.state
         outcomes = {place: await self._act(batch, place) for place in batch.waiting[:STEP]}
-        return partial(_settled, outcomes)
+        return Outcome(batches.settle, outcomes)
 
     async def _act(self, batch: Batch, place: int) -> str:
         row = batch.rows[place]
@@ -58,7 +56,3 @@ class Batches:
         except Refused as error:
             return error.code
         return batches.DONE
-
-
-def _settled(outcomes: dict[int, str], found: Batch | None, now: datetime) -> Change[Batch] | None:
-    return batches.settle(found, outcomes, now)

@@ -10,18 +10,27 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from config_svc.commands.customers import CustomerCommands
 from config_svc.domain import bulk_operations
-from config_svc.domain.bulk_operations import ASKED, DRAFT_KEPT, ROWS_IN_PART, Bulk, Outcome, Pace, Part, Reminder, Row
+from config_svc.domain.bulk_operations import (
+    ASKED,
+    DRAFT_KEPT,
+    ROWS_IN_PART,
+    Bulk,
+    Pace,
+    Part,
+    Reminder,
+    Row,
+    RowOutcome,
+)
 from config_svc.queries.bulk_operations import UNANSWERED, Reads, part_id, state_of
 from config_svc.schemas import bulk_file
 from config_svc.schemas.bulk_file import Line
 from config_svc.schemas.customers import ResendBody, SwitchBody
 from shared.contracts.events import Actor
 from shared.domain.rules import Change, Facts, Refused, Rule
-from shared.jobs.claim import Claim
+from shared.jobs.claim import Claim, Outcome
 from shared.observability import tracing
 from shared.store.mongo import Index
 from shared.store.store import Store
@@ -90,32 +99,32 @@ class Bulks:
 
     # --- due work ----------------------------------------------------------------------------------------------------
 
-    async def ask(self, claim: Claim[Bulk]) -> Rule[Bulk]:
+    async def ask(self, claim: Claim[Bulk]) -> Outcome[Bulk]:
         """Asks the next rows, notes in their part what became of them, then moves on."""
         bulk = claim.state
         if not bulk.waiting:
-            return partial(_advanced, bulk.place, bulk.place, [])
+            return Outcome(bulk_operations.advanced, bulk.place, bulk.place, [])
         part = await self.read.part(bulk.id, bulk.place // ROWS_IN_PART)
         end, chosen = _next(bulk, part)
         outcomes = {place: await self._ask(bulk, part, place) for place in chosen}
         if outcomes:
             await self.read.parts.apply(part_id(bulk.id, part.number), bulk_operations.settled, outcomes)
-        return partial(_advanced, bulk.place, end, list(outcomes.values()))
+        return Outcome(bulk_operations.advanced, bulk.place, end, list(outcomes.values()))
 
-    async def _ask(self, bulk: Bulk, part: Part, place: int) -> Outcome:
+    async def _ask(self, bulk: Bulk, part: Part, place: int) -> RowOutcome:
         row = part.rows[place]
         if row.outcome:  # noted before a crash
-            return Outcome(row.outcome, row.switch)
+            return RowOutcome(row.outcome, row.switch)
         command = Command(f"bulk:{bulk.id}:{part.number * ROWS_IN_PART + place}", bulk.id)
         try:
             by = bulk.begun_by or bulk.by
             with tracing.span("bulk switch row", "internal", tracing.ROOT, tokenswitch__bulk=bulk.id):
                 answer = await self.customers.switch(row.customer, bulk_file.body_of(row), by, command, bulk.id)
         except Refused as error:
-            return Outcome(error.code)
-        return Outcome(ASKED, answer["switch"])
+            return RowOutcome(error.code)
+        return RowOutcome(ASKED, answer["switch"])
 
-    async def remind_next(self, claim: Claim[Bulk]) -> Rule[Bulk] | None:
+    async def remind_next(self, claim: Claim[Bulk]) -> Outcome[Bulk] | None:
         """Sends the invitation again to those of the next rows who have not answered."""
         bulk, reminder = claim.state, claim.state.reminding
         if reminder is None:
@@ -132,7 +141,7 @@ class Bulks:
             if customer and customer.switch and state_of(bulk.id, row, customer) in UNANSWERED:
                 body = ResendBody(switch=customer.switch.number)
                 sent += await self._remind(bulk, place, row, reminder, body)
-        return partial(_reminded, reminder.number, reminder.place, end, sent)
+        return Outcome(bulk_operations.reminded, reminder.number, reminder.place, end, sent)
 
     async def _remind(self, bulk: Bulk, place: int, row: Row, reminder: Reminder, body: ResendBody) -> int:
         command = Command(f"bulk:{bulk.id}:{place}:remind:{reminder.number}", bulk.id)
@@ -157,13 +166,3 @@ def _next(bulk: Bulk, part: Part) -> tuple[int, list[int]]:
         if part.rows[at].problem is None:
             chosen.append(at)
     return start + len(part.rows), chosen
-
-
-def _advanced(
-    start: int, end: int, outcomes: Sequence[Outcome], found: Bulk | None, now: datetime
-) -> Change[Bulk] | None:
-    return bulk_operations.advanced(found, start, end, outcomes, now)
-
-
-def _reminded(number: int, start: int, end: int, sent: int, found: Bulk | None, now: datetime) -> Change[Bulk] | None:
-    return bulk_operations.reminded(found, number, start=start, end=end, sent=sent, now=now)

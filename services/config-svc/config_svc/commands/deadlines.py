@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from config_svc.domain import switches
 from config_svc.domain.model import Customer
-from shared.domain.rules import Rule
-from shared.jobs.worker import Claim
+from shared.jobs.claim import Claim, Outcome
 
 LANE = "deadlines"
 LANES = {LANE: switches.deadline}
 
 
-async def on_deadline(claim: Claim[Customer]) -> Rule[Customer]:
+async def on_deadline(claim: Claim[Customer]) -> Outcome[Customer]:
     """Nothing outside is asked: the rule decides on the state as it is then."""
-    return switches.on_deadline
+    return Outcome(switches.on_deadline)

@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RowOutcome:
     code: str
     switch: int | None = None
 
@@ -195,7 +195,7 @@ def kept_longer(part: Part | None, now: datetime) -> Change[Part] | None:
     return Change(replace(part, forget_at=now + KEPT)) if part else None
 
 
-def settled(part: Part | None, outcomes: Mapping[int, Outcome], now: datetime) -> Change[Part] | None:
+def settled(part: Part | None, outcomes: Mapping[int, RowOutcome], now: datetime) -> Change[Part] | None:
     """Takes in what became of some rows of a part, by their place in it; the first outcome of a row stays."""
     if part is None:
         return None
@@ -209,7 +209,7 @@ def settled(part: Part | None, outcomes: Mapping[int, Outcome], now: datetime) -
 
 
 def advanced(
-    bulk: Bulk | None, start: int, end: int, outcomes: Sequence[Outcome], now: datetime
+    bulk: Bulk | None, start: int, end: int, outcomes: Sequence[RowOutcome], now: datetime
 ) -> Change[Bulk] | None:
     """The rows from `start` to `end` are done. Counts whatever somebody said meanwhile: they were asked."""
     if bulk is None or bulk.place != start or bulk.state in ("draft", "ended"):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from invite_svc import domain
 from invite_svc.domain import Invitation
-from shared.domain.rules import Rule
-from shared.jobs.worker import Claim
+from shared.jobs.claim import Claim, Outcome
 
 DEADLINES = "deadlines"
 
 
-async def on_deadline(claim: Claim[Invitation]) -> Rule[Invitation] | None:
+async def on_deadline(claim: Claim[Invitation]) -> Outcome[Invitation]:
     """Nothing outside is touched: the rule alone decides."""
-    return domain.on_deadline
+    return Outcome(domain.on_deadline)

@@ -11,8 +11,8 @@ from notify_svc import domain
 from notify_svc.domain import NEWEST, Notice, Notices, Texts
 from notify_svc.mail.messages import Letters, Undeliverable
 from notify_svc.mail.smtp import Mailer, Permanent, Temporary
-from shared.domain.rules import Clock, Rule, utc_now
-from shared.jobs.worker import Claim
+from shared.domain.rules import Clock, utc_now
+from shared.jobs.claim import Claim, Outcome
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -27,19 +27,19 @@ class MailJobs:
     texts: Store[Texts]
     clock: Clock = utc_now
 
-    async def execute(self, claim: Claim[Notices]) -> Rule[Notices] | None:
+    async def execute(self, claim: Claim[Notices]) -> Outcome[Notices] | None:
         """Sends the mail that has waited longest. A kill before its outcome is kept sends the same mail again."""
         notice = domain.due_notice(claim.state, self.clock())
         if notice is None:
             return None
         texts, late = await self._texts(claim.state)
         if late and domain.may_await_texts(notice, self.clock()):
-            return lambda state, now: domain.await_texts(state, notice.kind, notice.serial, now)
-        rule, outcome = await self._send(claim.state, notice, texts)
-        MAILS.labels(notice.kind, outcome).inc()
-        said = {"customer": claim.state.customer, "switch": claim.state.switch, "status": outcome}
+            return Outcome(domain.await_texts, notice.kind, notice.serial)
+        outcome, status = await self._send(claim.state, notice, texts)
+        MAILS.labels(notice.kind, status).inc()
+        said = {"customer": claim.state.customer, "switch": claim.state.switch, "status": status}
         log.info("mail %s", notice.kind, extra=said)
-        return rule
+        return outcome
 
     async def _texts(self, notices: Notices) -> tuple[Texts | None, bool]:
         """The settings to write with: those that the switch began with; for a customer's access the newest. While the
@@ -52,15 +52,13 @@ class MailJobs:
         newest = await self.texts.get(NEWEST)
         return newest.state if newest else None, bool(wanted)
 
-    async def _send(self, notices: Notices, notice: Notice, texts: Texts | None) -> tuple[Rule[Notices], str]:
+    async def _send(self, notices: Notices, notice: Notice, texts: Texts | None) -> tuple[Outcome[Notices], str]:
         kind, serial = notice.kind, notice.serial
         try:
             letter = self.letters.write(notices, notice, texts)
             await self.mailer.send(letter.mail, letter.sender, letter.recipient)
         except Temporary as error:
-            why = error.why
-            return (lambda state, now: domain.try_later(state, kind, serial, why, now)), "later"
+            return Outcome(domain.try_later, kind, serial, error.why), "later"
         except (Permanent, Undeliverable) as error:
-            why = str(error)
-            return (lambda state, now: domain.give_up(state, kind, serial, why, now)), "refused"
-        return (lambda state, now: domain.sent(state, kind, serial, now)), "sent"
+            return Outcome(domain.give_up, kind, serial, str(error)), "refused"
+        return Outcome(domain.sent, kind, serial), "sent"

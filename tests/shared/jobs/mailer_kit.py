@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 
-from shared.domain.rules import Change, Rule
-from shared.jobs.worker import Claim
+from shared.domain.rules import Change
+from shared.jobs.claim import Claim, Outcome
 from shared.store.store import Store
 from tests.shared.kit.core import Tally
 
-Work = Callable[[Claim[Tally]], Awaitable[Rule[Tally] | None]]
+Work = Callable[[Claim[Tally]], Awaitable[Outcome[Tally] | None]]
 
 
 def sent(state: Tally | None, now: datetime) -> Change[Tally]:
@@ -21,10 +21,10 @@ def sent(state: Tally | None, now: datetime) -> Change[Tally]:
 
 
 def mailer(log: list[str] | None = None) -> Work:
-    async def mail(claim: Claim[Tally]) -> Rule[Tally]:
+    async def mail(claim: Claim[Tally]) -> Outcome[Tally]:
         if log is not None:
             log.append(claim.id)
-        return sent
+        return Outcome(sent)
 
     return mail
 
