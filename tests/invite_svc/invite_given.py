@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from invite_svc import domain
-from invite_svc.domain import Invitation, Start
+from invite_svc.domain import attempts, invitations
+from invite_svc.domain.attempts import Start
+from invite_svc.domain.model import Invitation
 from shared.contracts.events import AuthenticationFailed, DeviceCodeIssued
 from shared.domain.rules import Change, Refused
 from tests.invite_svc.invite_kit import ADMIN, CUSTOMER, NOW, requested
@@ -27,15 +28,15 @@ def types(change: Change[Invitation] | None) -> list[type]:
 
 
 def pending(**changed: Any) -> Invitation:
-    return after(domain.invite(None, requested(**changed), NOW))
+    return after(invitations.create(None, requested(**changed), NOW))
 
 
 def opened(**changed: Any) -> Invitation:
-    return after(domain.open_link(pending(**changed), 1, HERE, None, False, NOW))
+    return after(invitations.open_link(pending(**changed), 1, HERE, None, False, NOW))
 
 
 def signing_in(method: Any = "sign_in", **changed: Any) -> Invitation:
-    return after(domain.start(opened(**changed), HERE, Start(method=method, attempt=1), NOW))
+    return after(attempts.start(opened(**changed), HERE, Start(method=method, attempt=1), NOW))
 
 
 def code(attempt: int = 1) -> DeviceCodeIssued:

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from invite_svc import domain
-from invite_svc.domain import Invitation
+from invite_svc.domain import invitations
+from invite_svc.domain.model import Invitation
 from invite_svc.main import build
 from invite_svc.settings import InviteSettings
 from invite_svc.subscriptions import CONSUMES, INVITATIONS
@@ -141,7 +141,7 @@ class Wizard:
             self.mongo.collection(INVITATIONS),
             Invitation,
             "invite/invitations",
-            lanes={"deadlines": domain.deadline},
+            lanes={"deadlines": invitations.next_deadline},
             clock=self.clock,
         )
         self.links = Links(KeyRing.from_file(keys.link), BASE)

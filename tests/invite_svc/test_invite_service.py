@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from invite_svc.domain import Invitation
+from invite_svc.domain.model import Invitation
 from invite_svc.jobs import deadlines
 from invite_svc.settings import InviteSettings
 from shared.contracts import cloudevents

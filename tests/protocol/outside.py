@@ -13,7 +13,9 @@ from config_svc.domain import customers, settings, switches
 from config_svc.domain.customers import CustomerInput, RegistrationInput
 from config_svc.domain.settings import Settings, Terms, Values
 from config_svc.domain.switches import SwitchInput
-from invite_svc import domain as invitations
+from invite_svc.domain import attempts as sign_ins
+from invite_svc.domain import invitations
+from invite_svc.domain.attempts import Start
 from notify_svc import domain as mails
 from shared.contracts.events import Account, Actor, Person
 from tests.protocol.world import World
@@ -106,10 +108,8 @@ def _start(method: Any) -> Move:
     def rule(state: Any, now: Any) -> Any:
         seal = "sealed" if method == "app_registration" else None
         attempt = state.attempts + 1 if state else 0
-        chosen = invitations.Start(
-            method=method, login_hint="anna@contoso.example", tenant_id=TENANT, seal=seal, attempt=attempt
-        )
-        return invitations.start(state, state.session if state and state.session else "s1", chosen, now)
+        chosen = Start(method=method, login_hint="anna@contoso.example", credentials=seal, attempt=attempt)
+        return sign_ins.start(state, state.session if state and state.session else "s1", chosen, now)
 
     return _invitation(rule)
 
@@ -125,9 +125,9 @@ INVITEE_MOVES: dict[str, Move] = {
     "sign in": _start("sign_in"),
     "app registration": _start("app_registration"),
     "return": _invitation(
-        lambda s, now: invitations.returned(s, s.session or "", s.attempt.number if s.attempt else 0, "sealed", now)
+        lambda s, now: sign_ins.take_answer(s, s.session or "", s.attempt.number if s.attempt else 0, "sealed", now)
     ),
-    "give up": _invitation(lambda s, now: invitations.give_up(s, s.session or "", "other way", now)),
+    "give up": _invitation(lambda s, now: sign_ins.give_up(s, s.session or "", "other way", now)),
     "ask again": _invitation(invitations.ask_again),
 }
 
@@ -241,5 +241,5 @@ SERVICE_MOVES: dict[str, Move] = {
     "mail: taken": _mail(True),
     "mail: busy": _mail(False),
     "config deadline": _deadline("config/customers", switches.on_deadline),
-    "invite deadline": _deadline("invite/invitations", invitations.on_deadline),
+    "invite deadline": _deadline("invite/invitations", invitations.remind_or_expire),
 }

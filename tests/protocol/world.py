@@ -16,7 +16,7 @@ from auth_svc.domain import attempts, health
 from auth_svc.subscriptions import CONSUMES as AUTH
 from config_svc.domain import settings, switches
 from config_svc.subscriptions import CONSUMES as CONFIG
-from invite_svc import domain as invitations
+from invite_svc.domain import invitations
 from invite_svc.subscriptions import CONSUMES as INVITE
 from notify_svc import domain as mails
 from notify_svc.subscriptions import CONSUMES as NOTIFY
@@ -30,7 +30,7 @@ SEEN = 200
 BESIDE = " beside"
 DEADLINES: dict[str, Callable[[Any], datetime | None]] = {
     "config/customers": switches.deadline,
-    "invite/invitations": invitations.deadline,
+    "invite/invitations": invitations.next_deadline,
     "auth/access/attempt": attempts.deadline,
     "auth/access/keep": health.deadline,
     "notify/notices": mails.deadline,

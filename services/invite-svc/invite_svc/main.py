@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from invite_svc import domain
-from invite_svc.domain import Invitation
+from invite_svc.domain import invitations
+from invite_svc.domain.model import Invitation
 from invite_svc.jobs import deadlines
 from invite_svc.pages import guidance, link, sign_in_return, start, wizard
-from invite_svc.pages.invitations import Invitations
 from invite_svc.pages.layout import form_page
 from invite_svc.pages.limits import WizardLimits
+from invite_svc.pages.repository import InvitationRepository
 from invite_svc.pages.sessions import Sessions
 from invite_svc.settings import InviteSettings
 from invite_svc.subscriptions import CONSUMES, INVITATIONS
@@ -30,7 +30,7 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
         Keyed(kind="link", path=settings.link_keys_file),
         Keyed(kind="seal", path=settings.seal_keys_file, public=settings.seal_public_keys_file, reader="invite"),
     )
-    store = service.store(INVITATIONS, Invitation, lanes={deadlines.DEADLINES: domain.deadline})
+    store = service.store(INVITATIONS, Invitation, lanes={deadlines.DEADLINES: invitations.next_deadline})
     service.consume(CONSUMES)
     service.work(store, deadlines.DEADLINES, deadlines.on_deadline)
     link_keys = KeyRing.from_file(settings.link_keys_file)
@@ -46,7 +46,7 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
     service.pages(pages)
     service.provide(
         settings=settings,
-        invitations=Invitations(store),
+        repository=InvitationRepository(store),
         pages=pages,
         sessions=Sessions(link_keys),
         links=Links(link_keys, settings.invite_url),

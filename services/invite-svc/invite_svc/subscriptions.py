@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from invite_svc import domain
-from invite_svc.domain import invitation_id
+from invite_svc.domain import attempts, invitations
+from invite_svc.domain.model import invitation_id
 from shared.contracts.events import (
     AppRegistrationProven,
     AuthenticationFailed,
@@ -22,15 +22,15 @@ from shared.messaging.event_handlers import on
 INVITATIONS = "invitations"
 
 CONSUMES = (
-    on(SwitchRequested, INVITATIONS, key=invitation_id, rule=domain.invite),
-    on(InvitationResendRequested, INVITATIONS, key=invitation_id, rule=domain.resend),
-    on(SwitchCompleted, INVITATIONS, key=invitation_id, rule=domain.complete),
-    on(SwitchCancelled, INVITATIONS, key=invitation_id, rule=domain.cancel),
-    on(SwitchExpired, INVITATIONS, key=invitation_id, rule=domain.expire),
-    on(SwitchFailed, INVITATIONS, key=invitation_id, rule=domain.fail),
-    on(DeviceCodeIssued, INVITATIONS, key=invitation_id, rule=domain.show_code),
-    on(SignInReady, INVITATIONS, key=invitation_id, rule=domain.show_sign_in),
-    on(AuthenticationFailed, INVITATIONS, key=invitation_id, rule=domain.attempt_failed),
-    on(TokenClaimed, INVITATIONS, key=invitation_id, rule=domain.claim),
-    on(AppRegistrationProven, INVITATIONS, key=invitation_id, rule=domain.claim),
+    on(SwitchRequested, INVITATIONS, key=invitation_id, rule=invitations.create),
+    on(InvitationResendRequested, INVITATIONS, key=invitation_id, rule=invitations.resend),
+    on(SwitchCompleted, INVITATIONS, key=invitation_id, rule=invitations.complete),
+    on(SwitchCancelled, INVITATIONS, key=invitation_id, rule=invitations.cancel),
+    on(SwitchExpired, INVITATIONS, key=invitation_id, rule=invitations.expire),
+    on(SwitchFailed, INVITATIONS, key=invitation_id, rule=invitations.fail),
+    on(DeviceCodeIssued, INVITATIONS, key=invitation_id, rule=attempts.show_code),
+    on(SignInReady, INVITATIONS, key=invitation_id, rule=attempts.show_sign_in),
+    on(AuthenticationFailed, INVITATIONS, key=invitation_id, rule=attempts.fail),
+    on(TokenClaimed, INVITATIONS, key=invitation_id, rule=attempts.await_verdict),
+    on(AppRegistrationProven, INVITATIONS, key=invitation_id, rule=attempts.await_verdict),
 )

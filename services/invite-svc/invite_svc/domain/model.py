@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from shared.contracts.events import Account, Actor, Method, Person, SwitchRequested, Target
+from shared.domain.rules import Refused
 
 State = Literal["pending", "opened", "authenticating", "finishing", "done", "expired", "revoked"]
 Stage = Literal["preparing", "code", "sign_in", "returned", "claimed", "failed", "stopped"]
@@ -94,3 +95,14 @@ def invitation_id(event: Any) -> str | None:
     if getattr(event, "invited", True) is False or (isinstance(event, SwitchRequested) and event.invitee is None):
         return None
     return f"{event.customer}/{event.switch}"
+
+
+def usable(invitation: Invitation | None, now: datetime) -> Invitation:
+    """Raises: Refused with the way on; the codes name the pages `replaced`, `expired`, `revoked`, `done`."""
+    if invitation is None:
+        raise Refused("link_unknown", "This link is not valid; open it again from the newest mail.", status=404)
+    if invitation.over:
+        raise Refused(f"invitation_{invitation.state}", "This invitation has ended.", status=410)
+    if invitation.expires_at <= now and not (invitation.attempt and invitation.attempt.running):
+        raise Refused("invitation_expired", "This invitation has expired; ask for a new one.", status=410)
+    return invitation

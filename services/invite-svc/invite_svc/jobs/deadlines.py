@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from invite_svc import domain
-from invite_svc.domain import Invitation
+from invite_svc.domain import invitations
+from invite_svc.domain.model import Invitation
 from shared.jobs.claim import Claim, Outcome
 
 DEADLINES = "deadlines"
@@ -11,4 +11,4 @@ DEADLINES = "deadlines"
 
 async def on_deadline(claim: Claim[Invitation]) -> Outcome[Invitation]:
     """Nothing outside is touched: the rule alone decides."""
-    return Outcome(domain.on_deadline)
+    return Outcome(invitations.remind_or_expire)

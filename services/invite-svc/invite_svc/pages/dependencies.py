@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from invite_svc.domain import Invitation
+from invite_svc.domain.model import Invitation
 from invite_svc.pages import screens
-from invite_svc.pages.invitations import Invitations
 from invite_svc.pages.limits import WizardLimits
+from invite_svc.pages.repository import InvitationRepository
 from invite_svc.pages.sessions import Session, Sessions, hashed
 from invite_svc.settings import InviteSettings
 from shared.contracts.events import Method
@@ -30,7 +30,7 @@ def _provided(name: str) -> Any:
 
 
 Settings = Annotated[InviteSettings, _provided("settings")]
-InvitationStore = Annotated[Invitations, _provided("invitations")]
+Repository = Annotated[InvitationRepository, _provided("repository")]
 BrowserSessions = Annotated[Sessions, _provided("sessions")]
 MessageSealer = Annotated[Sealer, _provided("sealer")]
 MessageOpener = Annotated[Opener, _provided("opener")]
@@ -96,9 +96,9 @@ CurrentSession = Annotated[Session | None, Depends(current_session)]
 
 async def current_invitation(request: Request) -> Invitation | None:
     """The invitation that the request's session began with."""
-    invitations: Invitations = request.app.state.invitations
+    repository: InvitationRepository = request.app.state.repository
     session = current_session(request)
-    return await invitations.get(session.invitation_id) if session else None
+    return await repository.get(session.invitation_id) if session else None
 
 
 CurrentInvitation = Annotated[Invitation | None, Depends(current_invitation)]

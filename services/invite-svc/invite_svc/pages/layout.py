@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
-from invite_svc.domain import Invitation
+from invite_svc.domain.model import Invitation
 from invite_svc.pages import screens
 from invite_svc.pages.dependencies import WrongLink, current_invitation, current_session
 from invite_svc.pages.texts import REFUSALS, WRONG_LINK, ErrorText

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from fastapi import Request
 
-from invite_svc.domain import Invitation
+from invite_svc.domain.model import Invitation
 from invite_svc.settings import InviteSettings
 from shared.domain.rules import Clock
 from shared.http.client_address import client_address, counted_as

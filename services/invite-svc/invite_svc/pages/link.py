@@ -11,16 +11,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import Response
 
-from invite_svc import domain
-from invite_svc.domain import Invitation
+from invite_svc.domain import invitations
+from invite_svc.domain.model import Invitation
 from invite_svc.pages import screens
 from invite_svc.pages.dependencies import (
     Browser,
     BrowserSessions,
     CurrentSession,
     InvitationLink,
-    InvitationStore,
     Now,
+    Repository,
     own_form,
 )
 from invite_svc.pages.forms import OpenForm
@@ -66,11 +66,9 @@ CurrentLinkPage = Annotated[LinkPage, Depends()]
 
 
 @router.api_route("/i/{link}", methods=["GET", "HEAD"])
-async def show_link(
-    request: Request, link: InvitationLink, page: CurrentLinkPage, invitations: InvitationStore
-) -> Response:
+async def show_link(request: Request, link: InvitationLink, page: CurrentLinkPage, repository: Repository) -> Response:
     """Shows the invitation. Mail scanners may come here as often as they like."""
-    invitation = await invitations.get(link.invitation_id)
+    invitation = await repository.get(link.invitation_id)
     if "hx-request" in request.headers:  # the waiting page asks whether there is something to show
         return Response(status_code=204, headers={"HX-Refresh": "true"} if invitation else {})
     return page.show(invitation)
@@ -80,24 +78,24 @@ async def show_link(
 async def start(
     link: InvitationLink,
     page: CurrentLinkPage,
-    invitations: InvitationStore,
+    repository: Repository,
     sessions: BrowserSessions,
     form: Annotated[OpenForm, Form()],
 ) -> Response:
     """The session begins in this browser."""
-    invitation = await invitations.get(link.invitation_id)
+    invitation = await repository.get(link.invitation_id)
     if invitation and page.has_session_of(invitation):
         return page.view.to_wizard()
     cookie = sessions.begin(link.invitation_id, link.generation)
     try:
         beginning = (link.generation, hashed(cookie), page.browser, form.take_over == "yes")
-        await invitations.apply(link.invitation_id, domain.open_link, *beginning)
+        await repository.apply(link.invitation_id, invitations.open_link, *beginning)
     except Refused:
-        return page.show(await invitations.get(link.invitation_id))
+        return page.show(await repository.get(link.invitation_id))
     return page.view.to_wizard(session_cookie=cookie)
 
 
 @router.post("/i/{link}/ask", dependencies=[own_form("ask")])
-async def ask(link: InvitationLink, view: WizardView, invitations: InvitationStore) -> Response:
+async def ask(link: InvitationLink, view: WizardView, repository: Repository) -> Response:
     """`Ask for a new invitation`: once an hour is enough, and that is not said."""
-    return view.show("asked.html", await invitations.apply(link.invitation_id, domain.ask_again))
+    return view.show("asked.html", await repository.apply(link.invitation_id, invitations.ask_again))

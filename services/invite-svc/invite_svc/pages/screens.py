@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from invite_svc import domain
-from invite_svc.domain import Attempt, Invitation
+from invite_svc.domain.model import MAX_CODES, Attempt, Invitation
 from invite_svc.pages.texts import HELP_IN, OTHER_ACCOUNT, PERMISSIONS, TROUBLE_OF, WHO
 from shared.contracts.events import Method
 from shared.contracts.reasons import Reason, classify, explain
@@ -94,7 +93,7 @@ def about(invitation: Invitation, scopes: tuple[str, ...], say: Say) -> dict[str
         "accepted": [say(role) for role in role_names(invitation.accepted_roles)],
         "roles": [say(role) for role in role_names(invitation.roles)],
         "tenant": invitation.tenant_name or invitation.tenant_id,
-        "codes_left": domain.MAX_CODES - invitation.codes,
+        "codes_left": MAX_CODES - invitation.codes,
         "asked": invitation.asked_at is not None,
         "proven_app": invitation.proven_method == "app_registration",
     }
@@ -116,7 +115,7 @@ def ways(invitation: Invitation) -> list[dict[str, Any]]:
     open_ways = [
         method
         for method in ORDER
-        if method in invitation.methods and not (method == "device_code" and invitation.codes >= domain.MAX_CODES)
+        if method in invitation.methods and not (method == "device_code" and invitation.codes >= MAX_CODES)
     ]
     best = _best(invitation.attempt, open_ways)
     ordered = sorted(open_ways, key=lambda method: method != best)

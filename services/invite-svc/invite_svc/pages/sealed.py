@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from invite_svc.domain import Attempt, Invitation
+from invite_svc.domain.model import Attempt, Invitation
 from shared.crypto.sealed_box import Opener, SealError
 from shared.crypto.secret import Secret
 from shared.service.settings import LOCAL_HOSTS

@@ -13,14 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from invite_svc import domain
+from invite_svc.domain import attempts
 from invite_svc.pages.dependencies import (
     CurrentInvitation,
     CurrentSession,
-    InvitationStore,
     MessageOpener,
     MessageSealer,
     Now,
+    Repository,
     Visit,
     current_visit,
 )
@@ -51,7 +51,7 @@ async def take_answer(
     request: Request,
     visit: Annotated[Visit, Depends(_own_visit)],
     view: WizardView,
-    invitations: InvitationStore,
+    repository: Repository,
     opener: MessageOpener,
     sealer: MessageSealer,
     now: Now,
@@ -75,7 +75,7 @@ async def take_answer(
         attempt=attempt.number,
         now=now,
     )
-    await invitations.apply(invitation.id, domain.returned, visit.session.hashed, attempt.number, sealed)
+    await repository.apply(invitation.id, attempts.take_answer, visit.session.hashed, attempt.number, sealed)
     return view.to_wizard()
 
 

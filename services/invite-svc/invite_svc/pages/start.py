@@ -12,17 +12,18 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form
 from starlette.responses import Response
 
-from invite_svc import domain
-from invite_svc.domain import Invitation, Start
+from invite_svc.domain import attempts
+from invite_svc.domain.attempts import Start
+from invite_svc.domain.model import Invitation
 from invite_svc.pages import screens
 from invite_svc.pages.dependencies import (
     AppRegistrationVisit,
     DeviceCodeVisit,
-    InvitationStore,
     Limits,
     MessageSealer,
     Now,
     OpenVisit,
+    Repository,
     own_form,
 )
 from invite_svc.pages.forms import AppRegistrationForm, DeviceCodeForm, StartForm, TroubleForm
@@ -38,14 +39,14 @@ class Starter:
 
     visit: OpenVisit
     view: WizardView
-    invitations: InvitationStore
+    repository: Repository
     limits: Limits
 
     async def start(self, chosen: Start) -> Response:
         """Raises: Refused."""
         invitation = self.visit.invitation
         await self.limits.count_start(self.view.request, invitation)
-        await self.invitations.apply(invitation.id, domain.start, self.visit.session.hashed, chosen)
+        await self.repository.apply(invitation.id, attempts.start, self.visit.session.hashed, chosen)
         return self.view.to_wizard()
 
 
@@ -112,7 +113,7 @@ async def start_app_registration(
         attempt=form.attempt,
         now=now,
     )
-    return await starter.start(Start(method="app_registration", seal=sealed, attempt=form.attempt))
+    return await starter.start(Start(method="app_registration", credentials=sealed, attempt=form.attempt))
 
 
 def _form_page(
@@ -143,7 +144,7 @@ async def show_trouble(visit: OpenVisit, view: WizardView) -> Response:
 
 @router.post("/trouble", dependencies=[own_form("trouble")])
 async def report_trouble(
-    visit: OpenVisit, view: WizardView, invitations: InvitationStore, form: Annotated[TroubleForm, Form()]
+    visit: OpenVisit, view: WizardView, repository: Repository, form: Annotated[TroubleForm, Form()]
 ) -> Response:
     invitation, attempt = visit.invitation, visit.invitation.attempt
     if attempt is None or not screens.can_report(attempt):
@@ -151,7 +152,7 @@ async def report_trouble(
     if errors := form.errors(TROUBLE_OF[attempt.method]):
         return _trouble_page(view, invitation, form, errors)
     reason = screens.reported(form.seen, attempt.method, form.error_number)
-    await invitations.apply(invitation.id, domain.give_up, visit.session.hashed, reason)
+    await repository.apply(invitation.id, attempts.give_up, visit.session.hashed, reason)
     return view.to_wizard()
 
 

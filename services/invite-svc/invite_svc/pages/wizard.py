@@ -12,16 +12,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from invite_svc import domain
-from invite_svc.domain import Invitation
+from invite_svc.domain import attempts, invitations
+from invite_svc.domain.model import Invitation
 from invite_svc.pages import screens, sealed
 from invite_svc.pages.dependencies import (
     BrowserSessions,
     CurrentInvitation,
     CurrentSession,
-    InvitationStore,
     MessageOpener,
     Now,
+    Repository,
     own_form,
 )
 from invite_svc.pages.layout import WIZARD, WizardRoute, WizardView
@@ -42,7 +42,7 @@ class WizardPage:
     view: WizardView
     session: CurrentSession
     invitation: CurrentInvitation
-    invitations: InvitationStore
+    repository: Repository
     opener: MessageOpener
     now: Now
 
@@ -64,7 +64,7 @@ class WizardPage:
 
     async def _give_up(self, session: Session, invitation: Invitation) -> Invitation:
         """An attempt whose code cannot be read is a failed one that may be started again."""
-        changed = await self.invitations.apply(invitation.id, domain.give_up, session.hashed, "unreadable")
+        changed = await self.repository.apply(invitation.id, attempts.give_up, session.hashed, "unreadable")
         return changed or invitation
 
     def _left(self, template: str, session: Session, invitation: Invitation) -> Response:
@@ -116,18 +116,18 @@ async def show_live_part(page: CurrentPage) -> Response:
 
 @router.post("/continue", dependencies=[own_form("continue")])
 async def continue_here(
-    session: CurrentSession, view: WizardView, invitations: InvitationStore, sessions: BrowserSessions
+    session: CurrentSession, view: WizardView, repository: Repository, sessions: BrowserSessions
 ) -> Response:
     """`Continue here`, on a page whose session went to another browser."""
     if session is None:
         return view.to_wizard()
     cookie = sessions.begin(session.invitation_id, session.generation)
-    await invitations.apply(session.invitation_id, domain.open_link, session.generation, hashed(cookie), None, True)
+    await repository.apply(session.invitation_id, invitations.open_link, session.generation, hashed(cookie), None, True)
     return view.to_wizard(session_cookie=cookie)
 
 
 @router.post("/ask", dependencies=[own_form("ask")])
-async def ask(session: CurrentSession, view: WizardView, invitations: InvitationStore) -> Response:
+async def ask(session: CurrentSession, view: WizardView, repository: Repository) -> Response:
     if session is None:
         return view.to_wizard()
-    return view.show("asked.html", await invitations.apply(session.invitation_id, domain.ask_again))
+    return view.show("asked.html", await repository.apply(session.invitation_id, invitations.ask_again))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from invite_svc.domain import Invitation
+from invite_svc.domain.model import Invitation
 from shared.domain.rules import Facts, Rule
 from shared.observability.logs import current_trace
 from shared.store.store import Store
 
 
-class Invitations:
+class InvitationRepository:
     def __init__(self, store: Store[Invitation]) -> None:
         self._store = store
 
