@@ -75,7 +75,8 @@ def build(
     bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
     service.on_close(issuer.close)
     tokens = Tokens(entra=entra, safe=safe, store=store, app_scope=f"{graph_resource(settings)}/.default", clock=clock)
-    service.serve(routes(tokens, bearer, settings.readers))
+    service.provide(bearer=bearer)
+    service.serve(routes(tokens, settings.readers))
     return service
 
 

@@ -15,7 +15,6 @@ from config_svc.queries.lists import Lists
 from config_svc.queries.statistics import Statistics
 from config_svc.stream.streams import Streams
 from shared.domain.rules import Clock, Refused
-from shared.identity.bearer import Bearer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +41,13 @@ class CommandLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """Commands and queries as API and pages use them. `bearer` says who calls."""
+    """Commands and queries as API and pages use them."""
 
     customers: CustomerCommands
     settings: SettingsCommands
     lists: Lists
     history: History
     streams: Streams
-    bearer: Bearer
     clock: Clock
     batches: Batches
     bulks: Bulks

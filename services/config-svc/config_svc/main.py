@@ -62,7 +62,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.keys(Keyed(kind="link", path=settings.link_keys_file))
     found = issuer or Issuer(settings.operator_issuer, settings.operator_ca_file)
     ring = KeyRing.from_file(settings.link_keys_file)
-    application = _application(service, settings, found, ring, fakes)
+    application = _application(service, settings, ring, fakes)
     pages = Pages(
         "config_svc",
         NAME,
@@ -81,7 +81,8 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
         proxies=settings.proxies,
         clock=clock,
     )
-    service.provide(application=application, pages=pages, operators=operators)
+    bearer = Bearer(found, settings.api_audience, proxies=settings.proxies, clock=clock)
+    service.provide(application=application, bearer=bearer, pages=pages, operators=operators)
     service.consume((*CONSUMES, *COUNTS))
     service.work(application.customers.store, deadlines.LANE, deadlines.on_deadline)
     service.work(application.batches.store, batches.LANE, application.batches.work)
@@ -98,7 +99,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     return service
 
 
-def _application(service: Service, settings: ConfigSettings, issuer: Issuer, ring: KeyRing, fakes: Any) -> Application:
+def _application(service: Service, settings: ConfigSettings, ring: KeyRing, fakes: Any) -> Application:
     clock = service.clock
     store = service.store(CUSTOMERS, Customer, lanes=deadlines.LANES, derived=index.derived, indexes=index.INDEXES)
     service.store(TENANTS, Tenant)
@@ -122,7 +123,6 @@ def _application(service: Service, settings: ConfigSettings, issuer: Issuer, rin
     streams = Streams(
         cluster=service.cluster, stopping=service.stopping, most=settings.event_streams, **fakes.get("streams", {})
     )
-    bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
     reader = Lists(store, cursors)
     queued = service.store(batches.BATCHES, Batch, lanes=batches.LANES, indexes=batches.INDEXES)
     return Application(
@@ -131,7 +131,6 @@ def _application(service: Service, settings: ConfigSettings, issuer: Issuer, rin
         lists=reader,
         history=history,
         streams=streams,
-        bearer=bearer,
         clock=clock,
         batches=Batches(queued, customers),
         bulks=_bulks(service, customers, reader),

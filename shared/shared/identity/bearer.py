@@ -92,16 +92,19 @@ class Bearer:
             detail = f"The bearer token does not count: {error}. Get a new one from the issuer."
             raise Unauthenticated(detail, error="invalid_token") from None
 
-    def require(self, role: str) -> Callable[..., Awaitable[Actor]]:
-        """A dependency that lets only callers with the role through, and gives the actor for events and audit.
 
-        The whole identity (the calling program, the roles) is then in `request.state.identity`.
-        """
+def require(role: str) -> Callable[..., Awaitable[Actor]]:
+    """A dependency that lets only callers with the role through, and gives the actor for events and audit.
 
-        async def check(request: Request, credentials: Credentials) -> Actor:
-            identity = await self.identity(request, credentials.credentials if credentials else None)
-            demand(identity, role)
-            request.state.identity, request.state.caller = identity, identity.actor.id
-            return identity.actor
+    It asks the `bearer` that the service provides. The whole identity (the calling program, the roles) is then in
+    `request.state.identity`.
+    """
 
-        return check
+    async def check(request: Request, credentials: Credentials) -> Actor:
+        bearer: Bearer = request.app.state.bearer
+        identity = await bearer.identity(request, credentials.credentials if credentials else None)
+        demand(identity, role)
+        request.state.identity, request.state.caller = identity, identity.actor.id
+        return identity.actor
+
+    return check

@@ -43,10 +43,10 @@ class Api:
 
 
 def application(here: Bench, fake: FakeMicrosoft, readers: Mapping[str, frozenset[str]]) -> httpx.AsyncClient:
-    bearer = Bearer(Issuer(URL, transport=FakeIssuer().transport()), AUDIENCE, clock=lambda: NOW)
     tokens = Tokens(entra=fake, safe=here.keys.safe, store=here.store, app_scope="https://graph.microsoft.com/.default")
     app = FastAPI()
-    app.include_router(routes(tokens, bearer, readers))
+    app.state.bearer = Bearer(Issuer(URL, transport=FakeIssuer().transport()), AUDIENCE, clock=lambda: NOW)
+    app.include_router(routes(tokens, readers))
     install_errors(app)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://auth.test")
 

@@ -19,7 +19,7 @@ from joserfc.registry import HeaderParameter
 
 from shared.contracts.events import Actor
 from shared.http.problems import install_errors
-from shared.identity.bearer import Bearer, Identity, identity_of
+from shared.identity.bearer import Bearer, Identity, identity_of, require
 from shared.identity.oidc import REFETCH_EVERY, Issuer, TokenRefused
 from tests.shared.kit.issuer import AUDIENCE, NOW, URL, FakeIssuer, claims, ec, rsa, sign
 
@@ -33,10 +33,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.issuer = Issuer(URL, transport=self.fake.transport(), ticks=lambda: self.ticks)
-        bearer = Bearer(self.issuer, AUDIENCE, clock=lambda: NOW)
         self.app = FastAPI()
+        self.app.state.bearer = Bearer(self.issuer, AUDIENCE, clock=lambda: NOW)
         for role in ("viewer", "operator", "admin", "token.read"):
-            self.app.get(f"/api/{role}")(_route(bearer.require(role)))
+            self.app.get(f"/api/{role}")(_route(require(role)))
         install_errors(self.app)
 
     async def get(self, token: str | None, role: str = "operator", cookie: str = "", **more: Any) -> httpx.Response:

@@ -14,7 +14,7 @@ from shared.contracts.events import Actor
 from shared.crypto.secret import Secret
 from shared.domain.rules import Unavailable
 from shared.http.problems import install_errors
-from shared.identity.bearer import Bearer, Identity
+from shared.identity.bearer import Bearer, Identity, require
 from shared.identity.oidc import Issuer
 from shared.identity.portal_sign_in import Operators, Session, Sessions
 from shared.store.mongo import Mongo
@@ -43,7 +43,8 @@ async def issuer(kit: Kit) -> AsyncIterator[Issuer]:
 @pytest.mark.parametrize("role", ["viewer", "operator", "admin", "token.read"])
 async def test_the_gateways_tokens_count(kit: Kit, issuer: Issuer, role: str) -> None:
     app = FastAPI()
-    caller = Depends(Bearer(issuer, AUDIENCE).require(role))
+    app.state.bearer = Bearer(issuer, AUDIENCE)
+    caller = Depends(require(role))
 
     async def who(request: Request, actor: Actor = caller) -> str:
         identity: Identity = request.state.identity

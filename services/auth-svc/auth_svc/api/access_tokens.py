@@ -20,7 +20,7 @@ from auth_svc.settings import EVERYONE
 from shared.contracts.reasons import explain
 from shared.domain.rules import Refused
 from shared.http.problems import problem, problem_shown
-from shared.identity.bearer import TOKEN_READ, Bearer, Identity
+from shared.identity.bearer import TOKEN_READ, Identity, require
 
 log = logging.getLogger(__name__)
 CustomerId = Annotated[str, Path(max_length=100, description="The customer's id, as config-svc knows it.")]
@@ -58,11 +58,9 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def routes(tokens: Tokens, bearer: Bearer, readers: Mapping[str, frozenset[str]]) -> APIRouter:
+def routes(tokens: Tokens, readers: Mapping[str, frozenset[str]]) -> APIRouter:
     """`readers`: callers by client id and the customers they may read; empty: the role alone decides."""
-    router = APIRouter(
-        prefix="/internal/v1", tags=["access tokens"], dependencies=[Depends(bearer.require(TOKEN_READ))]
-    )
+    router = APIRouter(prefix="/internal/v1", tags=["access tokens"], dependencies=[Depends(require(TOKEN_READ))])
 
     @router.post("/customers/{customer}/access-token", response_model=AccessToken, responses=ANSWERS)
     async def access_token(request: Request, customer: CustomerId) -> Response:

@@ -28,7 +28,7 @@ from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
 from shared.http.pagination import Limit
 from shared.http.problems import Strict, problem
-from shared.identity.bearer import OPERATOR, VIEWER
+from shared.identity.bearer import OPERATOR, VIEWER, require
 from shared.store.write_plan import Command, reused
 
 B = TypeVar("B", CheckBody, BulkBody)
@@ -89,8 +89,8 @@ def _body(model: type[Strict], example: Mapping[str, Any]) -> dict[str, Any]:
 def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Bulk switch"])
     viewer, operator, bulks = (
-        Depends(application.bearer.require(VIEWER)),
-        Depends(application.bearer.require(OPERATOR)),
+        Depends(require(VIEWER)),
+        Depends(require(OPERATOR)),
         application.bulks,
     )
 

@@ -19,7 +19,7 @@ from shared.contracts.events import Actor, InForce
 from shared.domain.rules import Refused
 from shared.http.idempotency import etag
 from shared.http.pagination import CursorParam, Limit
-from shared.identity.bearer import ADMIN, OPERATOR, VIEWER
+from shared.identity.bearer import ADMIN, OPERATOR, VIEWER, require
 from shared.store.store import Found
 
 SwitchFilter = Literal[
@@ -41,7 +41,7 @@ def checked(id: str) -> str:
 
 def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Customers"])
-    viewer, operator, admin = (Depends(application.bearer.require(role)) for role in (VIEWER, OPERATOR, ADMIN))
+    viewer, operator, admin = (Depends(require(role)) for role in (VIEWER, OPERATOR, ADMIN))
 
     @routes.put(
         "/customers/{id}",

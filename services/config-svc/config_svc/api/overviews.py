@@ -21,7 +21,7 @@ from config_svc.stream.sse import EventStream
 from config_svc.texts.event_texts import describe, doer
 from shared.contracts.events import Actor
 from shared.http.pagination import CursorParam, Limit
-from shared.identity.bearer import OPERATOR, VIEWER
+from shared.identity.bearer import OPERATOR, VIEWER, require
 from shared.store.mongo import Document
 
 CSV_TOO, CSV_HEAD = "A page; with `Accept: text/csv` all rows.", "id,customer,...\r\n"
@@ -36,7 +36,7 @@ class Streamed(Response):
 
 def router(application: Application) -> APIRouter:
     routes = APIRouter()
-    viewer, operator = (Depends(application.bearer.require(role)) for role in (VIEWER, OPERATOR))
+    viewer, operator = (Depends(require(role)) for role in (VIEWER, OPERATOR))
 
     @routes.get(
         "/invitations",

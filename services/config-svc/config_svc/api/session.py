@@ -10,7 +10,7 @@ from config_svc.api import examples
 from config_svc.api.common import problems
 from config_svc.application import Application
 from shared.contracts.events import Actor
-from shared.identity.bearer import ORDER, VIEWER
+from shared.identity.bearer import ORDER, VIEWER, require
 
 SIGN_IN = {
     "authority": "https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555",
@@ -22,7 +22,7 @@ ME = {"id": "operator-1", "name": "Otto Operator", "email": "otto@provider.examp
 
 def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Sign-in"])
-    viewer = Depends(application.bearer.require(VIEWER))
+    viewer = Depends(require(VIEWER))
 
     @routes.get(
         "/sign-in",

@@ -19,7 +19,7 @@ from config_svc.schemas.settings import MEANINGS, SettingsBody
 from shared.contracts.events import Actor
 from shared.contracts.roles import role_name
 from shared.http.idempotency import etag
-from shared.identity.bearer import ADMIN, VIEWER
+from shared.identity.bearer import ADMIN, VIEWER, require
 
 IfMatch = Annotated[str | None, Header(description='The ETag of the settings as you read them, like "3". Required.')]
 
@@ -34,7 +34,7 @@ STANDARD_TEXTS = {
 
 def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Settings"])
-    viewer, admin = (Depends(application.bearer.require(role)) for role in (VIEWER, ADMIN))
+    viewer, admin = (Depends(require(role)) for role in (VIEWER, ADMIN))
     commands = application.settings
     answered = examples.answered(_shown(commands, Settings()) | {"standard_texts": STANDARD_TEXTS})
 

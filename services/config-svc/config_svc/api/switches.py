@@ -12,7 +12,7 @@ from config_svc.application import Application
 from config_svc.schemas.customers import ReferenceBody, ResendBody, SwitchBody, SwitchNumber
 from shared.contracts.events import Actor
 from shared.http.idempotency import idempotency
-from shared.identity.bearer import OPERATOR
+from shared.identity.bearer import OPERATOR, require
 from shared.store.write_plan import Command
 
 Keyed = Annotated[Command, Depends(idempotency)]
@@ -21,7 +21,7 @@ REFUSALS = problems(400, 404, 409, 415, 422, 429)
 
 def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Switch"])
-    operator, customers = Depends(application.bearer.require(OPERATOR)), application.customers
+    operator, customers = Depends(require(OPERATOR)), application.customers
 
     @routes.post(
         "/customers/{id}/validation",
