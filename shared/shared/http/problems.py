@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.domain.rules import Refused, Unavailable
 from shared.http.idempotency import command, etag, idempotency, require_match
 from shared.http.refusals import KnownAway, RefusedWith
-from shared.observability.logs import trace_id
+from shared.observability.tracing import trace_id
 
 __all__ = [
     "ErrorPage",

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
+from opentelemetry.trace import Span
+
 from shared.domain.rules import Unavailable
 from shared.jobs.claim import Claim, Execute, GiveBack, Outcome
 from shared.jobs.leases import Leases
@@ -195,8 +197,8 @@ class Worker(Generic[S]):
     async def _work(self, claim: Claim[S]) -> None:
         end, seen = "done", claim.version
         try:
-            with self._span(claim) as made:
-                claim.trace = made.trace or claim.trace
+            with self._span(claim):
+                claim.trace = tracing.current_trace() or claim.trace
                 await self._conclude(claim, await self.execute(claim), seen)
             self._tries.pop(claim.id, None)
         except (GiveBack, asyncio.CancelledError):
@@ -218,9 +220,10 @@ class Worker(Generic[S]):
             if self._more:
                 self._wake.set()
 
-    def _span(self, claim: Claim[S]) -> AbstractContextManager[tracing.Span]:
+    def _span(self, claim: Claim[S]) -> AbstractContextManager[Span]:
         name = f"{self.store.collection.name} {self.lane}"
-        return tracing.span(name, "internal", claim.trace or tracing.ROOT, tokenswitch__document=claim.id)
+        attributes = {"tokenswitch.document": claim.id}
+        return tracing.span(name, parent=tracing.context_of(claim.trace), attributes=attributes)
 
     async def _conclude(self, claim: Claim[S], outcome: Outcome[S] | None, seen: int) -> None:
         """Applies the outcome, waiting for the database if need be: what was done outside must not be

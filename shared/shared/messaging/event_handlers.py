@@ -14,6 +14,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from opentelemetry.trace import Span, SpanKind
+from opentelemetry.util.types import Attributes
+
 from shared.contracts.cloudevents import Headers, Record, Unreadable, read, type_of
 from shared.contracts.events import REGISTRY, Event
 from shared.domain.rules import Change, Clock, utc_now
@@ -87,7 +90,7 @@ class Batch:
     dead: list[tuple[Raw, str, str]] = field(default_factory=list)
     last: dict[tuple[str, int], int] = field(default_factory=dict)
     full: bool = False
-    spans: list[tracing.Span] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
 
     def add(self, store: str, id: str, step: Step[Any]) -> None:
         steps = self.work.setdefault(store, {}).setdefault(id, [])
@@ -138,8 +141,8 @@ class Intake:
             await self._bury(raw, reason, document)
         for record, _ in batch.records:
             HANDLED.labels(record.type, "taken").inc()
-        for made in batch.spans:
-            made.end()
+        for span in batch.spans:
+            span.end()
 
     def _sort_in(self, batch: Batch, raw: Raw) -> None:
         try:
@@ -149,7 +152,7 @@ class Intake:
                 return
             record = read(raw.key, raw.value, raw.headers)
             rows = self._table.get(type_name, ())
-            trace = _begun(batch, record, raw) if tracing.on() and rows else record.trace
+            trace = _begun(batch, record, raw) if rows else None
             targets = list(targets_of(rows, record, raw, trace))
         except Unreadable as error:
             batch.dead.append((raw, f"{UNREADABLE}: {error}", ""))
@@ -179,20 +182,19 @@ class Intake:
 
 def _begun(batch: Batch, record: Record, raw: Raw) -> str | None:
     """The span of one record, which lasts until its batch is taken in."""
-    made = tracing.begin(
-        f"process {record.type}",
-        "consumer",
-        record.trace or tracing.ROOT,
-        messaging__system="kafka",
-        messaging__operation__type="process",
-        messaging__destination__name=raw.topic,
-        messaging__destination__partition__id=str(raw.partition),
-        messaging__kafka__offset=raw.offset,
-        messaging__message__id=record.id,
-        tokenswitch__customer=record.key,
-    )
-    batch.spans.append(made)
-    return made.trace
+    attributes: Attributes = {
+        "messaging.system": "kafka",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": raw.topic,
+        "messaging.destination.partition.id": str(raw.partition),
+        "messaging.kafka.offset": raw.offset,
+        "messaging.message.id": record.id,
+        "tokenswitch.customer": record.key,
+    }
+    parent = tracing.context_of(record.trace)
+    span = tracing.tracer.start_span(f"process {record.type}", parent, SpanKind.CONSUMER, attributes)
+    batch.spans.append(span)
+    return tracing.traceparent_of(span)
 
 
 def targets_of(

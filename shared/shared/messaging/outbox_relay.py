@@ -16,6 +16,8 @@ from functools import partial
 from math import inf
 from typing import Any
 
+from opentelemetry.trace import SpanKind
+
 from shared.contracts import cloudevents
 from shared.contracts.events import REGISTRY
 from shared.domain.rules import Clock, Unavailable, utc_now
@@ -206,17 +208,16 @@ class Relay:
     async def _send(self, entry: Document, subject: str) -> None:
         if entry["type"] not in REGISTRY:  # written by a newer version, which will send it
             raise SendRefused(f"{entry['type']} is not known here")
-        with tracing.span(
-            f"send {entry['type']}",
-            "producer",
-            entry["trace"] or tracing.ROOT,
-            messaging__system="kafka",
-            messaging__operation__type="send",
-            messaging__destination__name=self._topic,
-            messaging__message__id=entry["id"],
-            tokenswitch__customer=entry["key"],
-        ) as made:
-            trace = made.trace or entry["trace"]
+        attributes = {
+            "messaging.system": "kafka",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": self._topic,
+            "messaging.message.id": entry["id"],
+            "tokenswitch.customer": entry["key"],
+        }
+        parent = tracing.context_of(entry["trace"])
+        with tracing.span(f"send {entry['type']}", SpanKind.PRODUCER, parent, attributes) as span:
+            trace = tracing.traceparent_of(span) or entry["trace"]
             headers = cloudevents.headers_of(entry["id"], entry["type"], entry["at"], subject, trace)
             await self._sender.send(self._topic, entry["key"].encode(), entry["body"].encode(), headers)
 

@@ -1,9 +1,4 @@
-"""Logs (one JSON object a line; readable text on a terminal), with a last redaction; and the trace of a request.
-
-The trace is a W3C `traceparent`, kept in a context variable: taken from the request's header or made anew. Hand it to
-the store, `await store.apply(id, rule, command=command, trace=current_trace())`, and it travels in the event's header
-through all services.
-"""
+"""Logs (one JSON object a line; readable text on a terminal) with the trace they belong to, and a last redaction."""
 
 from __future__ import annotations
 
@@ -11,15 +6,15 @@ import json
 import logging
 import os
 import re
-import secrets
 import sys
 import time
 import traceback
-from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from pydantic import ValidationError
+
+from shared.observability.tracing import current_trace
 
 EXTRAS = ("customer", "event", "switch", "attempt", "lane", "status", "reference", "part")
 """What a log call may add: `log.info("...", extra={"customer": id})`. Ids and states only, never payloads."""
@@ -40,45 +35,6 @@ _LINK = re.compile(r"/i/[A-Za-z0-9_\-%.~]+")
 _QUERY = re.compile(r"(?<=[A-Za-z0-9/])\?[A-Za-z0-9_.~%-]+=[^\s\"'<>]*")
 _BEARER = re.compile(r"\b(eyJ[A-Za-z0-9_-]{8,})(\.[A-Za-z0-9_-]*){2,4}")
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
-_TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-
-_trace: ContextVar[str | None] = ContextVar("trace", default=None)
-
-
-# --- traces --------------------------------------------------------------------------------------------------------
-
-
-def current_trace() -> str | None:
-    """The traceparent of the request that is being answered; None outside of one."""
-    return _trace.get()
-
-
-def trace_set(trace: str | None) -> Token[str | None]:
-    """Makes a traceparent the current one, until `trace_reset`."""
-    return _trace.set(trace)
-
-
-def trace_reset(token: Token[str | None]) -> None:
-    _trace.reset(token)
-
-
-def trace_id() -> str:
-    """The part of the trace that people quote to us; a new one outside of a request."""
-    return (current_trace() or new_trace()).split("-")[1]
-
-
-def valid_trace(trace: str) -> bool:
-    return _TRACE.fullmatch(trace) is not None
-
-
-def new_trace(parent: str | None = None) -> str:
-    """A traceparent: a span of the parent's trace, or a new trace if there is none or it is not valid."""
-    valid = parent is not None and valid_trace(parent)
-    trace, flags = (parent.split("-")[1], parent[-2:]) if parent and valid else (secrets.token_hex(16), "01")
-    return f"00-{trace}-{secrets.token_hex(8)}-{flags}"
-
-
-# --- logs ----------------------------------------------------------------------------------------------------------
 
 
 def redact(text: str) -> str:

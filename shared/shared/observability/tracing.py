@@ -1,111 +1,105 @@
-"""OpenTelemetry traces: one for each switch, through HTTP, outbox, Kafka, due work, MongoDB, SMTP and Microsoft.
+"""Traces by OpenTelemetry's API: one for each switch, through HTTP, outbox, Kafka, jobs, MongoDB, SMTP and Microsoft.
 
-Off (the default) nothing of the SDK is imported and a span is one shared object that does nothing. On by the standard
-environment variables: OTEL_TRACES_EXPORTER (otlp, console) or OTEL_EXPORTER_OTLP_ENDPOINT; OTEL_SDK_DISABLED wins.
-Attributes follow the semantic conventions. They hold ids and codes, never a payload, an address or a secret.
+Off (the default) nothing of the SDK is imported and no span is recorded. On by the standard environment variables:
+OTEL_TRACES_EXPORTER (otlp, console) or OTEL_EXPORTER_OTLP_ENDPOINT; OTEL_SDK_DISABLED wins. Attributes follow the
+semantic conventions. They hold ids and codes, never a payload, an address or a secret.
+
+A trace is handed on as a W3C traceparent: `await store.apply(id, rule, trace=current_trace())` keeps it in the
+document, from where it travels in the event's header through all services.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
-from shared.observability.logs import current_trace, trace_reset, trace_set
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import Attributes
 
-if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import TracerProvider
-
-Kind = Literal["internal", "server", "client", "producer", "consumer"]
-Attribute = str | int | float | bool
-ROOT = ""
-"""As a parent: a trace of its own."""
-FLUSH_MS = 3_000
+_PROPAGATOR = TraceContextTextMapPropagator()
+tracer = trace.get_tracer("tokenswitch")
 
 
-class Span(Protocol):
-    """`trace`: its traceparent, to be handed on; None while tracing is off."""
-
-    @property
-    def trace(self) -> str | None: ...
-
-    def note(self, **attributes: Attribute) -> None: ...
-
-    def name(self, text: str) -> None: ...
-
-    def fail(self, code: str) -> None: ...
-
-    def end(self) -> None: ...
-
-
-class _Off:
-    """What is there while tracing is off."""
-
-    trace = None
-
-    def __enter__(self) -> _Off:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def note(self, **attributes: Attribute) -> None: ...
-
-    def name(self, text: str) -> None: ...
-
-    def fail(self, code: str) -> None: ...
-
-    def end(self) -> None: ...
-
-
-_OFF = _Off()
-
-
-class Tracer(Protocol):
-    def begin(self, name: str, kind: Kind, parent: str | None, attributes: Mapping[str, Attribute]) -> Span: ...
-
-    def stop(self) -> None: ...
-
-
-_tracer: Tracer | None = None
-
-
-def on() -> bool:
-    return _tracer is not None
+# --- spans -----------------------------------------------------------------------------------------------------------
 
 
 def span(
-    name: str, kind: Kind = "internal", parent: str | None = None, **attributes: Attribute
+    name: str, kind: SpanKind = SpanKind.INTERNAL, parent: Context | None = None, attributes: Attributes = None
 ) -> AbstractContextManager[Span]:
-    """A span around a piece of work, which is the current one meanwhile. `parent`: a traceparent; else the current one.
-
-    Dots of attributes are written as two underscores: `db__collection__name`.
-    """
-    return _OFF if _tracer is None else _current(begin(name, kind, parent, **attributes))
+    """A span around a piece of work, current meanwhile. `parent`: by default the current span."""
+    return Current(tracer.start_span(name, parent, kind, attributes))
 
 
-def begin(name: str, kind: Kind = "internal", parent: str | None = None, **attributes: Attribute) -> Span:
-    """A span that its owner ends."""
-    if _tracer is None:
-        return _OFF
-    above = current_trace() if parent is None else parent or None
-    return _tracer.begin(name, kind, above, {key.replace("__", "."): value for key, value in attributes.items()})
+class Current(AbstractContextManager[Span]):
+    """A span that is current within, and ends. Of an error only the type is recorded: its text may be personal."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __enter__(self) -> Span:
+        self._token = attach(trace.set_span_in_context(self._span))
+        return self._span
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        if error is not None:
+            fail(self._span, type(error).__name__)
+        detach(self._token)
+        self._span.end()
 
 
-@contextmanager
-def _current(made: Span) -> Iterator[Span]:
-    token = trace_set(made.trace)
-    try:
-        yield made
-    except BaseException as error:
-        made.fail(type(error).__name__)
-        raise
-    finally:
-        trace_reset(token)
-        made.end()
+def fail(span: Span, code: str) -> None:
+    span.set_status(StatusCode.ERROR)
+    span.set_attribute("error.type", code)
 
 
-# --- switched on -----------------------------------------------------------------------------------------------------
+def unrecorded(above: Span) -> Span:
+    """A span that nobody records, with an id of its own: in the trace of the one above, else in a new trace."""
+    context = above.get_span_context()
+    trace_id = context.trace_id or secrets.randbits(128)
+    flags = context.trace_flags if context.is_valid else TraceFlags(TraceFlags.SAMPLED)
+    return NonRecordingSpan(SpanContext(trace_id, secrets.randbits(64), is_remote=False, trace_flags=flags))
+
+
+# --- traceparents ----------------------------------------------------------------------------------------------------
+
+
+def context_of(traceparent: str | None) -> Context:
+    """The parent that a traceparent names. None, or one that is not valid: a span in it begins a trace."""
+    return _PROPAGATOR.extract({"traceparent": traceparent or ""})
+
+
+def traceparent_of(span: Span) -> str | None:
+    """None for a span of no trace."""
+    return _carrier(span).get("traceparent")
+
+
+def _carrier(span: Span) -> dict[str, str]:
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier, trace.set_span_in_context(span, Context()))
+    return carrier
+
+
+def current_trace() -> str | None:
+    """The traceparent of the request or the work that goes on; None outside of one."""
+    return traceparent_of(trace.get_current_span())
+
+
+def new_trace(parent: str | None = None) -> str:
+    """A traceparent: a span of the parent's trace, or a new trace if there is none or it is not valid."""
+    return _carrier(unrecorded(trace.get_current_span(context_of(parent))))["traceparent"]
+
+
+def trace_id() -> str:
+    """The part of the trace that people quote to us; a new one outside of a request."""
+    return (current_trace() or new_trace()).split("-")[1]
+
+
+# --- recording -------------------------------------------------------------------------------------------------------
 
 
 def wanted(environment: Mapping[str, str] = os.environ) -> bool:
@@ -117,38 +111,12 @@ def wanted(environment: Mapping[str, str] = os.environ) -> bool:
     return exporter not in ("", "none") or (not exporter and any(environment.get(name) for name in endpoints))
 
 
-def start(service: str) -> None:
-    """Switches tracing on, if it is wanted. Before the database's client is made: it is told at its making."""
-    if wanted():
-        from shared.observability.tracing_sdk import provider
+def start(service: str) -> Callable[[], None]:
+    """Records traces from now on, if that is wanted. Gives what sends the last ones and ends it."""
+    if not wanted():
+        return lambda: None
+    from shared.observability.tracing_sdk import provider
 
-        use(provider(service))
-
-
-def use(provider: TracerProvider) -> Callable[[], None]:
-    """Traces with this provider; gives the way back (tests)."""
-    global _tracer
-    from shared.observability.tracing_sdk import SdkTracer
-
-    before, _tracer = _tracer, SdkTracer(provider)
-
-    def back() -> None:
-        global _tracer
-        _tracer = before
-
-    return back
-
-
-def stop() -> None:
-    """What was not sent yet is sent, for some seconds."""
-    if _tracer is not None:
-        _tracer.stop()
-
-
-def listeners() -> list[Any]:
-    """For the database's client: what makes spans of its commands."""
-    if _tracer is None:
-        return []
-    from shared.observability.tracing_mongo import Commands
-
-    return [Commands()]
+    recorder = provider(service)
+    trace.set_tracer_provider(recorder)
+    return recorder.shutdown

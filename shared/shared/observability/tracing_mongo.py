@@ -1,45 +1,47 @@
-"""A span for each command to the database inside of work that is traced: name and collection, never its content."""
+"""A span for each command to the database inside of work that is recorded: name and collection, never its content.
+
+OpenTelemetry's own instrumentation of PyMongo records the server's message of a failure, which quotes the values of a
+duplicate key, and makes spans of idle polling.
+"""
 
 from __future__ import annotations
 
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from shared.observability import tracing
-from shared.observability.logs import current_trace
 
-MOST = 10_000
+MAX_OPEN = 10_000
 
 
-class Commands(CommandListener):
-    """Idle polling has no current trace, so it makes no spans."""
-
+class CommandSpans(CommandListener):
     def __init__(self) -> None:
-        self._open: dict[tuple[int, int], tracing.Span] = {}
+        self._open: dict[tuple[int, int], Span] = {}
 
     def started(self, event: CommandStartedEvent) -> None:
-        if current_trace() is None or len(self._open) >= MOST:
+        if not trace.get_current_span().is_recording() or len(self._open) >= MAX_OPEN:
             return
         name, collection = event.command_name, event.command.get(event.command_name)
-        where = collection if isinstance(collection, str) else ""
-        self._open[event.request_id, event.operation_id or 0] = tracing.begin(
-            f"{name} {where}".strip(),
-            "client",
-            db__system__name="mongodb",
-            db__operation__name=name,
-            db__namespace=event.database_name,
-            db__collection__name=where,
-        )
+        if not isinstance(collection, str):
+            collection = ""
+        attributes = {
+            "db.system.name": "mongodb",
+            "db.operation.name": name,
+            "db.namespace": event.database_name,
+            "db.collection.name": collection,
+        }
+        span = tracing.tracer.start_span(f"{name} {collection}".strip(), kind=SpanKind.CLIENT, attributes=attributes)
+        self._open[event.request_id, event.operation_id or 0] = span
 
     def succeeded(self, event: CommandSucceededEvent) -> None:
-        self._end(event)
+        if span := self._ended(event):
+            span.end()
 
     def failed(self, event: CommandFailedEvent) -> None:
-        self._end(event, str(event.failure.get("codeName", "failed")))
+        if span := self._ended(event):
+            tracing.fail(span, str(event.failure.get("codeName", "failed")))
+            span.end()
 
-    def _end(self, event: CommandSucceededEvent | CommandFailedEvent, failed: str = "") -> None:
-        found = self._open.pop((event.request_id, event.operation_id or 0), None)
-        if found is None:
-            return
-        if failed:
-            found.fail(failed)
-        found.end()
+    def _ended(self, event: CommandSucceededEvent | CommandFailedEvent) -> Span | None:
+        return self._open.pop((event.request_id, event.operation_id or 0), None)

@@ -64,7 +64,7 @@ class Service:
         self.full_name = f"{name}-svc"
         self.stopping = asyncio.Event()
         self.health = Health()
-        tracing.start(self.full_name)
+        self._stop_tracing = tracing.start(self.full_name)
         self.mongo = Mongo(settings.mongo, f"{settings.mongo_database}_{name}")
         self.cluster = settings.cluster
         self.producer = Producer(self.cluster, self.full_name)
@@ -264,4 +264,4 @@ class Service:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(close(), 1)
         self.mongo.close()
-        await asyncio.to_thread(tracing.stop)
+        await asyncio.to_thread(self._stop_tracing)

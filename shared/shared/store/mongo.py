@@ -29,7 +29,7 @@ from pymongo.errors import (
 
 from shared.crypto.secret import Secret
 from shared.domain.rules import Unavailable
-from shared.observability.tracing import listeners
+from shared.observability.tracing_mongo import CommandSpans
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update, Written
 
 __all__ = ["Collection", "Document", "Filter", "Index", "Insert", "Mongo", "MongoAccess", "Sort", "Update", "Written"]
@@ -197,7 +197,7 @@ class Mongo:
             serverSelectionTimeoutMS=int(timeout_seconds * 400),
             connectTimeoutMS=int(timeout_seconds * 400),
             timeoutMS=int(timeout_seconds * 1000),
-            event_listeners=listeners(),
+            event_listeners=[CommandSpans()],
         )
         self._database: Any = self._client[database]
 

@@ -173,9 +173,9 @@ class Store(Generic[S]):
 
     def _followed(self, trace: str) -> str:
         """A span in the document's trace, for the request that is another trace."""
-        made = tracing.begin(f"apply {self.collection.name}", "internal", trace)
-        made.end()
-        return made.trace or trace
+        span = tracing.tracer.start_span(f"apply {self.collection.name}", tracing.context_of(trace))
+        span.end()
+        return tracing.traceparent_of(span) or trace
 
     async def _write_one(self, plan: Plan[S], release: Lease | None) -> bool:
         written = await self.collection.write([self._form.write(plan, release, self.clock())])

@@ -17,7 +17,7 @@ from shared.domain.rules import Change
 from shared.http.problems import Strict
 from shared.jobs.claim import Claim, Outcome
 from shared.messaging.event_handlers import on
-from shared.observability.logs import current_trace
+from shared.observability.tracing import current_trace
 from shared.service.service import Service
 from shared.service.settings import CommonSettings, load
 from shared.store.store import Store

@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from shared.http.tracing import Traced
-from shared.observability.logs import configure, current_trace, new_trace, redact, trace_id
+from shared.observability.logs import configure, redact
+from shared.observability.tracing import current_trace, new_trace, trace_id
 
 PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

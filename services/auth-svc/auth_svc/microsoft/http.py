@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from opentelemetry.trace import Span, SpanKind
 from requests.adapters import HTTPAdapter
 
 from auth_svc.microsoft.errors import NOTHING, EntraAway, quote_of
@@ -94,17 +95,16 @@ class Http:
 
     def _call(self, method: str, url: str, **what: Any) -> Answer:
         call = call_name(url)
-        with tracing.span(
-            f"{method} {call}", "client", http__request__method=method, server__address=urlsplit(url).hostname or ""
-        ) as made:
-            return self._measured(method, url, call, what, made)
+        attributes = {"http.request.method": method, "server.address": urlsplit(url).hostname or ""}
+        with tracing.span(f"{method} {call}", SpanKind.CLIENT, attributes=attributes) as span:
+            return self._measured(method, url, call, what, span)
 
-    def _measured(self, method: str, url: str, call: str, what: Mapping[str, Any], made: tracing.Span) -> Answer:
+    def _measured(self, method: str, url: str, call: str, what: Mapping[str, Any], span: Span) -> Answer:
         begun, outcome = time.monotonic(), "away"
         try:
             answer = self._answered(method, url, begun + TOTAL, what)
             outcome = outcome_of(answer)
-            made.note(http__response__status_code=answer.status_code, tokenswitch__outcome=outcome)
+            span.set_attributes({"http.response.status_code": answer.status_code, "tokenswitch.outcome": outcome})
             return answer
         except Undelivered as error:
             outcome = error.away.reason

@@ -118,7 +118,8 @@ class Bulks:
         command = Command(f"bulk:{bulk.id}:{part.number * ROWS_IN_PART + place}", bulk.id)
         try:
             by = bulk.begun_by or bulk.by
-            with tracing.span("bulk switch row", "internal", tracing.ROOT, tokenswitch__bulk=bulk.id):
+            attributes = {"tokenswitch.bulk": bulk.id}
+            with tracing.span("bulk switch row", parent=tracing.context_of(None), attributes=attributes):
                 answer = await self.customers.switch(row.customer, bulk_file.body_of(row), by, command, bulk.id)
         except Refused as error:
             return RowOutcome(error.code)

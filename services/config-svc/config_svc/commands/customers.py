@@ -22,7 +22,7 @@ from shared.crypto.sealed_box import Sealer
 from shared.crypto.secret import Secret
 from shared.domain.rules import Change, Clock, Facts, Refused, Rule, Unavailable
 from shared.http.rate_limits import Limits
-from shared.observability.logs import current_trace, new_trace
+from shared.observability.tracing import current_trace, new_trace
 from shared.store.store import Applied, Found, Store
 from shared.store.write_plan import MAX_UNSENT, Command
 

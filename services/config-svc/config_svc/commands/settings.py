@@ -16,7 +16,7 @@ from mails.texts import Text
 from shared.contracts.events import Actor
 from shared.domain.rules import Refused, Unavailable
 from shared.http.idempotency import etag
-from shared.observability.logs import current_trace
+from shared.observability.tracing import current_trace
 from shared.store.store import Store
 from shared.store.write_plan import MAX_UNSENT
 

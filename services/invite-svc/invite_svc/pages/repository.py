@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invite_svc.domain.model import Invitation
 from shared.domain.rules import Facts, Rule
-from shared.observability.logs import current_trace
+from shared.observability.tracing import current_trace
 from shared.store.store import Store
 
 

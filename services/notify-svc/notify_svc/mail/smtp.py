@@ -29,6 +29,8 @@ from aiosmtplib import (
     SMTPServerDisconnected,
     SMTPTimeoutError,
 )
+from opentelemetry.trace import SpanKind
+from opentelemetry.util.types import Attributes
 
 from notify_svc.settings import SmtpServer
 from shared.domain.rules import Unavailable
@@ -84,7 +86,8 @@ class SmtpMailer:
 
     async def send(self, mail: bytes, sender: Address, recipient: Address) -> None:
         try:
-            with tracing.span("SMTP send", "client", server__address=self._server.host, server__port=self._server.port):
+            server: Attributes = {"server.address": self._server.host, "server.port": self._server.port}
+            with tracing.span("SMTP send", SpanKind.CLIENT, attributes=server):
                 async with self._connected() as smtp:
                     await self._hand_over(smtp, mail, sender.addr_spec, recipient.addr_spec)
         except Temporary as error:
