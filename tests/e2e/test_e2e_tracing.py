@@ -79,6 +79,7 @@ def collector(system: WholeSystem) -> Iterator[Collector]:
     told = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_address[1]}",
         "OTEL_BSP_SCHEDULE_DELAY": "300",
+        "FASTAPI_OTEL_AUTO_CONFIGURE": "true",  # asked for, and not done: its spans hold addresses
     }
     _again(system, {name: replace(before[name], env={**before[name].env, **told}) for name in SERVICES})
     yield made

@@ -17,12 +17,21 @@ from contextlib import AbstractContextManager
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    NoOpTracer,
+    Span,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    Tracer,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import Attributes
 
 _PROPAGATOR = TraceContextTextMapPropagator()
-tracer = trace.get_tracer("tokenswitch")
+tracer: Tracer = NoOpTracer()
 
 
 # --- spans -----------------------------------------------------------------------------------------------------------
@@ -112,11 +121,16 @@ def wanted(environment: Mapping[str, str] = os.environ) -> bool:
 
 
 def start(service: str) -> Callable[[], None]:
-    """Records traces from now on, if that is wanted. Gives what sends the last ones and ends it."""
+    """Records traces from now on, if that is wanted. Gives what sends the last ones and ends it.
+
+    The provider is not made the process's own (`set_tracer_provider`): FastAPI would record addresses by it, and
+    invitation links are addresses.
+    """
     if not wanted():
         return lambda: None
     from shared.observability.tracing_sdk import provider
 
+    global tracer
     recorder = provider(service)
-    trace.set_tracer_provider(recorder)
+    tracer = recorder.get_tracer("tokenswitch")
     return recorder.shutdown

@@ -176,7 +176,13 @@ class Service:
 
     def app(self) -> FastAPI:
         """The application as it meets the network."""
-        app = FastAPI(title=f"Tokenswitch {self.full_name}", docs_url=None, redoc_url=None, lifespan=self._lifespan)
+        app = FastAPI(
+            title=f"Tokenswitch {self.full_name}",
+            docs_url=None,
+            redoc_url=None,
+            lifespan=self._lifespan,
+            telemetry={"tracing": False, "metrics": False, "logs": False},  # they would hold addresses
+        )
         for name, value in self._provided.items():
             setattr(app.state, name, value)
         app.include_router(probes_router(self.health))
