@@ -18,9 +18,10 @@ from config_svc.domain.bulk_operations import Bulk, Part
 from config_svc.domain.hourly_counts import HourlyCounts
 from config_svc.domain.model import Customer, Tenant
 from config_svc.domain.settings import Settings, Terms
+from config_svc.pages import event_docs
 from config_svc.pages.bulk_operations import HERE
-from config_svc.pages.event_docs import EventDocs
-from config_svc.pages.portal import Portal
+from config_svc.pages.layout import Frame
+from config_svc.pages.portal import ROUTERS, bulk_routers
 from config_svc.queries import index, statistics
 from config_svc.queries.bulk_operations import Reads
 from config_svc.queries.customer_counts import CustomerCounter, keep_counting
@@ -82,7 +83,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
         clock=clock,
     )
     bearer = Bearer(found, settings.api_audience, proxies=settings.proxies, clock=clock)
-    service.provide(application=application, bearer=bearer, pages=pages, operators=operators)
+    service.provide(application=application, bearer=bearer, pages=pages, operators=operators, topic=settings.topic)
     service.consume((*CONSUMES, *COUNTS))
     service.work(application.customers.store, deadlines.LANE, deadlines.on_deadline)
     service.work(application.batches.store, batches.LANE, application.batches.work)
@@ -90,8 +91,10 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.work(application.bulks.store, bulk_operations.REMINDING, application.bulks.remind_next)
     service.serve(routes.router(application))
     service.loop("customer counts", partial(keep_counting, application.customer_counter))
-    service.serve(EventDocs(settings.topic).router())
-    service.serve(Portal(application, pages, operators).router())
+    service.serve(event_docs.router)
+    for router in ROUTERS:
+        service.serve(router)
+    service.serve(bulk_routers(Frame(application, pages, operators)))
     service.pages(pages)
     service.install(operators.install)
     service.probe("the sign-in service", found.probe, required=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from config_svc.pages.drafts import Draft, packed, unpacked
+from config_svc.pages.drafts import Draft
 from mails.texts import Text
 from shared.domain.rules import Refused
 from shared.http.middleware import FRAMED
@@ -275,7 +275,7 @@ async def test_every_other_page_stays_as_strict_as_before(config: Config) -> Non
 
 def test_a_draft_travels_whole_and_nothing_else_is_taken_for_one() -> None:
     draft = Draft("reminder", Text("件名 {customer}", "本文\n" * 300))
-    assert unpacked(packed(draft)) == draft
-    for wrong in ("", "x", "A" * 30_000, packed(draft)[:-9], packed(draft)[3:]):
+    assert Draft.unpack(draft.pack()) == draft
+    for wrong in ("", "x", "A" * 30_000, draft.pack()[:-9], draft.pack()[3:]):
         with pytest.raises(Refused):
-            unpacked(wrong)
+            Draft.unpack(wrong)

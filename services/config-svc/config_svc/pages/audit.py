@@ -3,65 +3,89 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
-from urllib.parse import urlencode
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from config_svc.api.common import ID
-from config_svc.pages.layout import Frame
+from config_svc.pages.dependencies import App, Layout, ListQuery, OperatorSession, Search, one_of
+from config_svc.pages.layout import PortalRoute
 from config_svc.queries import csv_export
 from config_svc.queries.history import DOERS, AuditFilter
 from config_svc.texts.event_texts import EVENT_TEXTS, PLACES, describe
 from shared.contracts.events import REGISTRY
-from shared.identity.bearer import OPERATOR
-from shared.identity.sessions import Session
 from shared.store.mongo import Document
 
 PAGE = 50
-HERE = "/audit"
-DAY = timedelta(days=1)
+HERE, CSV = "/audit", "/audit.csv"
 ACTIONS = tuple(name for name, kind in REGISTRY.items() if any(doer in kind.cls.__dataclass_fields__ for doer in DOERS))
-FIELDS = ("customer", "actor", "action", "from", "to")
-_ID = re.compile(ID)
-Wanted = Mapping[str, str]
+
+router = APIRouter(route_class=PortalRoute, include_in_schema=False)
 
 
-class AuditPages:
-    def __init__(self, frame: Frame) -> None:
-        self._frame, self._history = frame, frame.application.history
+def _midnight(day: str) -> datetime | None:
+    """The beginning of a day in UTC; None for what is no day, or far away."""
+    try:
+        moment = datetime.combine(date.fromisoformat(day), time(), UTC)
+    except ValueError:
+        return None
+    return moment if 2000 <= moment.year < 9000 else None
 
-    def add_to(self, router: APIRouter) -> None:
-        self._frame.add(router, HERE, self.page, OPERATOR)
-        self._frame.add(router, f"{HERE}.csv", self.csv, OPERATOR)
 
-    async def page(self, request: Request, session: Session) -> Response:
-        wanted, say = _wanted(request), self._frame.say(request)
-        cursor = request.query_params.get("cursor")
-        found = await self._history.audit(_filter(wanted), PAGE, cursor)
-        rows = [_row(row, describe(row["action"], row["data"], say)) for row in found.rows]
-        actions = sorted(((name, say(EVENT_TEXTS[name].title)) for name in ACTIONS), key=lambda row: row[1])
-        return self._frame.show(
-            request,
-            session,
-            "audit.html",
-            active="audit",
-            rows=rows,
-            wanted=wanted,
-            actions=actions,
-            filtered=any(wanted.values()),
-            next=_address(wanted, cursor=found.next),
-            first=_address(wanted) if cursor else None,
-            csv=_address(wanted, path=f"{HERE}.csv"),
-            people=sorted({row["actor"]["email"] or row["actor"]["id"] for row in found.rows}),
-            only=lambda **more: _address({**wanted, **more}),
+CustomerId = Annotated[Search, AfterValidator(lambda id: id if re.fullmatch(ID, id) else "")]
+Day = Annotated[Search, AfterValidator(lambda day: day if _midnight(day) else "")]
+
+
+class AuditQuery(ListQuery):
+    """The days of the form are whole days in UTC, the last one included."""
+
+    customer: CustomerId = ""
+    actor: Search = ""
+    action: Annotated[Search, one_of(ACTIONS)] = ""
+    since: Day = Field("", alias="from")
+    until: Day = Field("", alias="to")
+
+    @property
+    def filter(self) -> AuditFilter:
+        last = _midnight(self.until)
+        return AuditFilter(
+            customer=self.customer or None,
+            actor=self.actor or None,
+            action=self.action or None,
+            since=_midnight(self.since),
+            until=last + timedelta(days=1) if last else None,
         )
 
-    async def csv(self, request: Request, session: Session) -> Response:
-        return csv_export.audit(self._history.every(_filter(_wanted(request))), self._frame.say(request))
+
+@router.get(HERE)
+async def audit(
+    session: OperatorSession, application: App, layout: Layout, query: Annotated[AuditQuery, Query()]
+) -> Response:
+    page = await application.history.audit(query.filter, PAGE, query.cursor)
+    actions = sorted(((name, layout.gettext(EVENT_TEXTS[name].title)) for name in ACTIONS), key=lambda row: row[1])
+    return layout.show(
+        "audit.html",
+        active="audit",
+        rows=[_row(row, describe(row["action"], row["data"], layout.gettext)) for row in page.rows],
+        wanted=query,
+        actions=actions,
+        filtered=any(query.filters.values()),
+        next=query.page(HERE, page.next),
+        first=query.address(HERE) if query.cursor else None,
+        csv=query.address(CSV),
+        people=sorted({row["actor"]["email"] or row["actor"]["id"] for row in page.rows}),
+        only=lambda **more: query.address(HERE, **more),
+    )
+
+
+@router.get(CSV)
+async def audit_csv(
+    session: OperatorSession, application: App, layout: Layout, query: Annotated[AuditQuery, Query()]
+) -> Response:
+    return csv_export.audit(application.history.every(query.filter), layout.gettext)
 
 
 def _row(row: Document, told: Any) -> dict[str, Any]:
@@ -79,41 +103,3 @@ def _row(row: Document, told: Any) -> dict[str, Any]:
         "actor": actor["email"] or actor["id"],
         "address": row["address"],
     }
-
-
-def _wanted(request: Request) -> Wanted:
-    """What can be looked for; the rest of an address is left out, and the fields then show what counts."""
-    given = {name: request.query_params.get(name, "").strip()[:200] for name in FIELDS}
-    return {
-        "customer": given["customer"] if _ID.fullmatch(given["customer"]) else "",
-        "actor": given["actor"],
-        "action": given["action"] if given["action"] in ACTIONS else "",
-        **{name: given[name] if _day(given[name]) else "" for name in ("from", "to")},
-    }
-
-
-def _filter(wanted: Wanted) -> AuditFilter:
-    """The days of the form are whole days in UTC, the last one included."""
-    last = _day(wanted["to"])
-    return AuditFilter(
-        customer=wanted["customer"] or None,
-        actor=wanted["actor"] or None,
-        action=wanted["action"] or None,
-        since=_day(wanted["from"]),
-        until=last + DAY if last else None,
-    )
-
-
-def _day(text: str) -> datetime | None:
-    try:
-        found = datetime.combine(date.fromisoformat(text), time(), UTC)
-    except ValueError:
-        return None
-    return found if 2000 <= found.year < 9000 else None
-
-
-def _address(wanted: Wanted, *, path: str = HERE, cursor: str | None = "") -> str | None:
-    if cursor is None:
-        return None
-    said = {name: text for name, text in {**wanted, "cursor": cursor}.items() if text}
-    return f"{path}?{urlencode(said)}" if said else path

@@ -7,149 +7,137 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Query
+from pydantic import BeforeValidator, Field
 from starlette.responses import RedirectResponse, Response
 
+from config_svc.application import Application
 from config_svc.domain.model import Customer
-from config_svc.pages.forms import KEY, Filled, filled
-from config_svc.pages.layout import Frame
+from config_svc.pages.dependencies import (
+    App,
+    Layout,
+    ListQuery,
+    OperatorSession,
+    Search,
+    ViewerSession,
+    one_of,
+    submitted,
+)
+from config_svc.pages.forms import KEY, SubmittedForm
+from config_svc.pages.layout import PortalLayout, PortalRoute
 from config_svc.queries import authentication_status, csv_export, lists
 from config_svc.texts import state_texts
 from config_svc.texts.refusal_texts import texts
 from shared.contracts.events import Actor
 from shared.domain.rules import Refused
 from shared.http.idempotency import command
-from shared.identity.bearer import OPERATOR, VIEWER
-from shared.identity.sessions import Session
 
 PAGE = 30
 TABS = ("", "failed", "expiring", "checking", "unknown", "successful")
 AT_ONCE = 4
-HERE = "/status"
-Wanted = Mapping[str, str]
+HERE, ROWS, CSV = "/status", "/status/rows", "/status.csv"
+
+router = APIRouter(route_class=PortalRoute, include_in_schema=False)
+Count = Annotated[
+    int | None, BeforeValidator(lambda text: text if text.isascii() and text.isdigit() and len(text) < 4 else None)
+]
 
 
-class StatusPages:
-    def __init__(self, frame: Frame) -> None:
-        self._frame, self._application, self._customers = frame, frame.application, frame.application.customers
+class StatusQuery(ListQuery):
+    status: Annotated[str, one_of(TABS)] = ""
+    q: Search = ""
 
-    def add_to(self, router: APIRouter) -> None:
-        add = self._frame.add
-        add(router, HERE, self.page, VIEWER)
-        add(router, f"{HERE}/rows", self.rows, VIEWER)
-        add(router, f"{HERE}.csv", self.csv, VIEWER)
-        add(router, f"{HERE}/validate", self.validate, OPERATOR, form="validate-many")
-
-    # --- reading -------------------------------------------------------------------------------------------------
-
-    async def page(self, request: Request, session: Session) -> Response:
-        wanted, cursor = _wanted(request.query_params), request.query_params.get("cursor")
-        page = await self._application.lists.page(_query(wanted), PAGE, cursor)
-        customers = [row.state for row in page.rows]
-        return self._frame.show(
-            request,
-            session,
-            "status.html",
-            active="status",
-            said=self._said(request),
-            next=_address(wanted, page.next),
-            previous=_address(wanted, page.previous),
-            csv=_address(wanted, path=f"{HERE}.csv"),
-            cursor=cursor or "",
-            form_key=secrets.token_hex(16),
-            **await self._context(request, wanted, customers),
-        )
-
-    async def rows(self, request: Request, session: Session) -> Response:
-        """The same rows as they are now, in the same places."""
-        ids = request.query_params.getlist("id")[:PAGE]
-        found = await self._customers.store.find({"_id": {"$in": ids}}, limit=PAGE)
-        by_id = {row.id: row.state for row in found if not row.state.removed}
-        customers = [by_id[id] for id in ids if id in by_id]
-        context = await self._context(request, _wanted(request.query_params), customers)
-        return self._frame.show(request, session, "status_rows.html", active="status", **context)
-
-    async def csv(self, request: Request, session: Session) -> Response:
-        rows = self._application.lists.every(_query(_wanted(request.query_params)))
-        return csv_export.status(rows, self._application.clock, self._frame.say(request))
-
-    async def _context(self, request: Request, wanted: Wanted, customers: Sequence[Customer]) -> dict[str, Any]:
-        say, now = self._frame.say(request), self._application.clock()
-        total = await self._application.customer_counter.counts()
-        counts = {**total.status, "expiring": total.expiring, "": total.customers}
-        live = urlencode([*_given(wanted).items(), *(("id", customer.id) for customer in customers)])
-        return {
-            "rows": [_row(customer, now, say) for customer in customers],
-            "wanted": wanted,
-            "tabs": [(tab, _address({**wanted, "status": tab}), counts[tab]) for tab in TABS],
-            "checking": counts["checking"] or 0,
-            "checking_here": sum(customer.status == "checking" for customer in customers),
-            "live_url": f"{HERE}/rows?{live}",
-        }
-
-    # --- validating ----------------------------------------------------------------------------------------------
-
-    async def validate(self, request: Request, session: Session) -> Response:
-        """One, those selected, or all shown that can be and are not being checked already."""
-        form = await filled(request)
-        gate = asyncio.Semaphore(AT_ONCE)
-        asked = [self._ask(id, form.text(KEY), session.actor, gate) for id in await self._chosen(form)]
-        outcomes = await asyncio.gather(*asked)
-        left = [code for code in outcomes if code]
-        more = {"begun": str(len(outcomes) - len(left))}
-        more |= {"left": str(len(left)), "why": left[0]} if left else {}
-        address = _address(_wanted({name: form.text(name) for name in form.values}), form.text("cursor"), **more)
-        return RedirectResponse(address or HERE, 303)
-
-    async def _chosen(self, form: Filled) -> Iterable[str]:
-        if form.text("only"):
-            return [form.text("only")]
-        if form.text("which") != "all":
-            return list(dict.fromkeys(form.many("pick")))[:PAGE]
-        shown = form.many("shown")[:PAGE]
-        found = await self._customers.store.find({"_id": {"$in": shown}}, limit=PAGE)
-        return [row.id for row in found if _can(row.state) and row.state.status != "checking"]
-
-    async def _ask(self, id: str, key: str, by: Actor, gate: asyncio.Semaphore) -> str | None:
-        """The code of its refusal. The form sent twice asks once: each customer has a key made of the form's."""
-        async with gate:
-            try:
-                sent = command(f"{key}:{id}" if key else None, f"POST {HERE}/validate", id.encode(), by.id)
-                await self._customers.validate(id, by, sent)
-            except Refused as error:
-                return error.code
-        return None
-
-    def _said(self, request: Request) -> dict[str, Any] | None:
-        """What the form led to; the numbers stand in the address, so that it is said after the redirect."""
-        asked = request.query_params
-        begun, left = _number(asked.get("begun")), _number(asked.get("left")) or 0
-        if begun is None:
-            return None
-        what, todo = texts(Refused(asked.get("why", ""), ""), self._frame.say(request)) if left else ("", "")
-        return {"begun": begun, "left": left, "what": what, "todo": todo}
+    @property
+    def wanted(self) -> lists.Query:
+        return lists.health(self.status or None, self.q)
 
 
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 4 else None
+class RowsQuery(StatusQuery):
+    id: list[str] = Field([], exclude=True)
 
 
-def _can(customer: Customer) -> bool:
-    return not customer.removed and state_texts.can(customer, customer.running)["validate"]
+class PageQuery(StatusQuery):
+    """What the form led to stands in the address, so that it is said after the redirect."""
+
+    begun: Count = Field(None, exclude=True)
+    left: Count = Field(None, exclude=True)
+    why: str = Field("", exclude=True)
 
 
-def _row(customer: Customer, now: Any, say: state_texts.Say) -> dict[str, Any]:
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+@router.get(HERE)
+async def status(
+    session: ViewerSession, application: App, layout: Layout, query: Annotated[PageQuery, Query()]
+) -> Response:
+    page = await application.lists.page(query.wanted, PAGE, query.cursor)
+    return layout.show(
+        "authentication_status.html",
+        active="status",
+        validated=_validated(query, layout),
+        next=query.page(HERE, page.next),
+        previous=query.page(HERE, page.previous),
+        csv=query.address(CSV),
+        cursor=query.cursor or "",
+        form_key=secrets.token_hex(16),
+        **await _context(application, layout, query, [row.state for row in page.rows]),
+    )
+
+
+@router.get(ROWS)
+async def rows(
+    session: ViewerSession, application: App, layout: Layout, query: Annotated[RowsQuery, Query()]
+) -> Response:
+    """The same rows as they are now, in the same places."""
+    by_id = await _customers(application, query.id)
+    customers = [by_id[id] for id in query.id[:PAGE] if id in by_id and not by_id[id].removed]
+    context = await _context(application, layout, query, customers)
+    return layout.show("authentication_status_rows.html", active="status", **context)
+
+
+@router.get(CSV)
+async def csv(
+    session: ViewerSession, application: App, layout: Layout, query: Annotated[StatusQuery, Query()]
+) -> Response:
+    return csv_export.status(application.lists.every(query.wanted), application.clock, layout.gettext)
+
+
+async def _customers(application: Application, ids: Sequence[str]) -> dict[str, Customer]:
+    rows = await application.customers.store.find({"_id": {"$in": ids[:PAGE]}}, limit=PAGE)
+    return {row.id: row.state for row in rows}
+
+
+async def _context(
+    application: Application, layout: PortalLayout, query: StatusQuery, customers: Sequence[Customer]
+) -> dict[str, Any]:
+    now = application.clock()
+    totals = await application.customer_counter.counts()
+    counts = {**totals.status, "expiring": totals.expiring, "": totals.customers}
+    filters = [(name, text) for name, text in query.filters.items() if text]
+    return {
+        "rows": [_row(customer, now, layout) for customer in customers],
+        "wanted": query,
+        "tabs": [(tab, query.address(HERE, status=tab), counts[tab]) for tab in TABS],
+        "checking": counts["checking"] or 0,
+        "checking_here": sum(customer.status == "checking" for customer in customers),
+        "live_url": f"{ROWS}?{urlencode([*filters, *(('id', customer.id) for customer in customers)])}",
+    }
+
+
+def _row(customer: Customer, now: datetime, layout: PortalLayout) -> dict[str, Any]:
     failure = customer.failure if customer.status == "failed" else None
     left = authentication_status.secret_left(customer, now)
     return {
         "customer": customer,
         "can": _can(customer),
         "failure": failure,
-        "problem": state_texts.problem(failure.reason, say) if failure else None,
+        "problem": state_texts.problem(failure.reason, layout.gettext) if failure else None,
         "since": customer.since or customer.checked_at,
         "secret_left": left,
         "secret_step": authentication_status.step(left),
@@ -157,24 +145,53 @@ def _row(customer: Customer, now: Any, say: state_texts.Say) -> dict[str, Any]:
     }
 
 
-# --- addresses -------------------------------------------------------------------------------------------------------
+def _can(customer: Customer) -> bool:
+    return not customer.removed and state_texts.can(customer, customer.running)["validate"]
 
 
-def _wanted(asked: Mapping[str, str]) -> Wanted:
-    status = asked.get("status", "")
-    return {"status": status if status in TABS else "", "q": asked.get("q", "")[:200].strip()}
-
-
-def _query(wanted: Wanted) -> lists.Query:
-    return lists.health(wanted["status"] or None, wanted["q"])
-
-
-def _given(wanted: Wanted) -> dict[str, str]:
-    return {name: text for name, text in wanted.items() if text}
-
-
-def _address(wanted: Wanted, cursor: str | None = "", *, path: str = HERE, **more: str) -> str | None:
-    if cursor is None:
+def _validated(query: PageQuery, layout: PortalLayout) -> dict[str, Any] | None:
+    """What came of the form: how many were begun, how many were left out and why."""
+    if query.begun is None:
         return None
-    said = _given({**wanted, "cursor": cursor, **more})
-    return f"{path}?{urlencode(said)}" if said else path
+    what, todo = texts(Refused(query.why, ""), layout.gettext) if query.left else ("", "")
+    return {"begun": query.begun, "left": query.left or 0, "what": what, "todo": todo}
+
+
+# --- validating ------------------------------------------------------------------------------------------------------
+
+
+@router.post(f"{HERE}/validate")
+async def validate(
+    session: OperatorSession,
+    form: Annotated[SubmittedForm, Depends(submitted("validate-many"))],
+    application: App,
+) -> Response:
+    """One, those selected, or all shown that can be and are not being checked already."""
+    gate = asyncio.Semaphore(AT_ONCE)
+    ids = await _chosen(application, form)
+    outcomes = await asyncio.gather(*(_ask(application, id, form.text(KEY), session.actor, gate) for id in ids))
+    left = [code for code in outcomes if code]
+    outcome = {"begun": str(len(outcomes) - len(left))}
+    outcome |= {"left": str(len(left)), "why": left[0]} if left else {}
+    query = StatusQuery.model_validate(form.shown())
+    return RedirectResponse(query.address(HERE, cursor=query.cursor, **outcome), 303)
+
+
+async def _chosen(application: Application, form: SubmittedForm) -> Iterable[str]:
+    if form.text("only"):
+        return [form.text("only")]
+    if form.text("which") != "all":
+        return list(dict.fromkeys(form.many("pick")))[:PAGE]
+    customers = await _customers(application, form.many("shown"))
+    return [id for id, customer in customers.items() if _can(customer) and customer.status != "checking"]
+
+
+async def _ask(application: Application, id: str, key: str, by: Actor, gate: asyncio.Semaphore) -> str | None:
+    """The code of its refusal. The form sent twice asks once: each customer has a key made of the form's."""
+    async with gate:
+        try:
+            sent = command(f"{key}:{id}" if key else None, f"POST {HERE}/validate", id.encode(), by.id)
+            await application.customers.validate(id, by, sent)
+        except Refused as refusal:
+            return refusal.code
+    return None

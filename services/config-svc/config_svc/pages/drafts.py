@@ -19,20 +19,20 @@ class Draft:
     kind: str
     text: Text
 
+    def pack(self) -> str:
+        """What is too long to be saved is too long to be shown."""
+        fields = (self.kind, self.text.subject[:LONGEST_SUBJECT], self.text.body[:LONGEST_BODY])
+        return urlsafe_b64encode(zlib.compress(json.dumps(fields).encode(), 9)).decode().rstrip("=")
 
-def packed(draft: Draft) -> str:
-    """What is too long to be saved is too long to be shown."""
-    said = (draft.kind, draft.text.subject[:LONGEST_SUBJECT], draft.text.body[:LONGEST_BODY])
-    return urlsafe_b64encode(zlib.compress(json.dumps(said).encode(), 9)).decode().rstrip("=")
-
-
-def unpacked(text: str) -> Draft:
-    """Raises: Refused."""
-    try:
-        if len(text) > LONGEST_PACKED:
-            raise ValueError
-        plain = zlib.decompressobj().decompress(urlsafe_b64decode(text + "=" * (-len(text) % 4)), LONGEST)
-        kind, subject, body = (str(part) for part in json.loads(plain))
-    except (ValueError, TypeError, zlib.error):
-        raise Refused("draft", "This preview cannot be read; open it again from the settings.", status=404) from None
-    return Draft(kind, Text(subject, body))
+    @classmethod
+    def unpack(cls, text: str) -> Draft:
+        """Raises: Refused (404)."""
+        try:
+            if len(text) > LONGEST_PACKED:
+                raise ValueError
+            plain = zlib.decompressobj().decompress(urlsafe_b64decode(text + "=" * (-len(text) % 4)), LONGEST)
+            kind, subject, body = (str(field) for field in json.loads(plain))
+        except (ValueError, TypeError, zlib.error):
+            detail = "This preview cannot be read; open it again from the settings."
+            raise Refused("draft", detail, status=404) from None
+        return cls(kind, Text(subject, body))

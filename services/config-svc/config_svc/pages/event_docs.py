@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from shared.contracts.cloudevents import encode
@@ -15,35 +15,33 @@ from shared.contracts.schemas import about, asyncapi, document, example, headers
 from shared.domain.rules import Refused
 from shared.http.api_docs import event_page
 
+router = APIRouter(include_in_schema=False)
 
-class EventDocs:
-    """`topic`: as this system's is called."""
 
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
+async def topic(request: Request) -> str:
+    """As this system's is called."""
+    return str(request.app.state.topic)
 
-    def router(self) -> APIRouter:
-        routes = APIRouter(include_in_schema=False)
-        for path, answer in (
-            ("/docs/events", self.page),
-            ("/asyncapi.json", self.asyncapi),
-            ("/schemas/{name}/{version}", self.schema),
-        ):
-            routes.add_api_route(path, answer, methods=["GET"], response_model=None)
-        return routes
 
-    async def page(self) -> Response:
-        return event_page(self._topic, _kinds())
+Topic = Annotated[str, Depends(topic)]
 
-    async def asyncapi(self) -> Response:
-        return JSONResponse(asyncapi(self._topic))
 
-    async def schema(self, request: Request) -> Response:
-        name, version = (request.path_params[part] for part in ("name", "version"))
-        kind: Any = REGISTRY.get(name)
-        if kind is None or str(kind.version) != version:
-            raise Refused("event_unknown", "There is no such event or version; look at /docs/events.", status=404)
-        return JSONResponse(document(kind), media_type="application/schema+json")
+@router.get("/docs/events")
+async def events_page(topic: Topic) -> Response:
+    return event_page(topic, _kinds())
+
+
+@router.get("/asyncapi.json")
+async def asyncapi_document(topic: Topic) -> Response:
+    return JSONResponse(asyncapi(topic))
+
+
+@router.get("/schemas/{name}/{version}")
+async def event_schema(name: str, version: str) -> Response:
+    kind: Any = REGISTRY.get(name)
+    if kind is None or str(kind.version) != version:
+        raise Refused("event_unknown", "There is no such event or version; look at /docs/events.", status=404)
+    return JSONResponse(document(kind), media_type="application/schema+json")
 
 
 @cache

@@ -1,23 +1,24 @@
-"""Across customers: the event stream for the pages."""
+"""The event stream for the pages: what happens to all customers, or to one."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Header
 from starlette.responses import Response
 
-from config_svc.pages.layout import Frame
+from config_svc.pages.dependencies import App, ViewerSession
+from config_svc.pages.layout import PortalRoute
 from config_svc.stream.sse import EventStream
-from shared.identity.bearer import VIEWER
-from shared.identity.sessions import Session
+
+router = APIRouter(route_class=PortalRoute, include_in_schema=False)
 
 
-class OverviewPages:
-    def __init__(self, frame: Frame) -> None:
-        self._frame, self._application = frame, frame.application
-
-    def add_to(self, router: APIRouter) -> None:
-        self._frame.add(router, "/events", self.events, VIEWER)
-
-    async def events(self, request: Request, session: Session) -> Response:
-        last, customer = request.headers.get("last-event-id"), request.query_params.get("customer")
-        return EventStream(self._application.streams.events(last, customer, session.actor.id))
+@router.get("/events")
+async def events(
+    session: ViewerSession,
+    application: App,
+    customer: str | None = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    return EventStream(application.streams.events(last_event_id, customer, session.actor.id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fastapi import Request
@@ -16,16 +16,63 @@ from shared.store.write_plan import Command
 from shared.web.csrf import CSRF_FIELD
 
 B = TypeVar("B", bound=BaseModel)
-Say = Callable[[str], str]
 
 KEY = "key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmittedForm:
+    """What was entered, a list a field, since a field may have several; `action` and `caller`: what it asks for."""
+
+    values: Mapping[str, Sequence[str]]
+    action: str
+    caller: str
+
+    def text(self, name: str, default: str = "") -> str:
+        values = self.values.get(name)
+        return values[0].strip() if values else default
+
+    def many(self, name: str) -> list[str]:
+        return list(self.values.get(name, ()))
+
+    def number(self, name: str) -> int:
+        """A switch's number, say; 0, which none has, for what is no number."""
+        text = self.text(name)
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+    def shown(self, *hidden: str) -> dict[str, Any]:
+        """The values for the form to be shown again; never what is hidden (secrets)."""
+        return {name: self.text(name) for name in self.values if name not in hidden}
+
+    @property
+    def command(self) -> Command:
+        """The same form sent twice is one request. Raises: Refused."""
+        values = {name: list(texts) for name, texts in self.values.items() if name not in (CSRF_FIELD, KEY)}
+        return command(self.text(KEY), self.action, json.dumps(values, sort_keys=True).encode(), self.caller)
+
+
+async def read(request: Request, caller: str) -> SubmittedForm:
+    values: dict[str, list[str]] = {}
+    for name, value in (await request.form()).multi_items():
+        if isinstance(value, str):
+            values.setdefault(name, []).append(value)
+    return SubmittedForm(values=values, action=f"{request.method} {request.url.path}", caller=caller)
+
+
+def check(model: type[B], values: Mapping[str, Any], gettext: Callable[[str], str]) -> tuple[B | None, dict[str, str]]:
+    """The body that the values make, or what is wrong by field, in the reader's language."""
+    try:
+        return model.model_validate(values), {}
+    except ValidationError as error:
+        errors = error.errors(include_input=False, include_url=False, include_context=False)
+        return None, {field_of(wrong) or "form": gettext(message_of(wrong)) for wrong in reversed(errors)}
 
 
 @dataclass(frozen=True)
 class Filled:
     """What was entered: one value a field, lists where a field may have several."""
 
-    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    values: Mapping[str, Sequence[str]]
 
     def text(self, name: str, default: str = "") -> str:
         found = self.values.get(name)
@@ -35,30 +82,12 @@ class Filled:
         return list(self.values.get(name, ()))
 
     def shown(self, *hidden: str) -> dict[str, Any]:
-        """The values for the form to be shown again; never what is hidden (secrets)."""
         return {name: self.text(name) for name in self.values if name not in hidden}
 
 
 async def filled(request: Request) -> Filled:
-    form = await request.form()
-    found: dict[str, list[str]] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, str):
-            found.setdefault(name, []).append(value)
-    return Filled(found)
-
-
-def check(model: type[B], values: Mapping[str, Any], say: Say) -> tuple[B | None, dict[str, str]]:
-    """The body that the values make, or what is wrong by field, in the reader's language."""
-    try:
-        return model.model_validate(values), {}
-    except ValidationError as error:
-        found = error.errors(include_input=False, include_url=False, include_context=False)
-        return None, {field_of(wrong) or "form": say(message_of(wrong)) for wrong in reversed(found)}
+    return Filled((await read(request, "")).values)
 
 
 def form_command(request: Request, form: Filled, caller: str) -> Command:
-    """The command of a form: the same form sent twice is one request. Raises: Refused."""
-    what = f"{request.method} {request.url.path}"
-    said = {name: list(values) for name, values in form.values.items() if name not in (CSRF_FIELD, KEY)}
-    return command(form.text(KEY), what, json.dumps(said, sort_keys=True).encode(), caller)
+    return SubmittedForm(values=form.values, action=f"{request.method} {request.url.path}", caller=caller).command

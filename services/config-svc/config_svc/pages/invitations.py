@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, get_args
-from urllib.parse import parse_qsl, urlencode
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, get_args
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import JSONResponse, Response
 
 from config_svc.api.overviews import csv_answer
-from config_svc.pages.forms import KEY, Filled, filled, form_command
-from config_svc.pages.layout import Frame
+from config_svc.application import Application
+from config_svc.pages.dependencies import (
+    App,
+    Layout,
+    ListQuery,
+    OperatorSession,
+    Search,
+    ViewerSession,
+    one_of,
+    submitted,
+)
+from config_svc.pages.forms import KEY, SubmittedForm
+from config_svc.pages.layout import PortalLayout, PortalRoute, redirect_back
 from config_svc.queries import lists
 from config_svc.schemas import views
 from config_svc.schemas.customers import InvitationState, ResendBody, Sort
@@ -20,17 +31,27 @@ from config_svc.texts import state_texts
 from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
 from shared.i18n.catalogs import N_
-from shared.identity.bearer import OPERATOR, VIEWER
 from shared.identity.portal_sign_in import own_path
-from shared.identity.sessions import Session
 from shared.store.write_plan import Command
 
 PAGE = 30
-HOME = "/invitations"
-STATES = get_args(InvitationState)
-SORTS = get_args(Sort)
+HERE, ROWS, CSV = "/invitations", "/invitations/rows", "/invitations.csv"
+HOME = HERE
+STATES, SORTS = get_args(InvitationState), get_args(Sort)
 SAME_COPY_SECONDS = 10
 _ROW = re.compile(r"([A-Za-z0-9._~-]{1,64})/([1-9]\d{0,8})(?:/(\d{1,9}))?")
+
+router = APIRouter(route_class=PortalRoute, include_in_schema=False)
+
+
+class InvitationsQuery(ListQuery):
+    q: Search = ""
+    state: Annotated[str, one_of(STATES, "all")] = "all"
+    sort: Annotated[str, one_of(SORTS, "-created")] = "-created"
+
+    @property
+    def wanted(self) -> lists.Query:
+        return lists.invitations(self.state, self.q, self.sort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,107 +64,112 @@ class RowName:
 
     @classmethod
     def read(cls, text: str) -> RowName | None:
-        found = _ROW.fullmatch(text)
-        return cls(found[1], int(found[2]), int(found[3] or 0)) if found else None
+        parts = _ROW.fullmatch(text)
+        return cls(parts[1], int(parts[2]), int(parts[3] or 0)) if parts else None
 
 
-class InvitationPages:
-    def __init__(self, frame: Frame) -> None:
-        self._frame, self._application, self._customers = frame, frame.application, frame.application.customers
+# --- reading ---------------------------------------------------------------------------------------------------------
 
-    def add_to(self, router: APIRouter) -> None:
-        add = self._frame.add
-        add(router, HOME, self.page, VIEWER)
-        add(router, f"{HOME}/rows", self.rows, VIEWER)
-        add(router, f"{HOME}.csv", self.csv, VIEWER)
-        add(router, f"{HOME}/resend", self.resend, OPERATOR, form="row-resend")
-        add(router, f"{HOME}/link", self.link, OPERATOR, form="row-link")
 
-    # --- reading -------------------------------------------------------------------------------------------------
+@router.get(HERE)
+async def invitations(
+    session: ViewerSession, application: App, layout: Layout, query: Annotated[InvitationsQuery, Query()]
+) -> Response:
+    return await _show(application, layout, query)
 
-    async def page(self, request: Request, session: Session) -> Response:
-        return await self._show(request, session, _filter(request))
 
-    async def rows(self, request: Request, session: Session) -> Response:
-        """The part that moves by itself."""
-        context = await self._context(_filter(request))
-        return self._frame.show(request, session, "invitations_rows.html", active="invitations", **context)
+@router.get(ROWS)
+async def rows(
+    session: ViewerSession, application: App, layout: Layout, query: Annotated[InvitationsQuery, Query()]
+) -> Response:
+    """The part that moves by itself."""
+    return layout.show("invitations_rows.html", active="invitations", **await _context(application, query))
 
-    async def csv(self, request: Request, session: Session) -> Response:
-        wanted = _filter(request)
-        return csv_answer(self._application, lists.invitations(wanted["state"], wanted["q"], wanted["sort"]))
 
-    async def _show(
-        self, request: Request, session: Session, wanted: dict[str, str], error: Refused | None = None
-    ) -> Response:
-        flash = (self._frame.problem(request, error),) if error else ()
-        return self._frame.show(
-            request,
-            session,
-            "invitations.html",
-            active="invitations",
-            status=error.status if error else 200,
-            flash=flash,
-            states=STATES,
-            **await self._context(wanted),
-        )
+@router.get(CSV)
+async def csv(session: ViewerSession, application: App, query: Annotated[InvitationsQuery, Query()]) -> Response:
+    return csv_answer(application, query.wanted)
 
-    async def _context(self, wanted: dict[str, str]) -> dict[str, Any]:
-        now, cursor = self._application.clock(), wanted.get("cursor")
-        bare = {name: text for name, text in wanted.items() if name != "cursor"}
-        page = await self._application.lists.page(
-            lists.invitations(wanted["state"], wanted["q"], wanted["sort"]), PAGE, cursor
-        )
-        return {
-            "rows": [(row.state, views.invitation(row, now)) for row in page.rows if row.state.switch],
-            "wanted": wanted,
-            "sorts": _sorts(bare),
-            "filtered": bool(wanted["q"]) or wanted["state"] != "all",
-            "delayed": lambda since: state_texts.is_delayed(since, now),
-            "next": address(bare, cursor=page.next) if page.next else None,
-            "previous": address(bare, cursor=page.previous) if page.previous else None,
-            "csv": address(bare, path=f"{HOME}.csv"),
-            "here": address(bare, cursor=cursor),
-            "live": address(bare, path=f"{HOME}/rows", cursor=cursor),
+
+async def _show(
+    application: Application, layout: PortalLayout, query: InvitationsQuery, refusal: Refused | None = None
+) -> Response:
+    context = await _context(application, query)
+    return layout.show("invitations.html", active="invitations", refusal=refusal, states=STATES, **context)
+
+
+async def _context(application: Application, query: InvitationsQuery) -> dict[str, Any]:
+    now, cursor = application.clock(), query.cursor or None
+    page = await application.lists.page(query.wanted, PAGE, cursor)
+    return {
+        "rows": [(row.state, views.invitation(row, now)) for row in page.rows if row.state.switch],
+        "wanted": query,
+        "sorts": _sorts(query),
+        "filtered": bool(query.q) or query.state != "all",
+        "delayed": lambda since: state_texts.is_delayed(since, now),
+        "next": query.page(HERE, page.next),
+        "previous": query.page(HERE, page.previous),
+        "csv": query.address(CSV),
+        "here": query.address(HERE, cursor=cursor),
+        "live": query.address(ROWS, cursor=cursor),
+    }
+
+
+def _sorts(query: InvitationsQuery) -> dict[str, dict[str, str]]:
+    """For each sortable column the address that sorts by it, the other way round if it is sorted already."""
+    sorts = {}
+    for name in ("created", "expires", "name"):
+        down, up = query.sort == f"-{name}", query.sort == name
+        turned = name if down else f"-{name}" if up or name == "created" else name
+        sorts[name] = {
+            "url": query.address(HERE, sort=turned),
+            "sorted": "ascending" if up else "descending" if down else "",
         }
-
-    # --- one row -------------------------------------------------------------------------------------------------
-
-    async def resend(self, request: Request, session: Session) -> Response:
-        form = await filled(request)
-        try:
-            row = _meant(form)
-            command = self._command(request, form, session, "resend", row)
-            await self._customers.resend(row.customer, ResendBody(switch=row.switch), session.actor, command)
-        except Refused as error:
-            return await self._show(request, session, _came_from(form), error)
-        return self._frame.back(form, HOME, "resent")
-
-    async def link(self, request: Request, session: Session) -> Response:
-        """The invitation's address: to the page's script, which copies it, or as a page of its own."""
-        form = await filled(request)
-        try:
-            row = _meant(form)
-            moment = self._application.clock().timestamp() // SAME_COPY_SECONDS
-            command = self._command(request, form, session, "link", row, moment)
-            _, link = await self._customers.link(row.customer, row.switch, session.actor, command)
-        except Refused as error:
-            return await self._show(request, session, _came_from(form), error)
-        if "application/json" in request.headers.get("accept", ""):
-            return JSONResponse({"link": link.reveal()})
-        found = await self._customers.get(row.customer)
-        back = own_path(form.text("back")) if form.text("back") else HOME
-        return self._frame.show(
-            request, session, "link.html", active="invitations", customer=found.state, link=link.reveal(), back=back
-        )
-
-    def _command(self, request: Request, form: Filled, session: Session, what: str, *parts: object) -> Command:
-        """A button pressed twice is one request, until what it acts on has changed."""
-        key = action_key(session.actor.id, what, *parts)
-        return form_command(request, Filled({"row": [form.text("row")], KEY: [key]}), session.actor.id)
+    return sorts
 
 
-def _meant(form: Filled) -> RowName:
+# --- one row ---------------------------------------------------------------------------------------------------------
+
+
+@router.post(f"{HERE}/resend")
+async def resend(
+    session: OperatorSession,
+    form: Annotated[SubmittedForm, Depends(submitted("row-resend"))],
+    application: App,
+    layout: Layout,
+) -> Response:
+    try:
+        row = _row(form)
+        command = _command(form, "resend", row)
+        await application.customers.resend(row.customer, ResendBody(switch=row.switch), session.actor, command)
+    except Refused as refusal:
+        return await _show(application, layout, _came_from(form), refusal)
+    return redirect_back(form.text("back"), HERE, "resent")
+
+
+@router.post(f"{HERE}/link")
+async def link(
+    session: OperatorSession,
+    form: Annotated[SubmittedForm, Depends(submitted("row-link"))],
+    application: App,
+    layout: Layout,
+    accept: Annotated[str, Header()] = "",
+) -> Response:
+    """The invitation's address: to the page's script, which copies it, or as a page of its own."""
+    try:
+        row = _row(form)
+        command = _command(form, "link", row, application.clock().timestamp() // SAME_COPY_SECONDS)
+        _, link = await application.customers.link(row.customer, row.switch, session.actor, command)
+    except Refused as refusal:
+        return await _show(application, layout, _came_from(form), refusal)
+    if "application/json" in accept:
+        return JSONResponse({"link": link.reveal()})
+    customer = (await application.customers.get(row.customer)).state
+    back = own_path(form.text("back")) if form.text("back") else HERE
+    return layout.show("invitation_link.html", active="invitations", customer=customer, link=link.reveal(), back=back)
+
+
+def _row(form: SubmittedForm) -> RowName:
     """Raises: Refused (422), for a form that no page of ours sent."""
     row = RowName.read(form.text("row"))
     if row is None:
@@ -151,42 +177,12 @@ def _meant(form: Filled) -> RowName:
     return row
 
 
-# --- addresses -------------------------------------------------------------------------------------------------------
+def _command(form: SubmittedForm, *what: object) -> Command:
+    """A button pressed twice is one request, until what it acts on has changed."""
+    values = {"row": [form.text("row")], KEY: [action_key(form.caller, *what)]}
+    return replace(form, values=values).command
 
 
-def _filter(request: Request) -> dict[str, str]:
-    return wanted(request.query_params)
-
-
-def _came_from(form: Filled) -> dict[str, str]:
+def _came_from(form: SubmittedForm) -> InvitationsQuery:
     """The list that a form was on."""
-    return wanted(dict(parse_qsl(own_path(form.text("back")).partition("?")[2])))
-
-
-def wanted(asked: Any) -> dict[str, str]:
-    state, sort, cursor = asked.get("state", ""), asked.get("sort", ""), asked.get("cursor")
-    found = {
-        "q": asked.get("q", "")[:200].strip(),
-        "state": state if state in STATES else "all",
-        "sort": sort if sort in SORTS else "-created",
-    }
-    return found | ({"cursor": cursor} if cursor else {})
-
-
-def _sorts(bare: dict[str, str]) -> dict[str, dict[str, str]]:
-    """For each sortable column the address that sorts by it, the other way round if it is sorted already."""
-    found = {}
-    for name in ("created", "expires", "name"):
-        down, up = bare["sort"] == f"-{name}", bare["sort"] == name
-        turned = name if down else f"-{name}" if up or name == "created" else name
-        found[name] = {
-            "url": address(bare | {"sort": turned}),
-            "sorted": "ascending" if up else "descending" if down else "",
-        }
-    return found
-
-
-def address(bare: dict[str, str], *, path: str = HOME, cursor: str | None = None) -> str:
-    """An address of the list."""
-    said = {name: text for name, text in bare.items() if text} | ({"cursor": cursor} if cursor else {})
-    return f"{path}?{urlencode(said)}"
+    return InvitationsQuery.model_validate(dict(parse_qsl(own_path(form.text("back")).partition("?")[2])))

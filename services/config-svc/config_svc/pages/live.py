@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
+from config_svc.application import Application
 from config_svc.pages import charts
-from config_svc.pages.layout import Frame
+from config_svc.pages.dependencies import App, Layout, ViewerSession, one_of
+from config_svc.pages.layout import PortalLayout, PortalRoute
 from config_svc.queries.customer_counts import CustomerCounts
 from config_svc.queries.statistics import WINDOWS, Window
 from config_svc.stream.sse import EventStream
@@ -18,10 +22,8 @@ from config_svc.texts.state_texts import STEP_NAMES
 from shared.contracts.reasons import explain
 from shared.domain.rules import Unavailable
 from shared.i18n.catalogs import N_
-from shared.identity.bearer import VIEWER
-from shared.identity.sessions import Session
 
-HERE = "/live"
+HERE, NUMBERS = "/live", "/live/numbers"
 LINES = 40
 REASONS = 8
 FUNNEL = (
@@ -37,105 +39,85 @@ SERIES = (
     (("cancelled", "expired", "failed"), N_("Cancelled, expired or failed")),
 )
 RUNNING, ENDED = ("requested", "invited", "opened", "authenticating"), ("completed", "cancelled", "expired", "failed")
+DEFAULT_WINDOW = next(iter(WINDOWS))
+
+router = APIRouter(route_class=PortalRoute, include_in_schema=False)
 Line = Mapping[str, Any]
 
 
-class LivePages:
-    def __init__(self, frame: Frame) -> None:
-        self._frame, self._application = frame, frame.application
+class LiveQuery(BaseModel):
+    """`wall`: in large letters, without the rest of the portal."""
 
-    def add_to(self, router: APIRouter) -> None:
-        add = self._frame.add
-        add(router, HERE, self.page, VIEWER)
-        add(router, f"{HERE}/numbers", self.numbers, VIEWER)
-        add(router, f"{HERE}/lines", self.lines, VIEWER)
-        add(router, f"{HERE}/events", self.events, VIEWER)
-
-    async def page(self, request: Request, session: Session) -> Response:
-        return self._frame.show(
-            request,
-            session,
-            "live.html",
-            active="live",
-            most=LINES,
-            lines=await self._recent(request),
-            **await self._numbers(request),
-        )
-
-    async def numbers(self, request: Request, session: Session) -> Response:
-        """The part that moves by itself."""
-        return self._frame.show(request, session, "live_numbers.html", active="live", **await self._numbers(request))
-
-    async def lines(self, request: Request, session: Session) -> Response:
-        """The last events: for the moment between the page and its stream, and after a reset of it."""
-        return self._frame.show(request, session, "live_lines.html", active="live", lines=await self._recent(request))
-
-    async def events(self, request: Request, session: Session) -> Response:
-        """The stream in sentences of the reader's language. A script that begins anew names its place as `last`."""
-        last = request.headers.get("last-event-id") or request.query_params.get("last")
-        say = self._frame.say(request)
-
-        async def dress(events: Sequence[Mapping[str, Any]]) -> Sequence[Line]:
-            return await self._lines([(e["id"], e["time"], e["type"], e["data"]) for e in events], say)
-
-        return EventStream(self._application.streams.events(last, None, session.actor.id, dress))
-
-    # --- what is shown -------------------------------------------------------------------------------------------
-
-    async def _recent(self, request: Request) -> Sequence[Line]:
-        rows = await self._application.history.recent(LINES, self._application.clock())
-        told = [(row["_id"], row["at"], row["type"], row["data"]) for row in rows]
-        return await self._lines(told, self._frame.say(request))
-
-    async def _lines(self, events: Sequence[tuple[str, Any, str, Mapping[str, Any]]], say: Say) -> list[Line]:
-        names = await self._names({str(data.get("customer", "")) for _, _, _, data in events})
-        return [
-            _line(
-                id,
-                at,
-                customer=str(data.get("customer", "")),
-                names=names,
-                told=describe(type_name, data, say),
-                say=say,
-            )
-            for id, at, type_name, data in events
-        ]
-
-    async def _names(self, ids: set[str]) -> Mapping[str, str]:
-        """Without the database the ids must do: a line is better than none."""
-        try:
-            found = await self._application.customers.store.collection.find_ids(sorted(ids), fields=("state.name",))
-        except Unavailable:
-            return {}
-        return {document["_id"]: document["state"]["name"] for document in found}
-
-    async def _numbers(self, request: Request) -> dict[str, Any]:
-        asked = request.query_params
-        name = asked.get("window", "")
-        name = name if name in WINDOWS else next(iter(WINDOWS))
-        wall = asked.get("wall") == "1"
-        window = await self._application.statistics.window(name)
-        counts = await self._application.customer_counter.counts()
-        say = self._frame.say(request)
-        return {
-            "window": name,
-            "wall": wall,
-            "windows": [(key, _address(key, wall)) for key in WINDOWS],
-            "numbers_url": _address(name, wall, f"{HERE}/numbers"),
-            "wall_url": _address(name, not wall),
-            "counts": counts,
-            "running": _states(counts, RUNNING),
-            "ended": _states(counts, ENDED),
-            "funnel": charts.bars([(say(label), window.count(key)) for key, label in FUNNEL]),
-            "median": window.took(0.5),
-            "p90": window.took(0.9),
-            "reasons": charts.bars([(say(explain(code).sentence), n) for code, n in window.reasons()[:REASONS]]),
-            "chart": lambda label: _chart(window, say, label),
-            "span": window,
-        }
+    window: Annotated[str, one_of(WINDOWS, DEFAULT_WINDOW)] = DEFAULT_WINDOW
+    wall: Annotated[bool, BeforeValidator(lambda text: text == "1")] = False
 
 
-def _line(id: str, at: Any, customer: str, names: Mapping[str, str], told: Any, say: Say) -> Line:
+@router.get(HERE)
+async def live(
+    session: ViewerSession, application: App, layout: Layout, query: Annotated[LiveQuery, Query()]
+) -> Response:
+    lines = await _recent_lines(application, layout)
+    numbers = await _numbers(application, layout, query)
+    return layout.show("live.html", active="live", most=LINES, lines=lines, **numbers)
+
+
+@router.get(NUMBERS)
+async def live_numbers(
+    session: ViewerSession, application: App, layout: Layout, query: Annotated[LiveQuery, Query()]
+) -> Response:
+    """The part that moves by itself."""
+    return layout.show("live_numbers.html", active="live", **await _numbers(application, layout, query))
+
+
+@router.get(f"{HERE}/lines")
+async def live_lines(session: ViewerSession, application: App, layout: Layout) -> Response:
+    """The last events: for the moment between the page and its stream, and after a reset of it."""
+    return layout.show("live_lines.html", active="live", lines=await _recent_lines(application, layout))
+
+
+@router.get(f"{HERE}/events")
+async def live_events(
+    session: ViewerSession,
+    application: App,
+    layout: Layout,
+    last: str | None = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The stream in sentences of the reader's language. A script that begins anew names its place as `last`."""
+
+    async def dress(events: Sequence[Mapping[str, Any]]) -> Sequence[Line]:
+        rows = [(event["id"], event["time"], event["type"], event["data"]) for event in events]
+        return await _lines(application, layout, rows)
+
+    return EventStream(application.streams.events(last_event_id or last, None, session.actor.id, dress))
+
+
+# --- what happens now ------------------------------------------------------------------------------------------------
+
+
+async def _recent_lines(application: Application, layout: PortalLayout) -> Sequence[Line]:
+    rows = await application.history.recent(LINES, application.clock())
+    return await _lines(application, layout, [(row["_id"], row["at"], row["type"], row["data"]) for row in rows])
+
+
+async def _lines(
+    application: Application, layout: PortalLayout, events: Sequence[tuple[str, Any, str, Mapping[str, Any]]]
+) -> list[Line]:
+    names = await _names(application, {str(data.get("customer", "")) for _, _, _, data in events})
+    return [_line(id, at, type_name, data, names, layout.gettext) for id, at, type_name, data in events]
+
+
+async def _names(application: Application, ids: set[str]) -> Mapping[str, str]:
+    """Without the database the ids must do: a line is better than none."""
+    try:
+        rows = await application.customers.store.collection.find_ids(sorted(ids), fields=("state.name",))
+    except Unavailable:
+        return {}
+    return {row["_id"]: row["state"]["name"] for row in rows}
+
+
+def _line(id: str, at: Any, type_name: str, data: Mapping[str, Any], names: Mapping[str, str], say: Say) -> Line:
+    customer, told = str(data.get("customer", "")), describe(type_name, data, say)
     place = PLACES.get(customer)
     url = place[1] if place else f"/customers/{customer}" if customer in names else ""
     return {
@@ -150,13 +132,39 @@ def _line(id: str, at: Any, customer: str, names: Mapping[str, str], told: Any, 
     }
 
 
+# --- what stands how -------------------------------------------------------------------------------------------------
+
+
+async def _numbers(application: Application, layout: PortalLayout, query: LiveQuery) -> dict[str, Any]:
+    gettext = layout.gettext
+    window = await application.statistics.window(query.window)
+    counts = await application.customer_counter.counts()
+    return {
+        "window": query.window,
+        "wall": query.wall,
+        "windows": [(name, _address(name, query.wall)) for name in WINDOWS],
+        "numbers_url": _address(query.window, query.wall, NUMBERS),
+        "wall_url": _address(query.window, not query.wall),
+        "counts": counts,
+        "running": _states(counts, RUNNING),
+        "ended": _states(counts, ENDED),
+        "funnel": charts.bars([(gettext(label), window.count(key)) for key, label in FUNNEL]),
+        "median": window.took(0.5),
+        "p90": window.took(0.9),
+        "reasons": charts.bars([(gettext(explain(code).sentence), n) for code, n in window.reasons()[:REASONS]]),
+        "chart": lambda label: _chart(window, gettext, label),
+        "span": window,
+    }
+
+
 def _states(counts: CustomerCounts, states: Sequence[str]) -> list[tuple[str, int | None]]:
     return [(state, counts.switch[state]) for state in states]
 
 
-def _chart(window: Window, say: Say, label: Callable[[Any], str]) -> charts.Columns:
+def _chart(window: Window, gettext: Say, label: Callable[[datetime], str]) -> charts.Columns:
     values = [[sum(column.counts.get(name, 0) for name in names) for names, _ in SERIES] for column in window.columns]
-    return charts.columns([label(column.at) for column in window.columns], [say(title) for _, title in SERIES], values)
+    labels = [label(column.at) for column in window.columns]
+    return charts.columns(labels, [gettext(title) for _, title in SERIES], values)
 
 
 def _address(window: str, wall: bool, path: str = HERE) -> str:

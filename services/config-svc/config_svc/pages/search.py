@@ -4,34 +4,26 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
-from config_svc.pages.layout import HOME, Frame
+from config_svc.pages.dependencies import App, Layout, Search, ViewerSession
+from config_svc.pages.layout import CUSTOMERS, PortalRoute
 from config_svc.queries import lists
-from shared.identity.bearer import VIEWER
-from shared.identity.sessions import Session
 
 SHOWN = 8
 
+router = APIRouter(route_class=PortalRoute, include_in_schema=False)
 
-class SearchPages:
-    def __init__(self, frame: Frame) -> None:
-        self._frame, self._lists = frame, frame.application.lists
 
-    def add_to(self, router: APIRouter) -> None:
-        self._frame.add(router, "/search", self.search, VIEWER)
-
-    async def search(self, request: Request, session: Session) -> Response:
-        """The options of the listbox. Enter without a choice leads to the list, as it does without script."""
-        q = request.query_params.get("q", "")[:200].strip()
-        page = await self._lists.page(lists.customers(q), SHOWN) if q else None
-        return self._frame.show(
-            request,
-            session,
-            "search_results.html",
-            active="",
-            rows=[row.state for row in page.rows] if page else [],
-            more=bool(page and page.next),
-            everything=f"{HOME}?{urlencode({'q': q})}",
-        )
+@router.get("/search")
+async def search(session: ViewerSession, application: App, layout: Layout, q: Search = "") -> Response:
+    """The options of the listbox. Enter without a choice leads to the list, as it does without script."""
+    page = await application.lists.page(lists.customers(q), SHOWN) if q else None
+    return layout.show(
+        "search_results.html",
+        active="",
+        rows=[row.state for row in page.rows] if page else [],
+        more=bool(page and page.next),
+        everything=f"{CUSTOMERS}?{urlencode({'q': q})}",
+    )

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Header
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from config_svc.application import Application
 from config_svc.commands.settings import worded
-from config_svc.domain import settings as rules
-from config_svc.domain.settings import Settings, Values, Wording
-from config_svc.pages.drafts import Draft, packed, unpacked
-from config_svc.pages.forms import Filled, check, filled
-from config_svc.pages.layout import Frame
-from config_svc.pages.settings_texts import CHANGES, changes, edition_of, general, role_choices
+from config_svc.domain.settings import ID, Settings, Terms, Values, Wording, in_force
+from config_svc.pages.dependencies import AdminSession, App, Layout, ViewerSession, submitted
+from config_svc.pages.drafts import Draft
+from config_svc.pages.forms import SubmittedForm, check
+from config_svc.pages.layout import PortalLayout, PortalRoute
 from config_svc.queries.history import AuditFilter
 from config_svc.schemas.settings import (
     EMPTY_TEXT,
@@ -28,12 +27,14 @@ from config_svc.schemas.settings import (
     body_wrong,
     subject_wrong,
 )
+from config_svc.texts.event_texts import describe
+from mails.content import Content
 from mails.texts import LONGEST_BODY, LONGEST_SUBJECT, Text, tidy
+from shared.contracts.roles import NAMES, role_name
 from shared.domain.rules import Refused
 from shared.http.middleware import FRAMED
 from shared.i18n.catalogs import N_, language_name
-from shared.identity.bearer import ADMIN, OPERATOR, VIEWER
-from shared.identity.sessions import Session
+from shared.identity.bearer import OPERATOR
 
 HERE = "/settings"
 KINDS: Mapping[str, str] = {
@@ -41,204 +42,229 @@ KINDS: Mapping[str, str] = {
     "resend": N_("Sent again"),
     "reminder": N_("The reminder"),
 }
-FORM, TEXT_FORM = "settings", "settings-text"
+CHANGES = 10
+
+router = APIRouter(route_class=PortalRoute, include_in_schema=False)
+SettingsForm = Annotated[SubmittedForm, Depends(submitted("settings"))]
+TextForm = Annotated[SubmittedForm, Depends(submitted("settings-text"))]
 
 
-class SettingsPages:
-    def __init__(self, frame: Frame) -> None:
-        self._frame, self._clock = frame, frame.application.clock
-        self._settings = frame.application.settings
+@router.get(HERE)
+async def settings(session: ViewerSession, application: App, layout: Layout, text: str = "") -> Response:
+    return await _show(application, layout, _known(application, text))
 
-    def add_to(self, router: APIRouter) -> None:
-        add = self._frame.add
-        add(router, HERE, self.page, VIEWER)
-        add(router, HERE, self.save, ADMIN, form=FORM)
-        add(router, f"{HERE}/texts/{{language}}", self.save_text, ADMIN, form=TEXT_FORM)
-        add(router, f"{HERE}/texts/{{language}}/standard", self.standard, ADMIN, form=TEXT_FORM)
-        add(router, f"{HERE}/texts/{{language}}/preview", self.preview, VIEWER, form=TEXT_FORM)
-        add(router, f"{HERE}/mail/{{language}}", self.mail, VIEWER)
 
-    async def page(self, request: Request, session: Session) -> Response:
-        return await self._show(request, session, await self._settings.read(), self._language(request))
+# --- what new switches take, and the sender --------------------------------------------------------------------------
 
-    # --- what new switches take, and the sender ------------------------------------------------------------------
 
-    async def save(self, request: Request, session: Session) -> Response:
-        form, settings = await filled(request), await self._settings.read()
-        roles = form.many("accepted_roles")
-        given = {name: form.text(name) or None for name in ("invitation_life_days", "remind_after_days")}
-        given |= {"sender_name": form.text("sender_name"), "sender_address": form.text("sender_address")}
-        body, errors = check(SettingsBody, given | {"accepted_roles": roles}, self._frame.say(request))
-        entered = general(settings, self._settings.usual) | form.shown() | {"accepted_roles": roles}
-        shown: dict[str, Any] = {"values": entered, "errors": errors}
-        language = self._language(request)
-        if body is None:
-            return await self._show(request, session, settings, language, 422, **shown)
-        usual = set(body.accepted_roles or ()) == set(self._settings.usual.accepted_roles)
-        values = replace(
-            settings.values,
-            life_days=body.invitation_life_days,
-            remind_after_days=body.remind_after_days,
-            accepted_roles=() if usual else body.accepted_roles or (),
-            sender=body.sender_address,
-            sender_name=body.sender_name,
+@router.post(HERE)
+async def save_settings(
+    session: AdminSession, form: SettingsForm, application: App, layout: Layout, text: str = ""
+) -> Response:
+    language, roles = _known(application, text), form.many("accepted_roles")
+    usual, values = application.settings.usual, (await application.settings.read()).values
+    given = {name: form.text(name) or None for name in ("invitation_life_days", "remind_after_days")}
+    given |= {"sender_name": form.text("sender_name"), "sender_address": form.text("sender_address")}
+    body, errors = check(SettingsBody, given | {"accepted_roles": roles}, layout.gettext)
+    entered = _fields(values, usual) | form.shown() | {"accepted_roles": roles}
+    if body is None:
+        return await _show(application, layout, language, status=422, values=entered, errors=errors)
+    as_usual = set(body.accepted_roles or ()) == set(usual.accepted_roles)
+    values = replace(
+        values,
+        life_days=body.invitation_life_days,
+        remind_after_days=body.remind_after_days,
+        accepted_roles=() if as_usual else body.accepted_roles or (),
+        sender=body.sender_address,
+        sender_name=body.sender_name,
+    )
+    return await _save(application, layout, language, form=form, put=values, values=entered)
+
+
+async def _save(
+    application: Application, layout: PortalLayout, language: str, *, form: SubmittedForm, put: Values, **shown: Any
+) -> Response:
+    """Saves, or shows the form again with what is in force now beside it."""
+    try:
+        await application.settings.put(put, _edition(form), layout.session.actor)
+    except Refused as refusal:
+        if refusal.code not in ("settings_changed", "remind_late"):
+            raise
+        beside = refusal.code == "settings_changed"
+        return await _show(application, layout, language, refusal=refusal, beside=beside, **shown)
+    return RedirectResponse(f"{HERE}?{urlencode({'text': language, 'done': 'settings'})}", 303)
+
+
+# --- texts -----------------------------------------------------------------------------------------------------------
+
+
+@router.post(f"{HERE}/texts/{{language}}")
+async def save_text(language: str, session: AdminSession, form: TextForm, application: App, layout: Layout) -> Response:
+    language, text = _known(application, language), _entered(form)
+    if errors := _flaws(layout, text):
+        return await _show(application, layout, language, status=422, text=text, text_errors=errors)
+    wording = application.settings.wording(language, TextBody(subject=text.subject, body=text.body))
+    values = worded((await application.settings.read()).values, language, wording)
+    return await _save(application, layout, language, form=form, put=values, text=text)
+
+
+@router.post(f"{HERE}/texts/{{language}}/standard")
+async def restore_standard_text(
+    language: str, session: AdminSession, form: TextForm, application: App, layout: Layout
+) -> Response:
+    language = _known(application, language)
+    values = worded((await application.settings.read()).values, language, Wording())
+    return await _save(application, layout, language, form=form, put=values, text=_entered(form))
+
+
+# --- a look at the mail ----------------------------------------------------------------------------------------------
+
+
+@router.post(f"{HERE}/texts/{{language}}/preview")
+async def preview(
+    language: str,
+    session: ViewerSession,
+    form: TextForm,
+    application: App,
+    layout: Layout,
+    hx_request: Annotated[str | None, Header()] = None,
+) -> Response:
+    """What is being written: a part of the page while it is typed, else the page."""
+    language, draft = _known(application, language), Draft(_kind(form.text("kind")), _entered(form))
+    if hx_request is not None:
+        terms = await application.settings.terms()
+        return layout.show(
+            "settings_preview.html", active="settings", **_looks(application, layout, language, draft, terms)
         )
-        return await self._put(request, session, values=values, form=form, language=language, shown=shown)
-
-    async def _put(
-        self, request: Request, session: Session, values: Values, form: Filled, language: str, shown: dict[str, Any]
-    ) -> Response:
-        """Saves, or shows the form again with what is in force now beside it."""
-        try:
-            await self._settings.put(values, edition_of(form), session.actor)
-        except Refused as error:
-            if error.code not in ("settings_changed", "remind_late"):
-                raise
-            problem = (self._frame.problem(request, error),)
-            beside = error.code == "settings_changed"
-            present = await self._settings.read()
-            return await self._show(
-                request, session, present, language, error.status, flash=problem, beside=beside, **shown
-            )
-        return RedirectResponse(f"{HERE}?{urlencode({'text': language, 'done': 'settings'})}", 303)
-
-    # --- texts -----------------------------------------------------------------------------------------------------
-
-    async def save_text(self, request: Request, session: Session) -> Response:
-        form, language = await filled(request), self._language(request)
-        settings, text = await self._settings.read(), _entered(form)
-        errors = self._flaws(request, text)
-        if errors:
-            return await self._show(request, session, settings, language, 422, text=text, text_errors=errors)
-        wording = self._settings.wording(language, TextBody(subject=text.subject, body=text.body))
-        values = worded(settings.values, language, wording)
-        return await self._put(request, session, values=values, form=form, language=language, shown={"text": text})
-
-    async def standard(self, request: Request, session: Session) -> Response:
-        """Back to the standard text of one language."""
-        form, language = await filled(request), self._language(request)
-        values = worded((await self._settings.read()).values, language, Wording())
-        return await self._put(
-            request, session, values=values, form=form, language=language, shown={"text": _entered(form)}
-        )
-
-    def _flaws(self, request: Request, text: Text) -> dict[str, str]:
-        say = self._frame.say(request)
-        found = {"subject": subject_wrong(text.subject), "body": body_wrong(text.body)}
-        found |= {name: TextFault(EMPTY_TEXT) for name in found if not getattr(text, name)}
-        return {name: say(wrong.sentence) % wrong.places for name, wrong in found.items() if wrong}
-
-    # --- a look at the mail ----------------------------------------------------------------------------------------
-
-    async def preview(self, request: Request, session: Session) -> Response:
-        """What is being written: a part of the page while it is typed, else the page."""
-        form, language = await filled(request), self._language(request)
-        text, kind = _entered(form), _kind(form.text("kind"))
-        if "HX-Request" in request.headers:
-            context = self._looks(request, session, language, Draft(kind, text), await self._life())
-            return self._frame.show(request, session, "settings_preview.html", active="settings", **context)
-        errors = self._flaws(request, text)
-        return await self._show(
-            request,
-            session,
-            await self._settings.read(),
-            language,
-            text=text,
-            text_errors=errors,
-            kind=kind,
-            edition=edition_of(form),
-        )
-
-    async def mail(self, request: Request, session: Session) -> Response:
-        """The mail itself, for the frame: a document of its own, without any right."""
-        draft = unpacked(request.query_params.get("draft", ""))
-        content = self._content(session, self._language(request), draft, await self._life())
-        # No link of the sample leads anywhere, not even inside the frame.
-        html = content.html.replace("<head>", '<head><base target="_blank">', 1)
-        return HTMLResponse(html, headers=dict(FRAMED))
-
-    async def _life(self) -> timedelta:
-        return (await self._settings.terms()).life
-
-    def _content(self, session: Session, language: str, draft: Draft, life: timedelta) -> Any:
-        return self._settings.preview(
-            _kind(draft.kind), language, draft.text, self._clock() + life, session.actor.name or session.actor.id
-        )
-
-    def _looks(
-        self, request: Request, session: Session, language: str, draft: Draft, life: timedelta
-    ) -> dict[str, Any]:
-        content = self._content(session, language, draft, life)
-        flaws = self._flaws(request, draft.text)
-        frame = f"{HERE}/mail/{language}?{urlencode({'draft': packed(draft)})}"
-        return {"content": content, "frame": frame, "flaws": list(flaws.values()), "text_language": language}
-
-    # --- the page --------------------------------------------------------------------------------------------------
-
-    def _language(self, request: Request) -> str:
-        wanted = request.path_params.get("language") or request.query_params.get("text", "")
-        return wanted if wanted in self._settings.languages else self._settings.languages[0]
-
-    async def _show(
-        self,
-        request: Request,
-        session: Session,
-        settings: Settings,
-        language: str,
-        status: int = 200,
-        *,
-        text: Text | None = None,
-        kind: str = "invitation",
-        edition: int | None = None,
-        **context: Any,
-    ) -> Response:
-        say, usual = self._frame.say(request), self._settings.usual
-        shown = self._settings.shown(settings, language)
-        draft = Draft(kind, text or shown)
-        known: dict[str, Any] = {
-            "values": general(settings, usual),
-            "present": general(settings, usual),
-            "errors": {},
-            "text_errors": {},
-            "beside": False,
-            "usual": usual,
-            "usual_sender": self._settings.usual_sender,
-            "terms": rules.in_force(settings, usual),
-            "edition": settings.edition if edition is None else edition,
-            "roles": role_choices(settings, usual),
-            "languages": [
-                (code, language_name(code), code in settings.values.texts) for code in self._settings.languages
-            ],
-            "own": language in settings.values.texts,
-            "standard": self._settings.standard(language),
-            "shown_text": shown,
-            "text": draft.text,
-            "kind": draft.kind,
-            "kinds": [(name, say(label)) for name, label in KINDS.items()],
-            "placeholders": [(f"{{{name}}}", say(meaning)) for name, meaning in MEANINGS.items()],
-            "longest_subject": LONGEST_SUBJECT,
-            "longest_body": LONGEST_BODY,
-            "changes": await self._changes(request, session),
-            "language_name": language_name(language),
-        }
-        looks = self._looks(request, session, language, draft, known["terms"].life)
-        if "text_errors" in context:  # they stand beside the fields
-            looks["flaws"] = []
-        return self._frame.show(
-            request, session, "settings.html", active="settings", status=status, **(known | looks | context)
-        )
-
-    async def _changes(self, request: Request, session: Session) -> list[dict[str, Any]]:
-        """Who changed what, lately; for those who may read the audit."""
-        if not session.has(OPERATOR):
-            return []
-        page = await self._frame.application.history.audit(AuditFilter(customer=rules.ID), CHANGES)
-        return changes(page.rows, self._frame.say(request))
+    errors, edition = _flaws(layout, draft.text), _edition(form)
+    return await _show(
+        application, layout, language, text=draft.text, kind=draft.kind, text_errors=errors, edition=edition
+    )
 
 
-def _entered(form: Filled) -> Text:
-    return Text(form.text("subject"), tidy(form.text("body")))
+@router.get(f"{HERE}/mail/{{language}}")
+async def mail(language: str, session: ViewerSession, application: App, layout: Layout, draft: str = "") -> Response:
+    """The mail itself, for the frame: a document of its own, without any right."""
+    terms = await application.settings.terms()
+    content = _content(application, layout, _known(application, language), Draft.unpack(draft), terms)
+    # No link of the sample leads anywhere, not even inside the frame.
+    html = content.html.replace("<head>", '<head><base target="_blank">', 1)
+    return HTMLResponse(html, headers=dict(FRAMED))
+
+
+def _content(application: Application, layout: PortalLayout, language: str, draft: Draft, terms: Terms) -> Content:
+    until, actor = application.clock() + terms.life, layout.session.actor
+    return application.settings.preview(_kind(draft.kind), language, draft.text, until, actor.name or actor.id)
+
+
+def _looks(application: Application, layout: PortalLayout, language: str, draft: Draft, terms: Terms) -> dict[str, Any]:
+    content = _content(application, layout, language, draft, terms)
+    return {
+        "content": content,
+        "frame": f"{HERE}/mail/{language}?{urlencode({'draft': draft.pack()})}",
+        "flaws": list(_flaws(layout, draft.text).values()),
+        "text_language": language,
+    }
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+async def _show(
+    application: Application,
+    layout: PortalLayout,
+    language: str,
+    *,
+    text: Text | None = None,
+    kind: str = "invitation",
+    **context: Any,
+) -> Response:
+    commands, usual = application.settings, application.settings.usual
+    settings = await commands.read()
+    shown, terms = commands.shown(settings, language), in_force(settings, usual)
+    draft, own = Draft(kind, text or shown), settings.values.texts
+    known: dict[str, Any] = {
+        "values": _fields(settings.values, usual),
+        "present": _fields(settings.values, usual),
+        "errors": {},
+        "text_errors": {},
+        "beside": False,
+        "usual": usual,
+        "usual_sender": commands.usual_sender,
+        "terms": terms,
+        "edition": settings.edition,
+        "roles": _role_choices(settings, usual),
+        "languages": [(code, language_name(code), code in own) for code in commands.languages],
+        "own": language in own,
+        "standard": commands.standard(language),
+        "shown_text": shown,
+        "text": draft.text,
+        "kind": draft.kind,
+        "kinds": [(name, layout.gettext(label)) for name, label in KINDS.items()],
+        "placeholders": [(f"{{{name}}}", layout.gettext(meaning)) for name, meaning in MEANINGS.items()],
+        "longest_subject": LONGEST_SUBJECT,
+        "longest_body": LONGEST_BODY,
+        "changes": await _changes(application, layout),
+        "language_name": language_name(language),
+    }
+    looks = _looks(application, layout, language, draft, terms)
+    if "text_errors" in context:  # they stand beside the fields
+        looks["flaws"] = []
+    return layout.show("settings.html", active="settings", **(known | looks | context))
+
+
+async def _changes(application: Application, layout: PortalLayout) -> list[dict[str, Any]]:
+    """Who changed what, lately; for those who may read the audit."""
+    if not layout.session.has(OPERATOR):
+        return []
+    page = await application.history.audit(AuditFilter(customer=ID), CHANGES)
+    changes = []
+    for row in page.rows:
+        told = describe(row["action"], row["data"] | {"by": row["actor"] | {"address": row["address"]}}, layout.gettext)
+        changes.append({"at": row["at"], "title": told.title, "text": told.text, "by": told.by})
+    return changes
+
+
+def _fields(values: Values, usual: Terms) -> dict[str, Any]:
+    """The values as they stand in the form; what is empty is as the environment says."""
+    return {
+        "sender_name": values.sender_name,
+        "sender_address": values.sender,
+        "invitation_life_days": "" if values.life_days is None else str(values.life_days),
+        "remind_after_days": "" if values.remind_after_days is None else str(values.remind_after_days),
+        "accepted_roles": list(values.accepted_roles or usual.accepted_roles),
+    }
+
+
+def _role_choices(settings: Settings, usual: Terms) -> list[dict[str, str]]:
+    """All roles that have a name here, and those that are accepted without one."""
+    accepted = settings.values.accepted_roles or usual.accepted_roles
+    ids = dict.fromkeys([*NAMES, *usual.accepted_roles, *accepted])
+    return [{"value": id, "label": role_name(id), "hint": id if id not in NAMES else ""} for id in ids]
+
+
+# --- what was entered ------------------------------------------------------------------------------------------------
+
+
+def _known(application: Application, language: str) -> str:
+    languages = application.settings.languages
+    return language if language in languages else languages[0]
 
 
 def _kind(text: str) -> str:
     return text if text in KINDS else "invitation"
+
+
+def _edition(form: SubmittedForm) -> int:
+    text = form.text("edition")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else -1
+
+
+def _entered(form: SubmittedForm) -> Text:
+    return Text(form.text("subject"), tidy(form.text("body")))
+
+
+def _flaws(layout: PortalLayout, text: Text) -> dict[str, str]:
+    flaws = {"subject": subject_wrong(text.subject), "body": body_wrong(text.body)}
+    flaws |= {name: TextFault(EMPTY_TEXT) for name in flaws if not getattr(text, name)}
+    return {name: layout.gettext(flaw.sentence) % flaw.places for name, flaw in flaws.items() if flaw}

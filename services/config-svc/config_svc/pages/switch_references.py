@@ -3,114 +3,99 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
 
 from config_svc.domain.model import Customer
-from config_svc.pages.customer import number_of
-from config_svc.pages.forms import check, filled, form_command
-from config_svc.pages.layout import HOME, Frame
+from config_svc.pages.dependencies import App, Layout, OperatorSession, submitted
+from config_svc.pages.forms import SubmittedForm, check
+from config_svc.pages.layout import CUSTOMERS, PortalLayout, PortalRoute, redirect_back
 from config_svc.schemas.customers import ReferenceBody
 from config_svc.texts.refusal_texts import texts
 from shared.domain.rules import Refused
-from shared.identity.bearer import OPERATOR
 from shared.identity.portal_sign_in import own_path
-from shared.identity.sessions import Session
 
-FORM = "reference"
-
-
-class ReferencePages:
-    def __init__(self, frame: Frame) -> None:
-        self._frame, self._customers = frame, frame.application.customers
-
-    def add_to(self, router: APIRouter) -> None:
-        add = self._frame.add
-        add(router, "/customers/{id}/reference", self.edit, OPERATOR)
-        add(router, "/customers/{id}/reference", self.save, OPERATOR, form=FORM)
-
-    async def edit(self, request: Request, session: Session) -> Response:
-        """The form; in a list with `?show` the value again, for who changed their mind."""
-        customer = (await self._customers.get(request.path_params["id"])).state
-        if customer.switch is None:
-            raise Refused("no_switch", "There is no switch.")
-        back = _back(request.query_params.get("back") or _shown_by(request), customer)
-        if _in_place(request) and "show" in request.query_params:
-            return self._show(request, session, "reference_cell.html", customer, back)
-        return self._form(request, session, customer, customer.switch.reference or "", back)
-
-    async def save(self, request: Request, session: Session) -> Response:
-        id, form = request.path_params["id"], await filled(request)
-        values = {"switch": number_of(form.text("switch")), "reference": form.text("reference") or None}
-        body, errors = check(ReferenceBody, values, self._frame.say(request))
-        problem, status = errors.get("reference", ""), 422
-        if body is not None:
-            try:
-                command = form_command(request, form, session.actor.id)
-                await self._customers.refer(id, body.switch, body.reference, session.actor, command)
-            except Refused as error:
-                problem, status = " ".join(texts(error, self._frame.say(request))), error.status
-        customer = (await self._customers.get(id)).state
-        back = _back(form.text("back"), customer)
-        if body is None or problem:
-            return self._form(
-                request,
-                session,
-                customer=customer,
-                value=form.text("reference"),
-                back=back,
-                problem=problem,
-                status=status,
-            )
-        if _in_place(request):
-            return self._show(request, session, "reference_cell.html", customer, back)
-        return self._frame.back(form, back, "referred")
-
-    def _form(
-        self,
-        request: Request,
-        session: Session,
-        customer: Customer,
-        value: str,
-        back: str,
-        problem: str = "",
-        status: int = 200,
-    ) -> Response:
-        """In place every answer is shown, so it is a success to the script that asked."""
-        place = _in_place(request)
-        template = "reference_form.html" if place else "reference.html"
-        return self._show(
-            request,
-            session,
-            template,
-            customer,
-            back,
-            status=200 if place else status,
-            value=value,
-            problem=problem,
-            new_key=secrets.token_hex(16),
-        )
-
-    def _show(
-        self, request: Request, session: Session, template: str, customer: Customer, back: str, **context: Any
-    ) -> Response:
-        return self._frame.show(
-            request, session, template, active="invitations", customer=customer, back=back, **context
-        )
+router = APIRouter(route_class=PortalRoute, include_in_schema=False)
 
 
-def _in_place(request: Request) -> bool:
-    return request.headers.get("hx-request") == "true"
+@router.get("/customers/{id}/reference")
+async def edit_reference(
+    id: str,
+    session: OperatorSession,
+    application: App,
+    layout: Layout,
+    back: str | None = None,
+    show: str | None = None,
+    hx_request: Annotated[str, Header()] = "",
+    hx_current_url: Annotated[str, Header()] = "",
+) -> Response:
+    """The form; in a list with `?show` the value again, for who changed their mind."""
+    customer = (await application.customers.get(id)).state
+    if customer.switch is None:
+        raise Refused("no_switch", "There is no switch.")
+    in_place = hx_request == "true"
+    back = _back(back or _path(hx_current_url), customer)
+    if in_place and show is not None:
+        return _show(layout, "switch_reference_cell.html", customer, back)
+    return _form(layout, customer, customer.switch.reference or "", back, in_place=in_place)
 
 
-def _shown_by(request: Request) -> str:
-    """The address of the page that asks for a part of itself."""
-    parts = urlsplit(request.headers.get("hx-current-url", ""))
+@router.post("/customers/{id}/reference")
+async def save_reference(
+    id: str,
+    session: OperatorSession,
+    form: Annotated[SubmittedForm, Depends(submitted("reference"))],
+    application: App,
+    layout: Layout,
+    hx_request: Annotated[str, Header()] = "",
+) -> Response:
+    in_place = hx_request == "true"
+    values = {"switch": form.number("switch"), "reference": form.text("reference") or None}
+    body, errors = check(ReferenceBody, values, layout.gettext)
+    problem, status = errors.get("reference", ""), 422
+    if body is not None:
+        try:
+            await application.customers.refer(id, body.switch, body.reference, session.actor, form.command)
+        except Refused as refusal:
+            problem, status = " ".join(texts(refusal, layout.gettext)), refusal.status
+    customer = (await application.customers.get(id)).state
+    back = _back(form.text("back"), customer)
+    if body is None or problem:
+        value = form.text("reference")
+        return _form(layout, customer, value, back, in_place=in_place, problem=problem, status=status)
+    if in_place:
+        return _show(layout, "switch_reference_cell.html", customer, back)
+    return redirect_back(form.text("back"), back, "referred")
+
+
+def _form(
+    layout: PortalLayout,
+    customer: Customer,
+    value: str,
+    back: str,
+    *,
+    in_place: bool,
+    problem: str = "",
+    status: int = 200,
+) -> Response:
+    """In place every answer is shown, so it is a success to the script that asked."""
+    template = "switch_reference_form.html" if in_place else "switch_reference.html"
+    status, key = 200 if in_place else status, secrets.token_hex(16)
+    return _show(layout, template, customer, back, status=status, value=value, problem=problem, new_key=key)
+
+
+def _show(layout: PortalLayout, template: str, customer: Customer, back: str, **context: Any) -> Response:
+    return layout.show(template, active="invitations", customer=customer, back=back, **context)
+
+
+def _path(url: str) -> str:
+    """The page that asks for a part of itself."""
+    parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def _back(text: str | None, customer: Customer) -> str:
-    return own_path(text) if text else f"{HOME}/{customer.id}"
+def _back(path: str | None, customer: Customer) -> str:
+    return own_path(path) if path else f"{CUSTOMERS}/{customer.id}"
