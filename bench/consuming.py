@@ -11,8 +11,9 @@ from aiokafka import AIOKafkaConsumer
 
 from bench.figures import Taken, compare, taking
 from bench.servers import Servers
-from notify_svc.domain import Notices, deadline
-from notify_svc.subscriptions import CONSUMES, NOTICES
+from notify_svc.domain.model import OutgoingMails
+from notify_svc.domain.sending import next_deadline
+from notify_svc.subscriptions import CONSUMES, OUTGOING_MAILS
 from shared.contracts.cloudevents import encode, headers_of
 from shared.contracts.events import (
     Account,
@@ -108,10 +109,12 @@ async def publish(cluster: Cluster, events: list[Event]) -> None:
 
 
 async def folded(cluster: Cluster, mongo: Mongo, count: int) -> Taken:
-    store = Store(mongo.collection("notices"), Notices, "notify/notices", lanes={"mail": deadline})
+    store = Store(
+        mongo.collection("outgoing_mails"), OutgoingMails, "notify/outgoing_mails", lanes={"mail": next_deadline}
+    )
     await store.prepare()
     sender = Producer(cluster, "bench-dead")
-    intake = Intake(CONSUMES, {NOTICES: store}, sender, cluster.dead_topic("bench"))
+    intake = Intake(CONSUMES, {OUTGOING_MAILS: store}, sender, cluster.dead_topic("bench"))
     consuming = Consumer(cluster, "bench-fold", intake)
     consumer = cluster.consumer("bench-fold", "bench-fold")
     consumer.subscribe([cluster.topic], listener=consuming)
@@ -129,7 +132,7 @@ async def folded(cluster: Cluster, mongo: Mongo, count: int) -> Taken:
 
 async def bare(cluster: Cluster, mongo: Mongo, count: int) -> Taken:
     """What one writes first: decode, read the document, change it, write it back, once per record."""
-    notices = mongo.collection("bare")
+    outgoing = mongo.collection("bare")
     consumer = AIOKafkaConsumer(
         cluster.topic,
         bootstrap_servers=cluster.bootstrap,
@@ -144,10 +147,10 @@ async def bare(cluster: Cluster, mongo: Mongo, count: int) -> Taken:
                 record = await consumer.getone()
                 body = json.loads(record.value)
                 id = f"{body['customer']}/{body['switch']}"
-                kept = await notices.get(id)
+                kept = await outgoing.get(id)
                 history = [*(kept or {}).get("history", ()), dict(record.headers)["ce_type"].decode()]
                 update = Update({"_id": id}, {"$set": {"history": history}})
-                await notices.write([update if kept else Insert({"_id": id, "history": history})])
+                await outgoing.write([update if kept else Insert({"_id": id, "history": history})])
     finally:
         await stop(consumer)
     return taken

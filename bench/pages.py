@@ -153,9 +153,9 @@ def entry(number: int) -> Document:
         NOW - timedelta(minutes=number),
     )
     record = Record(
-        id=f"notify/notices/{BUSY}/{number}/0",
+        id=f"notify/outgoing_mails/{BUSY}/{number}/0",
         type="EmailSent",
-        source="notify/notices",
+        source="notify/outgoing_mails",
         time=at,
         key=BUSY,
         trace=None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.figures import Taken, compare, taking
 from bench.servers import Servers
-from notify_svc.domain import Notices
+from notify_svc.domain.model import OutgoingMails
 from shared.contracts.cloudevents import headers_of
 from shared.contracts.events import EmailSent
 from shared.domain.rules import Change
@@ -21,13 +21,13 @@ from shared.store.write_plan import Step
 DOCUMENTS, EVENTS = 1000, 4
 
 
-def emit(number: int, id: str, state: Notices | None, now: datetime) -> Change[Notices]:
+def emit(number: int, id: str, state: OutgoingMails | None, now: datetime) -> Change[OutgoingMails]:
     event = EmailSent(customer=id, switch=1, kind="invitation", generation=1, tries=1, count=number)
-    return Change(state or Notices(id=id, customer=id, switch=1), (event,))
+    return Change(state or OutgoingMails(id=id, customer=id, switch=1), (event,))
 
 
-async def filled(mongo: Mongo, name: str) -> Store[Notices]:
-    store = Store(mongo.collection(name), Notices, f"notify/{name}")
+async def filled(mongo: Mongo, name: str) -> Store[OutgoingMails]:
+    store = Store(mongo.collection(name), OutgoingMails, f"notify/{name}")
     await store.prepare()
     steps: dict[str, list[Step[Any]]] = {
         f"c{number}": [Step(rule=partial(emit, n, f"c{number}"), cause=f"e{n}") for n in range(EVENTS)]
@@ -38,7 +38,7 @@ async def filled(mongo: Mongo, name: str) -> Store[Notices]:
 
 
 async def relayed(mongo: Mongo, cluster: Cluster) -> Taken:
-    store = await filled(mongo, "notices")
+    store = await filled(mongo, "outgoing_mails")
     sender = Producer(cluster, "bench-relay")
     relay = Relay([store], sender, cluster.topic)
     with taking(0) as taken:
@@ -59,7 +59,7 @@ async def bare(mongo: Mongo, cluster: Cluster) -> Taken:
     return taken
 
 
-async def _bare_document(store: Store[Notices], sender: Producer, topic: str, document: dict[str, Any]) -> None:
+async def _bare_document(store: Store[OutgoingMails], sender: Producer, topic: str, document: dict[str, Any]) -> None:
     id = document["_id"]
     for entry in document["outbox"]:
         headers = headers_of(entry["id"], entry["type"], entry["at"], id, None)

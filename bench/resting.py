@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from bench import consuming, relaying
 from bench.figures import Taken, taking
 from bench.servers import Servers
-from notify_svc.domain import Notices, deadline
+from notify_svc.domain.model import OutgoingMails
+from notify_svc.domain.sending import next_deadline
 from shared.jobs.worker import Worker
 from shared.messaging.kafka import Cluster, ensure_topics
 from shared.store.mongo import Insert, Mongo
@@ -51,11 +52,13 @@ async def run(servers: Servers) -> None:
 
 
 async def _fill(mongo: Mongo) -> None:
-    store = Store(mongo.collection("notices"), Notices, "notify/notices", lanes={"mail": deadline})
+    store = Store(
+        mongo.collection("outgoing_mails"), OutgoingMails, "notify/outgoing_mails", lanes={"mail": next_deadline}
+    )
     await store.prepare()
-    state = {"id": "", "customer": "", "customer_name": "Contoso", "notices": [], "over": True}
+    state = {"id": "", "customer": "", "customer_name": "Contoso", "mails": [], "over": True}
     for start in range(0, IDLE, SLICE):
-        await mongo.collection("notices").write(
+        await mongo.collection("outgoing_mails").write(
             [Insert(_idle(f"idle-{number}", state)) for number in range(start, min(IDLE, start + SLICE))]
         )
 
@@ -67,12 +70,14 @@ def _idle(id: str, state: dict[str, object]) -> dict[str, object]:
 
 async def _claims(mongo: Mongo) -> Taken:
     """Looking for due work where there is none."""
-    store = Store(mongo.collection("notices"), Notices, "notify/notices", lanes={"mail": lambda state: None})
+    store = Store(
+        mongo.collection("outgoing_mails"), OutgoingMails, "notify/outgoing_mails", lanes={"mail": lambda state: None}
+    )
 
     async def nothing(claim: object) -> None:
         raise AssertionError("there is nothing to do")
 
-    due: Worker[Notices] = Worker(store=store, lane="mail", execute=nothing, lease=30.0)
+    due: Worker[OutgoingMails] = Worker(store=store, lane="mail", execute=nothing, lease=30.0)
     await store.collection.update_many({"due.mail": {"$lte": datetime.now(UTC)}}, {"$unset": {"due.mail": ""}})
     with taking(50) as taken:
         for _ in range(50):

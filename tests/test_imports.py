@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [ROOT / "shared", *sorted((ROOT / "services").glob("*-svc"))]
 FILES = {str(path.relative_to(package)): path for package in PACKAGES for path in sorted(package.rglob("*.py"))}
 RULES = [name for name in FILES if "_svc/domain/" in name]
-ADAPTERS = [name for name in FILES if "/microsoft/" in name or name.endswith(("mail/envelope.py", "mail/smtp.py"))]
+ADAPTERS = [name for name in FILES if "/microsoft/" in name or name.endswith(("mail/mime.py", "mail/smtp.py"))]
 """They speak to the outside world, and to nothing of ours that decides or keeps."""
 
 # What a rule may know: values, events, reasons (zlib: a checksum to spread deadlines). No clock, no chance.

@@ -168,7 +168,7 @@ async def invited(config: Config, id: str) -> None:
         "invite/invitations",
     )
     await config.hears(
-        EmailSent(customer=id, switch=1, kind="invitation", generation=1, tries=1, count=1), "notify/notices"
+        EmailSent(customer=id, switch=1, kind="invitation", generation=1, tries=1, count=1), "notify/outgoing_mails"
     )
 
 
@@ -221,7 +221,7 @@ async def running(config: Config) -> None:
             why="550 mailbox unknown",
             final=True,
         ),
-        "notify/notices",
+        "notify/outgoing_mails",
     )
 
 

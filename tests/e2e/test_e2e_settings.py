@@ -24,7 +24,7 @@ async def test_the_providers_own_words_reach_the_invitee_and_stay_those_of_the_s
     mail = await world.mail(to, "a besoin de")
     assert "Bonjour Avery Admin," in mail["Text"] and "répondez avant le" in mail["Text"]
     assert "Nous ne vous enverrons jamais de code" in " ".join(mail["Text"].split())
-    assert (await world.document("notify", "notices", f"{customer.id}/{number}"))["texts_version"] == edition
+    assert (await world.document("notify", "outgoing_mails", f"{customer.id}/{number}"))["texts_version"] == edition
     await save(edition, {})
     await world.api.done("POST", f"{customer.path}/switch/resend", {"switch": number})
     assert "répondez avant le" in (await world.mail(to, "^Nouveau lien.*a besoin de"))["Text"]

@@ -29,7 +29,7 @@ async def agree(world: World, customer: Customer, number: int, method: str) -> N
         at_config = await world.document("config", "customers", customer.id)
         at_invite = await world.document("invite", "invitations", place)
         at_auth = await world.document("auth", "access", customer.id)
-        at_notify = await world.document("notify", "notices", place)
+        at_notify = await world.document("notify", "outgoing_mails", place)
         found = {
             "config": (at_config["switch"]["state"], at_config["method"]),
             "invite": at_invite.get("state", "done"),

@@ -16,14 +16,15 @@ from typing import Any
 from pydantic import SecretStr
 
 from mails.render import renderer
-from notify_svc import domain
-from notify_svc.domain import TO, Facts, Kind, Notice, Notices, Texts
+from notify_svc.domain import sending
+from notify_svc.domain.model import ADDRESSEE_OF, Kind, MailFacts, OutgoingMail, OutgoingMails
+from notify_svc.domain.texts import Texts
 from notify_svc.jobs.sending import MAIL, MailJobs
-from notify_svc.mail.messages import Letter, Letters, Provider
+from notify_svc.mail.messages import Message, MessageWriter, Provider
 from notify_svc.mail.smtp import Mailer, SmtpMailer
-from notify_svc.main import write_letters
+from notify_svc.main import message_writer
 from notify_svc.settings import NotifySettings
-from notify_svc.subscriptions import CONSUMES, NOTICES, TEXTS
+from notify_svc.subscriptions import CONSUMES, OUTGOING_MAILS, TEXTS
 from shared.contracts.events import Account, Actor, Event, InvitationCreated, Person, SettingsChanged, SwitchRequested
 from shared.crypto.invitation_links import Links
 from shared.crypto.secret import Secret
@@ -36,12 +37,12 @@ from tokenswitch_dev.runner.keys import make_keys
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 WEEK = timedelta(days=7)
-KINDS = tuple(TO)
+KINDS = tuple(ADDRESSEE_OF)
 INVITEE = Person("admin@contoso.example", "Avery Admin")
 OPERATOR = Actor(id="op-1", name="Otto Operator", email="otto@provider.example")
 ADMIN = Account("admin@contoso.example", "oid-1", "Avery Admin")
 OTHER = Account("someone@contoso.example", "oid-2", "Sam Someone")
-EVERY_FACT = Facts(
+EVERY_FACT = MailFacts(
     expires_at=NOW + WEEK,
     reason="blocked_by_policy",
     aadsts=53003,
@@ -94,14 +95,14 @@ def settings_changed(version: int = 1, **changed: Any) -> SettingsChanged:
     return SettingsChanged(**(given | changed))
 
 
-def hears(state: Notices | None, event: Event, now: datetime = NOW) -> Change[Notices] | None:
+def hears(state: OutgoingMails | None, event: Event, now: datetime = NOW) -> Change[OutgoingMails] | None:
     """What the table of what is consumed makes of an event."""
     row = next(row for row in CONSUMES if row.event is type(event))
-    change: Change[Notices] | None = row.rule(state, event, now)
+    change: Change[OutgoingMails] | None = row.rule(state, event, now)
     return change
 
 
-def after(*events: Event, state: Notices | None = None, now: datetime = NOW) -> Notices:
+def after(*events: Event, state: OutgoingMails | None = None, now: datetime = NOW) -> OutgoingMails:
     """The document after these events, one after the other."""
     for event in events:
         change = hears(state, event, now)
@@ -110,22 +111,22 @@ def after(*events: Event, state: Notices | None = None, now: datetime = NOW) -> 
     return state
 
 
-def mailed(state: Notices, *kinds: Kind, now: datetime = NOW) -> Notices:
+def mailed(state: OutgoingMails, *kinds: Kind, now: datetime = NOW) -> OutgoingMails:
     """The document after these mails were sent."""
     for kind in kinds:
-        notice = state.notice(kind)
-        assert notice
-        change = domain.sent(state, kind, notice.serial, now)
+        owed_mail = state.mail(kind)
+        assert owed_mail
+        change = sending.mark_sent(state, kind, owed_mail.serial, now)
         assert change
         state = change.state
     return state
 
 
-def states(notices: Notices) -> dict[str, str]:
-    return {notice.kind: notice.state for notice in notices.notices}
+def states(outgoing: OutgoingMails) -> dict[str, str]:
+    return {owed_mail.kind: owed_mail.state for owed_mail in outgoing.mails}
 
 
-def document(**changed: Any) -> Notices:
+def document(**changed: Any) -> OutgoingMails:
     given: dict[str, Any] = {
         "id": "contoso/1",
         "customer": "contoso",
@@ -137,14 +138,14 @@ def document(**changed: Any) -> Notices:
         "methods": ("sign_in", "device_code"),
         "expires_at": NOW + WEEK,
     }
-    return Notices(**(given | changed))
+    return OutgoingMails(**(given | changed))
 
 
-def queued(kind: Kind, facts: Facts = EVERY_FACT, **changed: Any) -> Notice:
-    return Notice(kind=kind, state="queued", queued_at=NOW, next=NOW, facts=facts, **changed)
+def queued(kind: Kind, facts: MailFacts = EVERY_FACT, **changed: Any) -> OutgoingMail:
+    return OutgoingMail(kind=kind, state="queued", queued_at=NOW, next=NOW, facts=facts, **changed)
 
 
-def letters(ops_email: str = "ops@provider.example", language: str = "en", name: str = "Northstar") -> Letters:
+def letters(ops_email: str = "ops@provider.example", language: str = "en", name: str = "Northstar") -> MessageWriter:
     provider = Provider(
         name=name,
         sender=Address(name, addr_spec="no-reply@provider.example"),
@@ -153,30 +154,30 @@ def letters(ops_email: str = "ops@provider.example", language: str = "en", name:
         ops_email=ops_email,
         operator_language=language,
     )
-    return Letters(provider, LINKS, RENDERER)
+    return MessageWriter(provider, LINKS, RENDERER)
 
 
 def letter(
     kind: Kind,
-    notices: Notices | None = None,
-    facts: Facts = EVERY_FACT,
+    outgoing: OutgoingMails | None = None,
+    facts: MailFacts = EVERY_FACT,
     language: str = "en",
     texts: Texts | None = None,
-) -> Letter:
-    found = notices or document(locale=language)
+) -> Message:
+    found = outgoing or document(locale=language)
     return letters(language=language).write(found, queued(kind, facts), texts)
 
 
-def read(letter: Letter) -> EmailMessage:
+def read(letter: Message) -> EmailMessage:
     """The mail as its reader's program takes it apart."""
-    message = message_from_bytes(letter.mail, policy=default)
+    message = message_from_bytes(letter.raw, policy=default)
     assert isinstance(message, EmailMessage)
     return message
 
 
-def header(letter: Letter, name: str) -> str:
+def header(letter: Message, name: str) -> str:
     """A header as RFC 2047 reads it. (Python's newer parser keeps blanks between encoded words that are none.)"""
-    raw = message_from_bytes(letter.mail)[name]
+    raw = message_from_bytes(letter.raw)[name]
     return str(make_header(decode_header(raw)))
 
 
@@ -208,29 +209,31 @@ class Post:
     def __init__(self, given: NotifySettings, mongo_url: str, database: str, mailer: Mailer | None = None) -> None:
         self.now = NOW
         self.mongo = Mongo(mongo_url, database)
-        self.letters = write_letters(given)
+        self.writer = message_writer(given)
         self.smtp = SmtpMailer(given.smtp, given.sender.domain, ca_file=given.smtp_ca_file, seconds=given.smtp_seconds)
         self.texts = Store(self.mongo.collection(TEXTS), Texts, "notify/texts", clock=self.clock)
-        self.jobs = MailJobs(letters=self.letters, mailer=mailer or self.smtp, texts=self.texts, clock=self.clock)
+        self.jobs = MailJobs(writer=self.writer, mailer=mailer or self.smtp, texts=self.texts, clock=self.clock)
         self.links = Links(KeyRing.from_file(given.link_keys_file), given.invite_url)
         self.store = self.new_store()
         self.due = Worker(store=self.store, lane=MAIL, execute=self.jobs.execute)
 
-    def new_store(self) -> Store[Notices]:
-        lanes = {MAIL: domain.deadline}
-        return Store(self.mongo.collection(NOTICES), Notices, "notify/notices", lanes=lanes, clock=self.clock)
+    def new_store(self) -> Store[OutgoingMails]:
+        lanes = {MAIL: sending.next_deadline}
+        return Store(
+            self.mongo.collection(OUTGOING_MAILS), OutgoingMails, "notify/outgoing_mails", lanes=lanes, clock=self.clock
+        )
 
     def clock(self) -> datetime:
         return self.now
 
     async def hears(self, *events: Event) -> None:
-        stores: dict[str, Store[Any]] = {NOTICES: self.store, TEXTS: self.texts}
+        stores: dict[str, Store[Any]] = {OUTGOING_MAILS: self.store, TEXTS: self.texts}
         for event in events:
             for row in (row for row in CONSUMES if row.event is type(event)):
                 rule = partial(lambda fact, event, state, now: fact(state, event, now), row.rule, event)
                 await stores[row.store].apply(str(row.key(event)), rule)
 
-    async def works(self, due: Worker[Notices] | None = None) -> None:
+    async def works(self, due: Worker[OutgoingMails] | None = None) -> None:
         """Sends all that is due now."""
         due = due or self.due
         for _ in range(10):
@@ -238,11 +241,11 @@ class Post:
                 return
             await due.settled()
 
-    async def notice(self, kind: Kind, id: str = "contoso/1") -> Notice:
+    async def outgoing_mail(self, kind: Kind, id: str = "contoso/1") -> OutgoingMail:
         found = await self.store.get(id)
-        notice = found.state.notice(kind) if found else None
-        assert notice
-        return notice
+        owed_mail = found.state.mail(kind) if found else None
+        assert owed_mail
+        return owed_mail
 
     async def said(self, id: str = "contoso/1") -> list[tuple[str, str]]:
         """The types and bodies of the events in the outbox."""

@@ -12,7 +12,8 @@ from typing import Literal
 
 from playwright.async_api import Browser, async_playwright
 
-from notify_svc.domain import TO, Kind, Texts
+from notify_svc.domain.model import ADDRESSEE_OF, Kind
+from notify_svc.domain.texts import Texts
 from shared.i18n.catalogs import LANGUAGES
 from tests.notify_svc.notify_kit import ADMIN, EVERY_FACT, document, letter, read, text_of
 
@@ -62,6 +63,6 @@ if __name__ == "__main__":
         main(
             Path(sys.argv[1]),
             [word for word in given if word in LANGUAGES] or LANGUAGES,
-            [kind for kind in TO if kind in given] or tuple(TO),
+            [kind for kind in ADDRESSEE_OF if kind in given] or tuple(ADDRESSEE_OF),
         )
     )

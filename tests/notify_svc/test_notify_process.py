@@ -16,10 +16,10 @@ import httpx
 import pytest
 from aiosmtpd.smtp import SMTP
 
-from notify_svc import domain
-from notify_svc.domain import Notices
+from notify_svc.domain import sending
+from notify_svc.domain.model import OutgoingMail, OutgoingMails
 from notify_svc.jobs.sending import MAIL
-from notify_svc.subscriptions import NOTICES
+from notify_svc.subscriptions import OUTGOING_MAILS
 from shared.domain.rules import Change, utc_now
 from shared.store.mongo import Mongo
 from shared.store.store import Store
@@ -90,19 +90,21 @@ def environment(tmp_path: Path, mongo_url: str, mongo_database: str) -> dict[str
 
 
 @pytest.fixture
-async def store(mongo_url: str, mongo_database: str) -> AsyncIterator[Store[Notices]]:
+async def store(mongo_url: str, mongo_database: str) -> AsyncIterator[Store[OutgoingMails]]:
     mongo = Mongo(mongo_url, f"{mongo_database}_notify")
-    kept = Store(mongo.collection(NOTICES), Notices, "notify/notices", lanes={MAIL: domain.deadline})
+    kept = Store(
+        mongo.collection(OUTGOING_MAILS), OutgoingMails, "notify/outgoing_mails", lanes={MAIL: sending.next_deadline}
+    )
     await kept.prepare()
     yield kept
     await mongo.drop()
     mongo.close()
 
 
-async def owe(store: Store[Notices]) -> None:
+async def owe(store: Store[OutgoingMails]) -> None:
     at = utc_now()
-    notice = domain.Notice(kind="invitation", state="queued", queued_at=at, next=at, facts=queued("invitation").facts)
-    await store.apply("contoso/1", lambda state, now: Change(document(notices=(notice,))))
+    owed_mail = OutgoingMail(kind="invitation", state="queued", queued_at=at, next=at, facts=queued("invitation").facts)
+    await store.apply("contoso/1", lambda state, now: Change(document(mails=(owed_mail,))))
 
 
 async def until(done: Any, seconds: float) -> None:
@@ -111,10 +113,10 @@ async def until(done: Any, seconds: float) -> None:
             await asyncio.sleep(0.05)
 
 
-async def sent(store: Store[Notices]) -> bool:
+async def sent(store: Store[OutgoingMails]) -> bool:
     found = await store.get("contoso/1")
-    notice = found.state.notice("invitation") if found else None
-    return bool(notice and notice.state == "sent")
+    owed_mail = found.state.mail("invitation") if found else None
+    return bool(owed_mail and owed_mail.state == "sent")
 
 
 async def part(environment: dict[str, str], name: str) -> str:
@@ -129,7 +131,7 @@ async def part(environment: dict[str, str], name: str) -> str:
 
 @pytest.mark.timeout(120)
 async def test_killed_between_handing_over_and_writing_it_sends_the_same_mail_again(
-    environment: dict[str, str], store: Store[Notices]
+    environment: dict[str, str], store: Store[OutgoingMails]
 ) -> None:
     killer = Killer()
     async with smtp_server(killer, int(environment["SMTP_URL"].rpartition(":")[2])):
@@ -150,7 +152,7 @@ async def test_killed_between_handing_over_and_writing_it_sends_the_same_mail_ag
 
 
 async def test_it_starts_without_a_mail_server_says_so_and_goes_on_when_it_is_back(
-    environment: dict[str, str], store: Store[Notices]
+    environment: dict[str, str], store: Store[OutgoingMails]
 ) -> None:
     killer = Killer()
     async with notify_svc(environment):

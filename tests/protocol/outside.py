@@ -16,7 +16,7 @@ from config_svc.domain.switches import SwitchInput
 from invite_svc.domain import attempts as sign_ins
 from invite_svc.domain import invitations
 from invite_svc.domain.attempts import Start
-from notify_svc import domain as mails
+from notify_svc.domain import sending as sending
 from shared.contracts.events import Account, Actor, Person
 from tests.protocol.world import World
 
@@ -202,27 +202,27 @@ def _kept(access: Any, name: str, good: bool) -> Any:
 def _mail(good: bool) -> Move:
     def move(world: World) -> Any:
         owed = [
-            (id, notice.kind, notice.serial)
+            (id, owed_mail.kind, owed_mail.serial)
             for (place, id), kept in world.documents.items()
-            if place == "notify/notices" and kept.state is not None
-            for notice in kept.state.notices
-            if notice.state == "queued" and notice.next and notice.next <= world.now
+            if place == "notify/outgoing_mails" and kept.state is not None
+            for owed_mail in kept.state.mails
+            if owed_mail.state == "queued" and owed_mail.next and owed_mail.next <= world.now
         ]
-        return world.apply("notify/notices", owed[0][0], _mailed(world, good, *owed[0])) if owed else False
+        return world.apply("notify/outgoing_mails", owed[0][0], _mailed(world, good, *owed[0])) if owed else False
 
     return move
 
 
 def _mailed(world: World, good: bool, id: str, kind: Any, serial: int) -> Any:
-    notices = world.state("notify/notices", id)
-    wanted, notice = notices.texts_version, notices.notice(kind)
-    texts, patient = world.state("notify/texts", str(wanted)), mails.may_await_texts(notice, world.now)
+    outgoing = world.state("notify/outgoing_mails", id)
+    wanted, owed_mail = outgoing.texts_version, outgoing.mail(kind)
+    texts, patient = world.state("notify/texts", str(wanted)), sending.may_await_texts(owed_mail, world.now)
     if wanted and texts is None and patient:
-        return lambda s, now: mails.await_texts(s, kind, serial, now)
+        return lambda s, now: sending.await_texts(s, kind, serial, now)
     world.written.append((wanted, texts.version if texts else None, not patient))
     if good:
-        return lambda s, now: mails.sent(s, kind, serial, now)
-    return lambda s, now: mails.try_later(s, kind, serial, "busy", now)
+        return lambda s, now: sending.mark_sent(s, kind, serial, now)
+    return lambda s, now: sending.try_later(s, kind, serial, "busy", now)
 
 
 def _deadline(place: str, rule: Any) -> Move:

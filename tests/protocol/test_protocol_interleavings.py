@@ -142,8 +142,8 @@ def check_end(world: World) -> None:
         assert access.settled == customer.switch.number
     for event in requested:
         place = f"{CUSTOMER}/{event.switch}"
-        notices = world.state("notify/notices", place)
-        assert notices.over and notices.texts_version == event.texts_version
+        outgoing = world.state("notify/outgoing_mails", place)
+        assert outgoing.over and outgoing.texts_version == event.texts_version
         if event.invitee:
             assert world.state("invite/invitations", place).state == ENDED[verdicts[event.switch][0]]
     for event in _said(world, "SettingsChanged"):
@@ -232,7 +232,10 @@ def test_a_mail_waits_for_its_texts_whatever_order_they_come_in() -> None:
     MOVES["to token"](world)
     world.settle(settings_late=True)
     MOVES["mail: taken"](world)
-    assert world.written == [] and world.state("notify/notices", f"{CUSTOMER}/1").notice("invitation").state == "queued"
+    assert (
+        world.written == []
+        and world.state("notify/outgoing_mails", f"{CUSTOMER}/1").mail("invitation").state == "queued"
+    )
     world.settle()
     world.advance(timedelta(seconds=5))
     MOVES["mail: taken"](world)

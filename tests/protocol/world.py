@@ -18,7 +18,7 @@ from config_svc.domain import settings, switches
 from config_svc.subscriptions import CONSUMES as CONFIG
 from invite_svc.domain import invitations
 from invite_svc.subscriptions import CONSUMES as INVITE
-from notify_svc import domain as mails
+from notify_svc.domain import sending as sending
 from notify_svc.subscriptions import CONSUMES as NOTIFY
 from shared.contracts.cloudevents import decode
 from shared.domain.rules import Refused, Rule
@@ -33,7 +33,7 @@ DEADLINES: dict[str, Callable[[Any], datetime | None]] = {
     "invite/invitations": invitations.next_deadline,
     "auth/access/attempt": attempts.deadline,
     "auth/access/keep": health.deadline,
-    "notify/notices": mails.deadline,
+    "notify/outgoing_mails": sending.next_deadline,
 }
 
 

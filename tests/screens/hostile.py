@@ -72,14 +72,14 @@ class HostileWizard(Wizard):
 def hostile_mails() -> dict[str, Any]:
     person, by = Person(MARKUP, MARKUP), Actor(id="op-1", name=MARKUP, email="otto@provider.example")
     facts = replace(EVERY_FACT, account=Account(MARKUP, "oid-2", MARKUP), correlation_id=MARKUP)
-    notices = document(
+    outgoing = document(
         customer_name=MARKUP, tenant_name=MARKUP, inviter=by, invitee=replace(person, email="a@b.example")
     )
 
     def written(kind: Any) -> Any:
-        notice = queued(kind, facts)
+        owed_mail = queued(kind, facts)
         return lambda language: text_of(
-            read(letters(language=language, name=MARKUP).write(replace(notices, locale=language), notice)), "html"
+            read(letters(language=language, name=MARKUP).write(replace(outgoing, locale=language), owed_mail)), "html"
         )
 
     return {f"mail-{kind}": written(kind) for kind in KINDS}

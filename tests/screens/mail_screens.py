@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 from playwright.async_api import BrowserContext
 
-from notify_svc.domain import Facts
+from notify_svc.domain.model import MailFacts
 from tests.notify_svc.notify_kit import EVERY_FACT, KINDS, letter, read, text_of
 from tests.screens.walking import Visit, language_of
 
 Html = Callable[[str], str]
 
 
-def _written(kind: str, facts: Facts) -> Html:
+def _written(kind: str, facts: MailFacts) -> Html:
     """Its HTML in a language."""
     return lambda language: text_of(read(letter(kind, facts=facts, language=language)), "html")  # type: ignore[arg-type]
 
 
 MAILS: dict[str, Html] = {
     **{f"mail-{kind}": _written(kind, EVERY_FACT) for kind in KINDS},
-    "mail-invitation-bare": _written("invitation", Facts()),
+    "mail-invitation-bare": _written("invitation", MailFacts()),
 }
 
 

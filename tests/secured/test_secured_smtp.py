@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-from notify_svc.mail.smtp import SmtpMailer, Temporary
+from notify_svc.mail.smtp import SmtpMailer, TemporaryFailure
 from notify_svc.settings import NotifySettings
 from shared.domain.rules import Unavailable
 from shared.service.settings import Misconfigured, load
@@ -125,7 +125,7 @@ async def test_a_mail_goes_out_with_a_token_that_was_asked_for(
 
     given.write_text("not-the-secret")
     refused = mailer()
-    with pytest.raises(Temporary, match="no token") as caught:
+    with pytest.raises(TemporaryFailure, match="no token") as caught:
         await sends(refused)
     assert caught.value.ours and "not-the-secret" not in caught.value.why
     with pytest.raises(Unavailable, match="SMTP_TOKEN_URL"):

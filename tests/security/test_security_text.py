@@ -9,7 +9,7 @@ import pytest
 
 from auth_svc.microsoft import checks
 from auth_svc.microsoft.flows import Me
-from notify_svc.domain import Facts
+from notify_svc.domain.model import MailFacts
 from shared.contracts.events import Account
 from shared.observability.logs import TextFormatter
 from tests.auth_svc.auth_kit import OID, FakeMicrosoft
@@ -37,7 +37,7 @@ async def test_so_it_is_where_the_sign_in_is_refused() -> None:
 def test_a_name_begins_no_line_of_a_mail(kind: str) -> None:
     """Even if the event was made by an older auth-svc, which let such a name through."""
     account = Account(TRAP + "@contoso.example", "oid", TRAP)
-    mail = read(letter(kind, facts=Facts(account=account, method="sign_in", reason="no_role")))  # type: ignore[arg-type]
+    mail = read(letter(kind, facts=MailFacts(account=account, method="sign_in", reason="no_role")))  # type: ignore[arg-type]
     plain = mail.get_body(("plain",))
     assert plain is not None
     lines = [line.strip() for line in plain.get_content().splitlines()]

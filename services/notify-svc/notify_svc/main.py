@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from mails.render import renderer
-from notify_svc import domain
-from notify_svc.domain import Notices, Texts
+from notify_svc.domain import sending
+from notify_svc.domain.model import OutgoingMails
+from notify_svc.domain.texts import Texts
 from notify_svc.jobs.sending import MAIL, MailJobs
-from notify_svc.mail.messages import Letters, Provider
+from notify_svc.mail.messages import MessageWriter, Provider
 from notify_svc.mail.smtp import PART, Mailer, SmtpMailer
 from notify_svc.settings import NotifySettings
-from notify_svc.subscriptions import CONSUMES, NOTICES, TEXTS
+from notify_svc.subscriptions import CONSUMES, OUTGOING_MAILS, TEXTS
 from shared.admin.keys import Keyed
 from shared.crypto.invitation_links import Links
 from shared.crypto.vault import KeyRing
@@ -21,19 +22,19 @@ def build(settings: NotifySettings, *, mailer: Mailer | None = None, clock: Cloc
     """The service; `mailer` is a fake in tests."""
     service = Service("notify", settings, clock=clock)
     service.keys(Keyed(kind="link", path=settings.link_keys_file))
-    store = service.store(NOTICES, Notices, lanes={MAIL: domain.deadline})
+    store = service.store(OUTGOING_MAILS, OutgoingMails, lanes={MAIL: sending.next_deadline})
     texts = service.store(TEXTS, Texts)
     service.consume(CONSUMES)
     mailer = mailer or SmtpMailer(
         settings.smtp, settings.sender.domain, ca_file=settings.smtp_ca_file, seconds=settings.smtp_seconds
     )
-    jobs = MailJobs(letters=write_letters(settings), mailer=mailer, texts=texts, clock=clock)
+    jobs = MailJobs(writer=message_writer(settings), mailer=mailer, texts=texts, clock=clock)
     service.work(store, MAIL, jobs.execute, concurrency=settings.smtp_connections, lease=settings.mail_lease_seconds)
     service.probe(PART, mailer.probe)  # without a mail server there is nothing that this service can do
     return service
 
 
-def write_letters(settings: NotifySettings) -> Letters:
+def message_writer(settings: NotifySettings) -> MessageWriter:
     provider = Provider(
         name=settings.provider_name,
         sender=settings.sender,
@@ -43,4 +44,4 @@ def write_letters(settings: NotifySettings) -> Letters:
         operator_language=settings.operator_language,
     )
     links = Links(KeyRing.from_file(settings.link_keys_file), settings.invite_url)
-    return Letters(provider, links, renderer())
+    return MessageWriter(provider, links, renderer())

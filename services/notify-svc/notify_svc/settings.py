@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.utils import parseaddr
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast, get_args
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -17,9 +17,9 @@ from shared.identity.client_credentials import TokenSource
 from shared.service.settings import LOCAL_HOSTS, CaFile, CommonSettings, IssuerUrl, SecretFile, read_secret, secret_url
 
 StartTls = Literal["required", "optional", "off"]
-STARTTLS: tuple[StartTls, ...] = ("required", "optional", "off")
 PORTS = {"smtps": 465, "smtp": 25}
 SUBMISSION_PORT = 587
+"""Of servers that demand a login (RFC 6409)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,14 @@ NO_LOGIN = Login()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """Where mails are handed over. `starttls` says nothing where the connection is encrypted from the start (`tls`)."""
+    """Where mails are handed over."""
 
     host: str
     port: int
     tls: bool
+    """Encrypted from the start (RFC 8314)."""
     starttls: StartTls
+    """Whether the connection must become encrypted (RFC 3207); says nothing with `tls`."""
     user: str | None = None
     password: Secret[str] | None = None
     tokens: TokenSource | None = None
@@ -71,11 +73,11 @@ def _starttls(query: str, *, careful: bool, tls: bool) -> StartTls:
     """`careful`: a password would go to another machine, so it never goes there in clear."""
     given = parse_qs(query, keep_blank_values=True)
     chosen = given.pop("starttls", ["required" if careful else "optional"])[-1]
-    if given or chosen not in STARTTLS:
+    if given or chosen not in get_args(StartTls):
         raise ValueError("may have one option: ?starttls=required, optional or off")
     if careful and chosen != "required" and not tls:
         raise ValueError("has a password, which must not travel in clear; give ?starttls=required, or smtps://")
-    return chosen
+    return cast(StartTls, chosen)
 
 
 def _smtp_url(value: SecretStr) -> SecretStr:
@@ -118,8 +120,7 @@ def _language(text: str) -> str:
 
 
 class NotifySettings(CommonSettings):
-    """`operator_language`: that of mails to operators (an invitee's comes with the invitation).
-    `mail_lease_seconds`: after a crash, how long the mail at hand waits for another replica."""
+    """What each means stands in docs/settings.md; `smtp` and `sender` say what several mean together."""
 
     smtp_url: Annotated[SecretStr, AfterValidator(secret_url("smtp", "smtps")), AfterValidator(_smtp_url)]
     smtp_username: str | None = None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from notify_svc import domain
-from notify_svc.domain import access_id, newest_id, switch_id, version_id
+from notify_svc.domain import access, switches, texts
+from notify_svc.domain.model import access_id, switch_id
+from notify_svc.domain.texts import newest_id, version_id
 from shared.contracts.events import (
     AccessLost,
     AccessRecovered,
@@ -24,24 +25,24 @@ from shared.contracts.events import (
 )
 from shared.messaging.event_handlers import on
 
-NOTICES, TEXTS = "notices", "texts"
+OUTGOING_MAILS, TEXTS = "outgoing_mails", "texts"
 
 CONSUMES = (
-    on(SwitchRequested, NOTICES, key=switch_id, rule=domain.begin),
-    on(InvitationCreated, NOTICES, key=switch_id, rule=domain.invite),
-    on(InvitationResent, NOTICES, key=switch_id, rule=domain.invite),
-    on(InvitationReminded, NOTICES, key=switch_id, rule=domain.invite),
-    on(InvitationRevoked, NOTICES, key=switch_id, rule=domain.revoke),
-    on(SwitchCompleted, NOTICES, key=switch_id, rule=domain.complete),
-    on(SwitchCancelled, NOTICES, key=switch_id, rule=domain.end),
-    on(SwitchExpired, NOTICES, key=switch_id, rule=domain.end),
-    on(SwitchFailed, NOTICES, key=switch_id, rule=domain.end),
-    on(AuthenticationFailed, NOTICES, key=switch_id, rule=domain.refuse),
-    on(NewInvitationAsked, NOTICES, key=switch_id, rule=domain.ask),
-    on(AccessLost, NOTICES, key=access_id, rule=domain.access_changed),
-    on(AccessRecovered, NOTICES, key=access_id, rule=domain.access_changed),
-    on(SecretExpiring, NOTICES, key=access_id, rule=domain.access_changed),
-    on(CustomerRemoved, NOTICES, key=access_id, rule=domain.forget),
-    on(SettingsChanged, TEXTS, key=version_id, rule=domain.keep),
-    on(SettingsChanged, TEXTS, key=newest_id, rule=domain.keep),
+    on(SwitchRequested, OUTGOING_MAILS, key=switch_id, rule=switches.begin),
+    on(InvitationCreated, OUTGOING_MAILS, key=switch_id, rule=switches.invite),
+    on(InvitationResent, OUTGOING_MAILS, key=switch_id, rule=switches.invite),
+    on(InvitationReminded, OUTGOING_MAILS, key=switch_id, rule=switches.invite),
+    on(InvitationRevoked, OUTGOING_MAILS, key=switch_id, rule=switches.revoke),
+    on(SwitchCompleted, OUTGOING_MAILS, key=switch_id, rule=switches.complete),
+    on(SwitchCancelled, OUTGOING_MAILS, key=switch_id, rule=switches.end),
+    on(SwitchExpired, OUTGOING_MAILS, key=switch_id, rule=switches.end),
+    on(SwitchFailed, OUTGOING_MAILS, key=switch_id, rule=switches.end),
+    on(AuthenticationFailed, OUTGOING_MAILS, key=switch_id, rule=switches.report_failure),
+    on(NewInvitationAsked, OUTGOING_MAILS, key=switch_id, rule=switches.report_request),
+    on(AccessLost, OUTGOING_MAILS, key=access_id, rule=access.report_change),
+    on(AccessRecovered, OUTGOING_MAILS, key=access_id, rule=access.report_change),
+    on(SecretExpiring, OUTGOING_MAILS, key=access_id, rule=access.report_change),
+    on(CustomerRemoved, OUTGOING_MAILS, key=access_id, rule=access.forget),
+    on(SettingsChanged, TEXTS, key=version_id, rule=texts.keep),
+    on(SettingsChanged, TEXTS, key=newest_id, rule=texts.keep),
 )

@@ -93,7 +93,8 @@ async def test_the_list_moves_by_itself_and_keeps_ticks_focus_and_place(scene: S
         InvitationOpened(customer="alpha", switch=1, generation=1, opened_at=config.now), "invite/invitations"
     )
     await config.hears(
-        EmailSent(customer="alpha", switch=1, kind="invitation", generation=1, tries=1, count=1), "notify/notices"
+        EmailSent(customer="alpha", switch=1, kind="invitation", generation=1, tries=1, count=1),
+        "notify/outgoing_mails",
     )
     await expect(page.locator("#row-alpha [data-state=opened]")).to_be_visible(timeout=15_000)
     await expect(tick).to_be_checked()
@@ -172,7 +173,8 @@ async def test_a_long_timeline_is_read_to_its_beginning_in_its_place_and_without
     for n in range(70):
         config.later(seconds=1)
         await config.hears(
-            EmailSent(customer="beta", switch=1, kind="reminder", generation=1, tries=1, count=n), "notify/notices"
+            EmailSent(customer="beta", switch=1, kind="reminder", generation=1, tries=1, count=n),
+            "notify/outgoing_mails",
         )
     everything = (await config.gateway().get("/customers/beta/timeline", params={"limit": 200})).json()["items"]
     page = await scene.page("/customers/beta")
@@ -181,7 +183,7 @@ async def test_a_long_timeline_is_read_to_its_beginning_in_its_place_and_without
     await page.get_by_role("link", name="Load older entries").click()
     await expect(events).to_have_count(60)
     await config.hears(
-        EmailSent(customer="beta", switch=1, kind="reminder", generation=1, tries=1, count=99), "notify/notices"
+        EmailSent(customer="beta", switch=1, kind="reminder", generation=1, tries=1, count=99), "notify/outgoing_mails"
     )
     await expect(events).to_have_count(61)
     await page.get_by_role("link", name="Load older entries").click()

@@ -72,7 +72,7 @@ async def test_the_last_events_of_all_customers_newest_first_with_names(config: 
     for n in range(LINES + 5):
         config.later(seconds=1)
         await config.hears(
-            EmailSent(customer=C, switch=1, kind="invitation", generation=1, tries=1, count=n), "notify/notices"
+            EmailSent(customer=C, switch=1, kind="invitation", generation=1, tries=1, count=n), "notify/outgoing_mails"
         )
     await config.hears(LinkCopied(customer="stranger", switch=1, generation=1, by=Actor(id="u", name="<b>Olga</b>")))
     browser = await config.browser("viewer")

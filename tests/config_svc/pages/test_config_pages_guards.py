@@ -186,7 +186,7 @@ async def marked(config: Config) -> None:
     await config.set(C, change)
     await config.hears(
         EmailFailed(customer=C, switch=1, kind="invitation", generation=1, tries=1, why=MARKUP, final=True),
-        "notify/notices",
+        "notify/outgoing_mails",
     )
     await config.hears(
         AuthenticationFailed(
@@ -247,7 +247,7 @@ async def test_a_form_leads_back_to_this_site_only(busy: Config) -> None:
 
 async def test_no_page_but_the_one_asked_for_holds_a_link_and_none_a_secret(busy: Config) -> None:
     await busy.hears(
-        EmailSent(customer=C, switch=1, kind="invitation", generation=1, tries=1, count=1), "notify/notices"
+        EmailSent(customer=C, switch=1, kind="invitation", generation=1, tries=1, count=1), "notify/outgoing_mails"
     )
     await busy.hears(InvitationOpened(customer=C, switch=1, generation=1, opened_at=busy.now), "invite/invitations")
     browser = await busy.browser("admin")

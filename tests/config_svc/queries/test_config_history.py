@@ -13,7 +13,7 @@ import pytest
 from config_svc.queries import csv_export, history
 from config_svc.queries.history import audit_entry, order, timeline_entry
 from config_svc.texts.event_texts import EVENT_TEXTS, KINDS, describe
-from notify_svc.domain.model import TO
+from notify_svc.domain.model import ADDRESSEE_OF
 from shared.contracts import cloudevents
 from shared.contracts.cloudevents import Record
 from shared.contracts.events import (
@@ -69,7 +69,7 @@ def test_the_texts_name_only_what_the_events_have() -> None:
 
 
 def test_every_kind_of_mail_has_a_name() -> None:
-    assert set(KINDS) == set(TO)
+    assert set(KINDS) == set(ADDRESSEE_OF)
 
 
 def test_a_timeline_entry_holds_no_sealed_part() -> None:
@@ -109,7 +109,7 @@ def test_the_audit_has_who_what_and_from_where_and_only_what_somebody_did() -> N
 
 def test_entries_of_one_moment_keep_the_order_of_their_document() -> None:
     event = EmailSent(customer="c1", switch=1, kind="invitation", generation=1, tries=1, count=1)
-    ids = [f"notify/notices/c1/1/{version}/{n}" for version in (2, 9, 10, 11) for n in (0, 1)]
+    ids = [f"notify/outgoing_mails/c1/1/{version}/{n}" for version in (2, 9, 10, 11) for n in (0, 1)]
     keys = [order(record(event, id)) for id in ids]
     assert keys == sorted(keys)
     assert order(record(event, "strange")) < order(record(event, "strange", AT.replace(minute=1)))
@@ -132,7 +132,8 @@ async def test_the_timeline_is_newest_first_paged_and_without_repeats(config: Co
     for n in range(5):
         config.later(seconds=1)
         await config.hears(
-            EmailSent(customer=C, switch=1, kind="invitation", generation=1, tries=1, count=n + 1), "notify/notices"
+            EmailSent(customer=C, switch=1, kind="invitation", generation=1, tries=1, count=n + 1),
+            "notify/outgoing_mails",
         )
     gateway, found, cursor = config.gateway("viewer"), [], None
     for _ in range(10):

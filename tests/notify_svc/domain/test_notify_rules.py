@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from notify_svc import domain
-from notify_svc.domain import MAX_TRIES, TO, WAITS, Notices
+from notify_svc.domain import sending
+from notify_svc.domain.model import ADDRESSEE_OF, MAX_TRIES, RETRY_AFTER_SECONDS, OutgoingMails
 from notify_svc.subscriptions import CONSUMES
 from shared.contracts.events import (
     REGISTRY,
@@ -84,12 +84,12 @@ def said(change: Any) -> list[tuple[str, str, bool]]:
 def test_given_a_switch_when_the_invitation_is_created_then_the_invitee_is_owed_it_at_once() -> None:
     owed = after(requested(), created())
     assert states(owed) == {"invitation": "queued"}
-    assert domain.deadline(owed) == NOW
+    assert sending.next_deadline(owed) == NOW
 
 
 def test_given_a_switch_alone_then_nobody_is_owed_anything() -> None:
     owed = after(requested())
-    assert owed.notices == () and domain.deadline(owed) is None
+    assert owed.mails == () and sending.next_deadline(owed) is None
 
 
 def test_given_a_switch_known_already_when_it_comes_again_then_nothing_changes() -> None:
@@ -110,16 +110,16 @@ def test_given_an_unsent_invitation_when_a_newer_one_comes_then_only_the_newer_i
 
 def test_given_a_resend_then_its_deadline_and_generation_are_told() -> None:
     owed = after(requested(), created(), RESENT)
-    notice = owed.notice("resend")
-    assert notice and notice.generation == 2 and notice.facts.expires_at == NOW + 2 * WEEK
+    owed_mail = owed.mail("resend")
+    assert owed_mail and owed_mail.generation == 2 and owed_mail.facts.expires_at == NOW + 2 * WEEK
     assert owed.expires_at == NOW + 2 * WEEK
 
 
 def test_given_a_sent_resend_when_it_is_resent_again_then_its_count_goes_on() -> None:
     owed = mailed(after(requested(), created(), RESENT), "resend")
     owed = mailed(after(replace(RESENT, generation=3), state=owed), "resend")
-    notice = owed.notice("resend")
-    assert notice and (notice.count, notice.serial, notice.generation) == (2, 2, 3)
+    owed_mail = owed.mail("resend")
+    assert owed_mail and (owed_mail.count, owed_mail.serial, owed_mail.generation) == (2, 2, 3)
 
 
 def test_given_a_completed_switch_then_invitee_and_operator_are_told() -> None:
@@ -129,7 +129,7 @@ def test_given_a_completed_switch_then_invitee_and_operator_are_told() -> None:
 
 def test_given_no_invitee_when_the_switch_completes_then_nobody_is_mailed() -> None:
     change = hears(after(requested(invitee=None)), replace(COMPLETED, invited=False))
-    assert change and change.state.over and change.state.notices == ()
+    assert change and change.state.over and change.state.mails == ()
 
 
 @pytest.mark.parametrize("verdict", [CANCELLED, EXPIRED, FAILED, COMPLETED], ids=lambda e: type(e).__name__)
@@ -186,8 +186,8 @@ def test_given_a_refusal_when_another_comes_within_the_hour_then_it_is_not_maile
 def test_given_a_refusal_when_another_comes_after_an_hour_then_it_is_mailed_with_its_own_reason() -> None:
     owed = mailed(after(requested(), created(), REFUSED), "refused")
     change = hears(owed, replace(REFUSED, reason="guest"), NOW + HOUR)
-    notice = change.state.notice("refused") if change else None
-    assert notice and notice.state == "queued" and notice.serial == 2 and notice.facts.reason == "guest"
+    owed_mail = change.state.mail("refused") if change else None
+    assert owed_mail and owed_mail.state == "queued" and owed_mail.serial == 2 and owed_mail.facts.reason == "guest"
 
 
 def test_given_no_invitee_when_the_proof_fails_then_no_refusal_is_mailed() -> None:
@@ -206,7 +206,7 @@ def test_given_an_expired_switch_when_a_new_invitation_is_asked_for_then_the_ope
 )
 def test_given_a_change_of_access_then_operations_are_told(event: Any, kind: Any) -> None:
     owed = after(event)
-    assert owed.id == "contoso/access" and states(owed) == {kind: "queued"} and TO[kind] == "operations"
+    assert owed.id == "contoso/access" and states(owed) == {kind: "queued"} and ADDRESSEE_OF[kind] == "operations"
 
 
 @pytest.mark.parametrize(
@@ -229,82 +229,82 @@ def test_given_a_removed_customer_then_nothing_more_of_its_access_is_mailed() ->
 
 
 def test_given_a_mail_that_was_taken_then_it_is_said_with_its_count() -> None:
-    change = domain.sent(after(requested(), created()), "invitation", 1, NOW)
+    change = sending.mark_sent(after(requested(), created()), "invitation", 1, NOW)
     assert change and change.events == (
         EmailSent(customer="contoso", switch=1, kind="invitation", generation=1, tries=1, count=1),
     )
-    assert domain.deadline(change.state) is None
+    assert sending.next_deadline(change.state) is None
 
 
 def test_given_a_sent_mail_when_its_outcome_comes_again_then_nothing_changes() -> None:
-    assert domain.sent(mailed(after(requested(), created()), "invitation"), "invitation", 1, NOW) is None
+    assert sending.mark_sent(mailed(after(requested(), created()), "invitation"), "invitation", 1, NOW) is None
 
 
 def test_given_a_mail_replaced_on_its_way_then_it_is_counted_and_the_newer_is_still_owed() -> None:
     owed = after(requested(), created(), RESENT, replace(RESENT, generation=3))
-    change = domain.sent(owed, "resend", 1, NOW)
-    notice = change.state.notice("resend") if change else None
-    assert notice and notice.state == "queued" and notice.count == 1 and notice.next == NOW
+    change = sending.mark_sent(owed, "resend", 1, NOW)
+    owed_mail = change.state.mail("resend") if change else None
+    assert owed_mail and owed_mail.state == "queued" and owed_mail.count == 1 and owed_mail.next == NOW
 
 
 def test_given_a_temporary_refusal_then_it_is_tried_again_ever_more_rarely() -> None:
     owed, waits = after(requested(), created()), []
-    for _ in range(len(WAITS) + 2):
-        change = domain.try_later(owed, "invitation", 1, "busy", NOW)
+    for _ in range(len(RETRY_AFTER_SECONDS) + 2):
+        change = sending.try_later(owed, "invitation", 1, "busy", NOW)
         assert change
         owed = change.state
-        waits.append(int(((domain.deadline(owed) or NOW) - NOW).total_seconds()))
-    assert waits == [*WAITS, WAITS[-1], WAITS[-1]]
+        waits.append(int(((sending.next_deadline(owed) or NOW) - NOW).total_seconds()))
+    assert waits == [*RETRY_AFTER_SECONDS, RETRY_AFTER_SECONDS[-1], RETRY_AFTER_SECONDS[-1]]
 
 
 def test_given_many_tries_then_only_some_are_said_and_the_last_is_final() -> None:
     owed, events = after(requested(), created()), []
     for _ in range(MAX_TRIES):
-        change = domain.try_later(owed, "invitation", 1, "busy", NOW)
+        change = sending.try_later(owed, "invitation", 1, "busy", NOW)
         assert change
         owed = change.state
         events += list(change.events)
     assert [e.tries for e in events if isinstance(e, EmailFailed)] == [1, 5, 20, 100, MAX_TRIES]
     assert [e.final for e in events if isinstance(e, EmailFailed)] == [False] * 4 + [True]
-    assert states(owed) == {"invitation": "failed"} and domain.deadline(owed) is None
+    assert states(owed) == {"invitation": "failed"} and sending.next_deadline(owed) is None
 
 
 def test_given_a_refusal_for_good_then_it_is_said_and_not_tried_again() -> None:
-    change = domain.give_up(after(requested(), created()), "invitation", 1, "refused (550)", NOW)
+    change = sending.give_up(after(requested(), created()), "invitation", 1, "refused (550)", NOW)
     assert change and change.events == (
         EmailFailed(
             customer="contoso", switch=1, kind="invitation", generation=1, tries=1, why="refused (550)", final=True
         ),
     )
-    assert domain.deadline(change.state) is None
+    assert sending.next_deadline(change.state) is None
 
 
-@pytest.mark.parametrize("rule", [domain.try_later, domain.give_up])
+@pytest.mark.parametrize("rule", [sending.try_later, sending.give_up])
 def test_given_a_dropped_mail_when_its_failure_comes_late_then_nothing_changes(rule: Any) -> None:
     assert rule(after(requested(), created(), CANCELLED), "invitation", 1, "busy", NOW) is None
 
 
-@pytest.mark.parametrize("rule", [domain.try_later, domain.give_up])
+@pytest.mark.parametrize("rule", [sending.try_later, sending.give_up])
 def test_given_no_document_then_an_outcome_changes_nothing(rule: Any) -> None:
-    assert rule(None, "invitation", 1, "busy", NOW) is None and domain.sent(None, "invitation", 1, NOW) is None
+    assert rule(None, "invitation", 1, "busy", NOW) is None and sending.mark_sent(None, "invitation", 1, NOW) is None
 
 
 def test_given_several_owed_mails_then_the_longest_waiting_goes_first_and_one_that_waits_holds_up_none() -> None:
     owed = after(requested(), created(), COMPLETED)
-    change = domain.try_later(owed, "done", 1, "busy", NOW)
+    change = sending.try_later(owed, "done", 1, "busy", NOW)
     assert change
-    first = domain.due_notice(change.state, NOW)
+    first = sending.next_due(change.state, NOW)
     assert first and first.kind == "operator_done"
-    assert domain.due_notice(mailed(change.state, "operator_done"), NOW) is None
-    assert domain.deadline(change.state) == NOW
+    assert sending.next_due(mailed(change.state, "operator_done"), NOW) is None
+    assert sending.next_deadline(change.state) == NOW
 
 
 def test_given_any_number_of_events_then_a_document_holds_one_notice_a_kind() -> None:
-    owed: Notices | None = None
+    owed: OutgoingMails | None = None
     for hour in range(50):
         for event in (requested(), created(), RESENT, REMINDED, REFUSED, ASKED):
             owed = after(event, state=owed, now=NOW + hour * HOUR)
-    assert owed and len(owed.notices) == len(states(owed)) <= len(TO)
+    assert owed and len(owed.mails) == len(states(owed)) <= len(ADDRESSEE_OF)
 
 
 # --- what it never hears ------------------------------------------------------------------------------------------

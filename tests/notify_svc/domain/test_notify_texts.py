@@ -19,8 +19,9 @@ from mails.lines import width, wrapped
 from mails.render import Renderer
 from mails.sample import Sample
 from mails.texts import IN_BODY, IN_SUBJECT, Text, filled, flaw, tidy
-from notify_svc import domain
-from notify_svc.domain import INVITING, NEWEST, TEXTS_PATIENCE, Kind, Texts
+from notify_svc.domain import texts
+from notify_svc.domain.model import INVITATION_KINDS, TEXTS_WAIT, Kind
+from notify_svc.domain.texts import NEWEST, Texts
 from shared.i18n.catalogs import LANGUAGES
 from tests.notify_svc.notify_kit import (
     LINKS,
@@ -64,7 +65,7 @@ def words(html: str) -> str:
 # --- the mail -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", INVITING)
+@pytest.mark.parametrize("kind", INVITATION_KINDS)
 def test_an_invitation_has_the_providers_words_and_all_that_always_stays(kind: Kind) -> None:
     link = LINKS.address("contoso/1", 1).reveal()
     for form in ("plain", "html"):
@@ -77,7 +78,7 @@ def test_an_invitation_has_the_providers_words_and_all_that_always_stays(kind: K
 
 
 def test_the_subject_is_the_providers_and_says_what_kind_of_mail_it_is() -> None:
-    subjects = {kind: header(letter(kind, texts=OWN), "Subject") for kind in INVITING}
+    subjects = {kind: header(letter(kind, texts=OWN), "Subject") for kind in INVITATION_KINDS}
     assert subjects == {
         "invitation": "Northstar and Contoso Ltd",
         "resend": "New link: Northstar and Contoso Ltd",
@@ -200,8 +201,8 @@ def test_versions_are_kept_one_by_one_and_the_newest_is_the_highest() -> None:
     change = hears(None, settings_changed(2))
     assert change and change.state.version == 2  # type: ignore[attr-defined]
     newest = change.state
-    assert domain.keep(newest, settings_changed(1), NOW) is None  # type: ignore[arg-type]
-    later = domain.keep(newest, settings_changed(3), NOW)  # type: ignore[arg-type]
+    assert texts.keep(newest, settings_changed(1), NOW) is None  # type: ignore[arg-type]
+    later = texts.keep(newest, settings_changed(3), NOW)  # type: ignore[arg-type]
     assert later and later.state.version == 3
 
 
@@ -235,26 +236,26 @@ def subjects(post: Post) -> list[str]:
 async def test_a_mail_waits_for_the_version_that_its_switch_began_with(post: Post) -> None:
     await post.hears(settings_changed(1), requested(texts_version=2), created())
     await post.works()
-    waiting = await post.notice("invitation")
+    waiting = await post.outgoing_mail("invitation")
     assert (waiting.state, waiting.tries, subjects(post)) == ("queued", 0, [])
     assert await post.said() == []
     await post.hears(settings_changed(2), settings_changed(3))
     post.now += timedelta(seconds=3)
     await post.works()
     assert subjects(post) == ["Own subject 2"]
-    assert (await post.notice("invitation")).state == "sent"
+    assert (await post.outgoing_mail("invitation")).state == "sent"
 
 
 async def test_a_version_that_never_comes_holds_no_mail_for_ever(post: Post) -> None:
     await post.hears(settings_changed(1), requested(texts_version=9), created())
-    post.now += TEXTS_PATIENCE
+    post.now += TEXTS_WAIT
     await post.works()
     assert subjects(post) == ["Own subject 1"]
 
 
 async def test_without_any_settings_the_standard_text_goes_out(post: Post) -> None:
     await post.hears(requested(texts_version=9), created())
-    post.now += TEXTS_PATIENCE
+    post.now += TEXTS_WAIT
     await post.works()
     assert subjects(post)[0].startswith("Northstar asks for your approval")
 

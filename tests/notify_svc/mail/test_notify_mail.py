@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from notify_svc.jobs.sending import MAIL
 from notify_svc.mail.messages import NO_OPERATIONS
-from notify_svc.mail.smtp import NOT_YET, Permanent, SmtpMailer, Temporary
+from notify_svc.mail.smtp import NOT_YET, PermanentFailure, SmtpMailer, TemporaryFailure
 from notify_svc.settings import smtp_server
 from shared.contracts.events import (
     AccessLost,
@@ -71,7 +71,7 @@ async def post(tmp_path: Path, mongo_url: str, mongo_database: str, mailbox: Any
 
 async def sends(mailer: SmtpMailer, **changed: Any) -> None:
     ready = letter("done")
-    await mailer.send(ready.mail, ready.sender, changed.get("to", ready.recipient))
+    await mailer.send(ready.raw, ready.sender, changed.get("to", ready.recipient))
 
 
 def mailer(url: str, **more: Any) -> SmtpMailer:
@@ -143,7 +143,7 @@ async def test_without_an_operations_address_its_mails_are_given_up_and_it_is_sa
     post = Post(settings(tmp_path, mailbox.smtp_url, ops_email=""), mongo_url, mongo_database)
     await post.hears(AccessLost(customer="contoso", customer_name="Contoso Ltd", method="token", reason="revoked"))
     await post.works()
-    assert (await post.notice("access_lost", "contoso/access")).state == "failed"
+    assert (await post.outgoing_mail("access_lost", "contoso/access")).state == "failed"
     assert NO_OPERATIONS in (await post.said("contoso/access"))[0][1] and await mails(mailbox) == []
     await post.close()
 
@@ -161,7 +161,7 @@ async def test_names_arrive_on_a_real_server(post: Post, mailbox: Any, name: str
 async def test_what_is_no_address_is_given_up(post: Post, mailbox: Any, to: str) -> None:
     await post.hears(requested(invitee=Person(to)), created())
     await post.works()
-    assert (await post.notice("invitation")).state == "failed" and await mails(mailbox) == []
+    assert (await post.outgoing_mail("invitation")).state == "failed" and await mails(mailbox) == []
 
 
 # --- refusals -----------------------------------------------------------------------------------------------------
@@ -174,14 +174,14 @@ async def test_a_temporary_refusal_is_tried_again_as_the_same_mail(post: Post, m
     await post.hears(requested(), created())
     await post.works()
     assert await mails(mailbox) == []
-    notice = await post.notice("invitation")
-    assert (notice.state, notice.tries) == ("queued", 1)
+    owed_mail = await post.outgoing_mail("invitation")
+    assert (owed_mail.state, owed_mail.tries) == ("queued", 1)
     post.now += MINUTE
     await post.works()
     (mail,) = await mails(mailbox)
     state = await post.store.get("contoso/1")
     assert state
-    again = post.letters.write(state.state, notice)
+    again = post.writer.write(state.state, owed_mail)
     assert f"<{mail['MessageID']}>" == read(again)["Message-ID"]
     assert [kind for kind, _ in await post.said()] == ["EmailFailed", "EmailSent"]
 
@@ -192,7 +192,7 @@ async def test_a_refusal_for_good_is_final_and_said_without_the_address(post: Po
     await asyncio.to_thread(mailbox.refuse, code)
     await post.hears(requested(), created())
     await post.works()
-    assert (await post.notice("invitation")).state == "failed"
+    assert (await post.outgoing_mail("invitation")).state == "failed"
     ((kind, body),) = await post.said()
     assert kind == "EmailFailed" and f"refuses the recipient ({code})" in body and INVITEE.email not in body
 
@@ -203,7 +203,7 @@ async def test_other_mails_go_on_while_one_is_refused(post: Post, mailbox: Any) 
     await post.hears(requested(), created(), COMPLETED)
     await post.works()
     assert len(await mails(mailbox, "otto@provider.example")) == 1
-    assert (await post.notice("done")).state == "queued"
+    assert (await post.outgoing_mail("done")).state == "queued"
 
 
 @pytest.mark.own_mailbox
@@ -214,7 +214,7 @@ async def test_a_switch_that_ended_meanwhile_is_not_invited_to(post: Post, mailb
     await post.hears(SwitchCancelled(customer="contoso", switch=1, reason="cancelled", invited=True, by=OPERATOR))
     post.now += MINUTE
     await post.works()
-    assert await mails(mailbox) == [] and (await post.notice("invitation")).state == "dropped"
+    assert await mails(mailbox) == [] and (await post.outgoing_mail("invitation")).state == "dropped"
 
 
 async def test_a_server_that_was_away_gets_the_mail_when_it_is_back(
@@ -224,8 +224,8 @@ async def test_a_server_that_was_away_gets_the_mail_when_it_is_back(
     post = Post(settings(tmp_path, box.smtp_url), mongo_url, mongo_database)
     await post.hears(requested(), created())
     await post.works()
-    notice = await post.notice("invitation")
-    assert notice.state == "queued" and "cannot be reached" in (await post.said())[0][1]
+    owed_mail = await post.outgoing_mail("invitation")
+    assert owed_mail.state == "queued" and "cannot be reached" in (await post.said())[0][1]
     with pytest.raises(Unavailable, match="cannot be reached"):
         await post.smtp.probe()
     with box:
@@ -243,7 +243,7 @@ async def test_a_server_that_says_nothing_does_not_hold_us_up() -> None:
 
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as listener:
         port = listener.sockets[0].getsockname()[1]
-        with pytest.raises(Temporary, match="in time"):
+        with pytest.raises(TemporaryFailure, match="in time"):
             await asyncio.wait_for(sends(mailer(f"smtp://127.0.0.1:{port}", seconds=0.2)), 5)
 
 
@@ -254,7 +254,7 @@ async def test_letters_that_a_server_does_not_know_are_refused_for_good() -> Non
     controller = Controller(Sink(), hostname="127.0.0.1", port=free_port(), enable_SMTPUTF8=False)
     controller.start()
     try:
-        with pytest.raises(Permanent, match="SMTPUTF8"):
+        with pytest.raises(PermanentFailure, match="SMTPUTF8"):
             await sends(mailer(f"smtp://127.0.0.1:{controller.port}"), to=Address("", "jürgen", "contoso.example"))
     finally:
         controller.stop()
@@ -263,7 +263,7 @@ async def test_letters_that_a_server_does_not_know_are_refused_for_good() -> Non
 async def test_letters_that_a_server_knows_arrive(post: Post, mailbox: Any) -> None:
     await post.hears(requested(invitee=Person("jürgen@contoso.example", "Jürgen")), created())
     await post.works()
-    assert (await post.notice("invitation")).state == "sent"
+    assert (await post.outgoing_mail("invitation")).state == "sent"
     assert len(await mails(mailbox, "jürgen@contoso.example")) == 1
 
 
@@ -272,7 +272,7 @@ async def test_letters_that_a_server_knows_arrive(post: Post, mailbox: Any) -> N
 
 async def test_encryption_that_is_required_is_not_done_without(mailbox: Any) -> None:
     strict = mailer(f"{mailbox.smtp_url}?starttls=required")
-    with pytest.raises(Temporary, match="no encryption") as caught:
+    with pytest.raises(TemporaryFailure, match="no encryption") as caught:
         await sends(strict)
     assert caught.value.ours and await mails(mailbox) == []
     with pytest.raises(Unavailable, match="no encryption"):
@@ -282,7 +282,7 @@ async def test_encryption_that_is_required_is_not_done_without(mailbox: Any) -> 
 async def test_encryption_is_used_and_the_certificate_checked(tmp_path: Path) -> None:
     with EmbeddedMailbox(tmp_path, free_port(), free_port(), ("--starttls",)) as box:
         url = f"smtp://localhost:{box.smtp_port}?starttls=required"
-        with pytest.raises(Temporary, match="certificate") as caught:
+        with pytest.raises(TemporaryFailure, match="certificate") as caught:
             await sends(mailer(url))
         assert caught.value.ours
         await sends(mailer(url, ca_file=tmp_path / "ca.pem"))
@@ -292,12 +292,12 @@ async def test_encryption_is_used_and_the_certificate_checked(tmp_path: Path) ->
 async def test_a_login_that_is_not_accepted_is_our_fault_and_readiness_says_so(tmp_path: Path) -> None:
     with EmbeddedMailbox(tmp_path, free_port(), free_port(), ("--login", "tokenswitch:right")) as box:
         wrong = mailer(f"smtp://tokenswitch:marked-password@127.0.0.1:{box.smtp_port}?starttls=off")
-        with pytest.raises(Temporary, match="login") as caught:
+        with pytest.raises(TemporaryFailure, match="login") as caught:
             await sends(wrong)
         assert caught.value.ours and "marked" not in caught.value.why
         with pytest.raises(Unavailable, match="does not accept our login"):
             await wrong.probe()
-        with pytest.raises(Temporary, match="login"):
+        with pytest.raises(TemporaryFailure, match="login"):
             await sends(mailer(f"smtp://127.0.0.1:{box.smtp_port}"))
         right = mailer(f"smtp://tokenswitch:right@127.0.0.1:{box.smtp_port}?starttls=off")
         await sends(right)
@@ -350,7 +350,7 @@ async def test_a_kill_after_the_server_took_the_mail_repeats_the_same_mail(post:
     first, again = await mails(mailbox)
     assert first["MessageID"] == again["MessageID"] and first["Text"] == again["Text"]
     assert [kind for kind, _ in await post.said()] == ["EmailSent"]
-    assert (await post.notice("invitation")).count == 1
+    assert (await post.outgoing_mail("invitation")).count == 1
 
 
 async def test_two_replicas_send_each_mail_once(post: Post, mailbox: Any) -> None:
@@ -389,7 +389,7 @@ async def test_the_link_is_in_the_mail_only(post: Post, mailbox: Any, caplog: py
     theirs = ("pymongo", "httpx", "asyncio", "httpcore")
     ours = [r.getMessage() for r in caplog.records if not r.name.startswith(theirs)]
     assert not [line for line in ours if token in line or INVITEE.email in line]
-    assert INVITEE.email not in str(await post.said()) and token not in repr(post.letters)
+    assert INVITEE.email not in str(await post.said()) and token not in repr(post.writer)
 
 
 # --- settings -----------------------------------------------------------------------------------------------------
@@ -456,5 +456,5 @@ def test_no_setting_prints_the_password(tmp_path: Path) -> None:
 def test_a_port_that_is_taken_by_nobody_is_said_to_be_out_of_reach() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(Temporary, match="cannot be reached"):
+    with pytest.raises(TemporaryFailure, match="cannot be reached"):
         asyncio.run(sends(mailer(f"smtp://127.0.0.1:{port}")))

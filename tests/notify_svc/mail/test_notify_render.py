@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mails.lines import WIDTH, width
 from mails.render import PACKAGE
-from notify_svc.domain import INVITING, TO, Facts, Kind
+from notify_svc.domain.model import ADDRESSEE_OF, INVITATION_KINDS, Kind, MailFacts
 from notify_svc.mail.messages import NO_INVITEE, NO_OPERATIONS, NO_OPERATOR, Undeliverable
 from shared.contracts.events import Actor, Person
 from shared.contracts.reasons import TABLE
@@ -35,7 +35,7 @@ from tests.notify_svc.notify_kit import (
 )
 
 EVERY_MAIL = [(kind, language) for kind in KINDS for language in LANGUAGES]
-TO_INVITEE = [kind for kind in KINDS if TO[kind] == "invitee"]
+TO_INVITEE = [kind for kind in KINDS if ADDRESSEE_OF[kind] == "invitee"]
 NAMES = [
     "Jürgen Müßig-Öz, GmbH & Co. KG",
     "山田太郎株式会社",
@@ -97,8 +97,8 @@ def test_every_text_is_translated(language: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "language"), EVERY_MAIL)
-@pytest.mark.parametrize("facts", [EVERY_FACT, Facts()], ids=["every fact", "no fact"])
-def test_every_mail_is_whole_with_all_facts_and_with_none(kind: Kind, language: str, facts: Facts) -> None:
+@pytest.mark.parametrize("facts", [EVERY_FACT, MailFacts()], ids=["every fact", "no fact"])
+def test_every_mail_is_whole_with_all_facts_and_with_none(kind: Kind, language: str, facts: MailFacts) -> None:
     message = read(letter(kind, facts=facts, language=language))
     assert message["Content-Language"] == language
     assert "Contoso Ltd" in str(message["Subject"])
@@ -108,10 +108,10 @@ def test_every_mail_is_whole_with_all_facts_and_with_none(kind: Kind, language: 
         assert not re.search(r"None|Undefined|%\(|\{\{|\{%|\bUTC UTC", body)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if TO[kind] != "operations"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if ADDRESSEE_OF[kind] != "operations"])
 def test_every_mail_is_whole_without_names(kind: Kind) -> None:
     bare = document(invitee=Person("admin@contoso.example"), inviter=Actor(id="op-1"), tenant_name="", customer_name="")
-    text = text_of(read(letters().write(bare, queued(kind, Facts()))))
+    text = text_of(read(letters().write(bare, queued(kind, MailFacts()))))
     assert "contoso" in text and "()" not in text and "None" not in text
 
 
@@ -146,7 +146,7 @@ def test_lines_of_text_are_narrow_but_for_addresses(language: str) -> None:
 # --- what each must say -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", INVITING)
+@pytest.mark.parametrize("kind", INVITATION_KINDS)
 def test_an_invitation_says_who_asks_for_which_organisation_for_what_until_when(kind: Kind) -> None:
     text = text_of(read(letter(kind)))
     for fact in (
@@ -176,21 +176,21 @@ def test_a_renewal_says_so() -> None:
     assert "to be renewed" in " ".join(text_of(read(letter("invitation", document(renew=True)))).split())
 
 
-@pytest.mark.parametrize("kind", INVITING)
+@pytest.mark.parametrize("kind", INVITATION_KINDS)
 def test_an_invitation_has_its_link_as_a_button_and_in_plain(kind: Kind) -> None:
-    notice = queued(kind, generation=3)
-    message = read(letters().write(document(), notice))
+    owed_mail = queued(kind, generation=3)
+    message = read(letters().write(document(), owed_mail))
     link = LINKS.address("contoso/1", 3).reveal()
     assert Words(text_of(message, "html")).links == [link, link]
     assert link in text_of(message).splitlines()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in INVITING])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in INVITATION_KINDS])
 def test_no_other_mail_has_an_invitation_link(kind: Kind) -> None:
     assert "/i/" not in text_of(read(letter(kind))) + text_of(read(letter(kind)), "html")
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if TO[kind] != "invitee"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if ADDRESSEE_OF[kind] != "invitee"])
 def test_mails_to_operators_lead_to_the_customers_page(kind: Kind) -> None:
     page = Words(text_of(read(letter(kind)), "html"))
     assert set(page.links) == {"https://portal.provider.example/customers/contoso"}
@@ -247,7 +247,7 @@ def test_headers_are_those_of_good_mailers() -> None:
 
 def test_the_same_notice_is_the_same_mail_at_every_try() -> None:
     first, again = letter("invitation"), letters().write(document(), queued("invitation", tries=7))
-    assert first.mail == again.mail
+    assert first.raw == again.raw
 
 
 @pytest.mark.parametrize(
@@ -260,8 +260,8 @@ def test_the_same_notice_is_the_same_mail_at_every_try() -> None:
 )
 def test_another_notice_is_another_mail(other: dict[str, Any]) -> None:
     ids = {read(letter("invitation"))["Message-ID"]}
-    notice = other.pop("notice")
-    assert read(letters().write(document(**other), notice))["Message-ID"] not in ids
+    owed_mail = other.pop("notice")
+    assert read(letters().write(document(**other), owed_mail))["Message-ID"] not in ids
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_names_of_all_sorts_arrive(kind: Kind, name: str) -> None:
     sent = letter(kind, document(customer_name=name, **people))
     message = read(sent)
     assert name in " ".join(header(sent, "Subject").split())
-    assert len(sent.mail.partition(b"\r\n\r\n")[0].splitlines()) >= 9
+    assert len(sent.raw.partition(b"\r\n\r\n")[0].splitlines()) >= 9
     assert name in " ".join(text_of(message).split())
     assert [address.addr_spec for address in message["To"].addresses] in (["a@b.example"], ["o@p.example"])
 

@@ -1,4 +1,8 @@
-"""Who is owed which mail: notices by kind and addressee, one document per switch and one per customer's access."""
+"""Who is owed which mail: one document per switch and one per customer's access, with one mail of each kind.
+
+A newer mail replaces one of its kind that was not sent yet. Addresses are known here, links and texts only to the code
+that sends.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ Kind = Literal[
 ]
 Addressee = Literal["invitee", "inviter", "operations"]
 
-TO: dict[Kind, Addressee] = {
+ADDRESSEE_OF: dict[Kind, Addressee] = {
     "invitation": "invitee",
     "resend": "invitee",
     "reminder": "invitee",
@@ -38,49 +42,65 @@ TO: dict[Kind, Addressee] = {
     "access_recovered": "operations",
     "secret_expiring": "operations",
 }
-INVITING: tuple[Kind, ...] = ("invitation", "resend", "reminder")
+INVITATION_KINDS: tuple[Kind, ...] = ("invitation", "resend", "reminder")
 REFUSED_AGAIN_AFTER = timedelta(hours=1)
-WAITS = (5, 15, 30, 60, 60, 60, 120, 300)
-"""Seconds before the next try; the last one repeats."""
+"""Failed sign-ins of one switch are mailed no more often than that."""
+RETRY_AFTER_SECONDS = (5, 15, 30, 60, 60, 60, 120, 300)
+"""Before the next try; the last one repeats."""
 MAX_TRIES = 300
-TEXTS_PATIENCE, TEXTS_LOOK = timedelta(minutes=5), timedelta(seconds=2)
+"""A day of tries."""
+TEXTS_WAIT, TEXTS_RETRY_AFTER = timedelta(minutes=5), timedelta(seconds=2)
 """How long a mail waits for the texts that its switch began with, and how often it looks for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a mail may say beside the document's own fields."""
+class MailFacts:
+    """What a mail may say beside the document's own fields; what does not concern its kind is None."""
 
     expires_at: datetime | None = None
+    """When the invitation ends."""
     reason: str | None = None
+    """Why a sign-in failed or access was lost: a code of `shared.contracts.reasons`."""
     aadsts: int | None = None
+    """Microsoft's error number (AADSTS)."""
     correlation_id: str | None = None
+    """Microsoft's, for its support."""
     account: Account | None = None
+    """Who signed in."""
     method: Method | InForce | None = None
+    """By which way, or which access it was."""
     days_left: int | None = None
+    """Until the client secret expires."""
     expires_on: str | None = None
+    """The secret's last day, as YYYY-MM-DD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """One mail that is owed, sent, failed or dropped. `serial` counts the notices of this kind (for the Message-ID)."""
+class OutgoingMail:
+    """One mail that is owed, sent, failed or dropped."""
 
     kind: Kind
     state: Literal["queued", "sent", "failed", "dropped"]
     queued_at: datetime
     generation: int = 1
+    """The generation of the invitation's link."""
     serial: int = 1
+    """The number of this mail among those of its kind (for the Message-ID)."""
     tries: int = 0
+    """How often the mail server was asked to take this one."""
     count: int = 0
+    """How many mails of this kind were sent."""
     next: datetime | None = None
-    facts: Facts = Facts()
+    """When it is due; None where it is not queued."""
+    facts: MailFacts = MailFacts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notices:
+class OutgoingMails:
     """The mails of one switch (or, with `switch` 0, of a customer's access)."""
 
     id: str
+    """`<customer>/<switch>`, or `<customer>/access`."""
     customer: str
     switch: int = 0
     customer_name: str = ""
@@ -93,13 +113,15 @@ class Notices:
     methods: tuple[Method, ...] = ()
     expires_at: datetime | None = None
     texts_version: int = 0
-    notices: tuple[Notice, ...] = ()
+    """The version of the settings that the switch began with; 0: none were given."""
+    mails: tuple[OutgoingMail, ...] = ()
     over: bool = False
+    """The switch has ended, or the customer is gone."""
     withdrawn: bool = False
     """The invitation was taken back: who was or will have been mailed one is told so."""
 
-    def notice(self, kind: Kind) -> Notice | None:
-        return next((notice for notice in self.notices if notice.kind == kind), None)
+    def mail(self, kind: Kind) -> OutgoingMail | None:
+        return next((mail for mail in self.mails if mail.kind == kind), None)
 
 
 def switch_id(event: Any) -> str:
@@ -113,14 +135,14 @@ def access_id(event: Event) -> str:
 # --- changing them ------------------------------------------------------------------------------------------------
 
 
-def of_switch(notices: Notices | None, event: Any) -> Notices:
-    return notices or Notices(id=switch_id(event), customer=event.customer, switch=event.switch)
+def of_switch(outgoing: OutgoingMails | None, event: Any) -> OutgoingMails:
+    return outgoing or OutgoingMails(id=switch_id(event), customer=event.customer, switch=event.switch)
 
 
-def queue(notices: Notices, kind: Kind, now: datetime, facts: Facts, generation: int = 1) -> Notices:
-    old = notices.notice(kind)
+def queue(outgoing: OutgoingMails, kind: Kind, now: datetime, facts: MailFacts, generation: int = 1) -> OutgoingMails:
+    old = outgoing.mail(kind)
     serial, count = (old.serial + 1, old.count) if old else (1, 0)
-    queued = Notice(
+    queued = OutgoingMail(
         kind=kind,
         state="queued",
         queued_at=now,
@@ -131,18 +153,20 @@ def queue(notices: Notices, kind: Kind, now: datetime, facts: Facts, generation:
         next=now,
         facts=facts,
     )
-    others = tuple(notice for notice in notices.notices if notice.kind != kind)
-    return replace(notices, notices=(*others, queued))
+    others = tuple(mail for mail in outgoing.mails if mail.kind != kind)
+    return replace(outgoing, mails=(*others, queued))
 
 
-def drop(notices: Notices, kinds: tuple[Kind, ...], why: str, *, final: bool) -> tuple[Notices, tuple[Event, ...]]:
-    """Notices of these kinds that were not sent yet never will be."""
-    dropped = [notice for notice in notices.notices if notice.kind in kinds and notice.state == "queued"]
-    kept = tuple(replace(n, state="dropped", next=None) if n in dropped else n for n in notices.notices)
+def drop(
+    outgoing: OutgoingMails, kinds: tuple[Kind, ...], why: str, *, final: bool
+) -> tuple[OutgoingMails, tuple[Event, ...]]:
+    """Mails of these kinds that were not sent yet never will be."""
+    dropped = [mail for mail in outgoing.mails if mail.kind in kinds and mail.state == "queued"]
+    kept = tuple(replace(n, state="dropped", next=None) if n in dropped else n for n in outgoing.mails)
     said = tuple(
         EmailFailed(
-            customer=notices.customer,
-            switch=notices.switch,
+            customer=outgoing.customer,
+            switch=outgoing.switch,
             kind=n.kind,
             generation=n.generation,
             tries=n.tries,
@@ -151,9 +175,9 @@ def drop(notices: Notices, kinds: tuple[Kind, ...], why: str, *, final: bool) ->
         )
         for n in dropped
     )
-    return replace(notices, notices=kept), said
+    return replace(outgoing, mails=kept), said
 
 
-def with_notice(notices: Notices, changed: Notice) -> Notices:
-    kept = tuple(changed if notice.kind == changed.kind else notice for notice in notices.notices)
-    return replace(notices, notices=kept)
+def with_mail(outgoing: OutgoingMails, changed: OutgoingMail) -> OutgoingMails:
+    kept = tuple(changed if mail.kind == changed.kind else mail for mail in outgoing.mails)
+    return replace(outgoing, mails=kept)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from notify_svc.domain.model import (
-    INVITING,
+    INVITATION_KINDS,
     REFUSED_AGAIN_AFTER,
-    Facts,
     Kind,
-    Notices,
+    MailFacts,
+    OutgoingMails,
     drop,
     of_switch,
     queue,
@@ -33,11 +33,11 @@ from shared.contracts.events import (
 from shared.domain.rules import Change
 
 
-def begin(notices: Notices | None, event: SwitchRequested, now: datetime) -> Change[Notices] | None:
+def begin(outgoing: OutgoingMails | None, event: SwitchRequested, now: datetime) -> Change[OutgoingMails] | None:
     """Who is concerned by this switch."""
-    if notices is not None and notices.customer_name:
+    if outgoing is not None and outgoing.customer_name:
         return None
-    known = notices or Notices(id=switch_id(event), customer=event.customer, switch=event.switch)
+    known = outgoing or OutgoingMails(id=switch_id(event), customer=event.customer, switch=event.switch)
     return Change(
         replace(
             known,
@@ -56,74 +56,76 @@ def begin(notices: Notices | None, event: SwitchRequested, now: datetime) -> Cha
 
 
 def invite(
-    notices: Notices | None, event: InvitationCreated | InvitationResent | InvitationReminded, now: datetime
-) -> Change[Notices] | None:
+    outgoing: OutgoingMails | None, event: InvitationCreated | InvitationResent | InvitationReminded, now: datetime
+) -> Change[OutgoingMails] | None:
     """The invitation, or a newer one, or a reminder of it."""
     kinds: dict[type[Event], Kind] = {
         InvitationCreated: "invitation",
         InvitationResent: "resend",
         InvitationReminded: "reminder",
     }
-    notices = of_switch(notices, event)
-    if notices.over:
+    outgoing = of_switch(outgoing, event)
+    if outgoing.over:
         return None
-    dated = replace(notices, expires_at=event.expires_at)
-    changed, dropped = drop(dated, INVITING, "replaced by a newer one", final=False)
-    queued = queue(changed, kinds[type(event)], now, Facts(expires_at=event.expires_at), event.generation)
+    dated = replace(outgoing, expires_at=event.expires_at)
+    changed, dropped = drop(dated, INVITATION_KINDS, "replaced by a newer one", final=False)
+    queued = queue(changed, kinds[type(event)], now, MailFacts(expires_at=event.expires_at), event.generation)
     return Change(queued, dropped)
 
 
-def revoke(notices: Notices | None, event: InvitationRevoked, now: datetime) -> Change[Notices] | None:
+def revoke(outgoing: OutgoingMails | None, event: InvitationRevoked, now: datetime) -> Change[OutgoingMails] | None:
     """The invitation was taken back: said only to who got one (also to who turns out later to have got one)."""
-    notices = of_switch(notices, event)
-    if notices.withdrawn:
+    outgoing = of_switch(outgoing, event)
+    if outgoing.withdrawn:
         return None
-    withdrawn = replace(notices, withdrawn=True)
-    was_sent = any(notice.kind in INVITING and notice.count for notice in notices.notices)
-    return Change(queue(withdrawn, "revoked", now, Facts(), event.generation) if was_sent else withdrawn)
+    withdrawn = replace(outgoing, withdrawn=True)
+    was_sent = any(mail.kind in INVITATION_KINDS and mail.count for mail in outgoing.mails)
+    return Change(queue(withdrawn, "revoked", now, MailFacts(), event.generation) if was_sent else withdrawn)
 
 
-def complete(notices: Notices | None, event: SwitchCompleted, now: datetime) -> Change[Notices] | None:
+def complete(outgoing: OutgoingMails | None, event: SwitchCompleted, now: datetime) -> Change[OutgoingMails] | None:
     """Done: said to the invitee and to the operator who asked."""
-    notices = of_switch(notices, event)
-    if notices.over:
+    outgoing = of_switch(outgoing, event)
+    if outgoing.over:
         return None
-    over, dropped = drop(replace(notices, over=True), INVITING, "the switch ended", final=True)
+    over, dropped = drop(replace(outgoing, over=True), INVITATION_KINDS, "the switch ended", final=True)
     if not event.invited:
         return Change(over, dropped)
-    facts = Facts(account=event.account, method=event.method)
+    facts = MailFacts(account=event.account, method=event.method)
     return Change(queue(queue(over, "done", now, facts), "operator_done", now, facts), dropped)
 
 
 def end(
-    notices: Notices | None, event: SwitchCancelled | SwitchExpired | SwitchFailed, now: datetime
-) -> Change[Notices] | None:
+    outgoing: OutgoingMails | None, event: SwitchCancelled | SwitchExpired | SwitchFailed, now: datetime
+) -> Change[OutgoingMails] | None:
     """Cancelled, expired or failed: what invites is dropped; an expiry is said to the operator."""
-    notices = of_switch(notices, event)
-    if notices.over:
+    outgoing = of_switch(outgoing, event)
+    if outgoing.over:
         return None
-    over, dropped = drop(replace(notices, over=True), INVITING, "the switch ended", final=True)
+    over, dropped = drop(replace(outgoing, over=True), INVITATION_KINDS, "the switch ended", final=True)
     if isinstance(event, SwitchExpired) and event.invited:
-        over = queue(over, "expired", now, Facts())
+        over = queue(over, "expired", now, MailFacts())
     return Change(over, dropped)
 
 
-def refuse(notices: Notices | None, event: AuthenticationFailed, now: datetime) -> Change[Notices] | None:
+def report_failure(
+    outgoing: OutgoingMails | None, event: AuthenticationFailed, now: datetime
+) -> Change[OutgoingMails] | None:
     """A sign-in failed: said to the operator, hourly at most."""
-    notices = of_switch(notices, event)
-    last = notices.notice("refused")
-    if notices.over or notices.invitee is None or (last and now - last.queued_at < REFUSED_AGAIN_AFTER):
+    outgoing = of_switch(outgoing, event)
+    last = outgoing.mail("refused")
+    if outgoing.over or outgoing.invitee is None or (last and now - last.queued_at < REFUSED_AGAIN_AFTER):
         return None
-    facts = Facts(
+    facts = MailFacts(
         reason=event.reason,
         aadsts=event.aadsts,
         correlation_id=event.correlation_id,
         account=event.account,
         method=event.method,
     )
-    return Change(queue(notices, "refused", now, facts))
+    return Change(queue(outgoing, "refused", now, facts))
 
 
-def ask(notices: Notices | None, event: NewInvitationAsked, now: datetime) -> Change[Notices]:
+def report_request(outgoing: OutgoingMails | None, event: NewInvitationAsked, now: datetime) -> Change[OutgoingMails]:
     """The invitee wants a new invitation."""
-    return Change(queue(of_switch(notices, event), "asked", now, Facts(), event.generation))
+    return Change(queue(of_switch(outgoing, event), "asked", now, MailFacts(), event.generation))

@@ -1,4 +1,4 @@
-"""Which mail says what to whom: from a document and one of its notices to the facts of a mail, and its envelope.
+"""Which mail says what to whom: from a document and one of its mails to headers and content.
 
 Links are derived here, at the moment of sending, and go nowhere but into the mail.
 """
@@ -15,8 +15,9 @@ from mails.content import one_line
 from mails.render import STANDARD, Renderer
 from mails.texts import Text
 from mails.words import METHODS, WHO_AFTER_LOSS, WHO_AFTER_REFUSAL
-from notify_svc.domain import INVITING, TO, Notice, Notices, Texts
-from notify_svc.mail.envelope import BadAddress, Envelope, address, build
+from notify_svc.domain.model import ADDRESSEE_OF, INVITATION_KINDS, OutgoingMail, OutgoingMails
+from notify_svc.domain.texts import Texts
+from notify_svc.mail.mime import BadAddress, Headers, address, encode
 from shared.contracts.events import Account
 from shared.contracts.reasons import explain
 from shared.crypto.invitation_links import Links
@@ -31,10 +32,11 @@ class Undeliverable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Message:
     """A mail that is ready to be handed over."""
 
-    mail: bytes = field(repr=False)
+    raw: bytes = field(repr=False)
+    """Header and body, as they travel."""
     sender: Address
     recipient: Address = field(repr=False)
 
@@ -45,31 +47,35 @@ class Provider:
 
     name: str
     sender: Address
+    """MAIL_FROM: the sender where the settings name no other."""
     portal_url: str
     invite_url: str
     ops_email: str = ""
+    """Who is mailed about a customer's access, and where an operator has no address; empty: nobody."""
     operator_language: str = "en"
 
 
-class Letters:
-    """Writes the mail of a notice. The same notice and the same texts give the same bytes each time."""
+class MessageWriter:
+    """Writes mails. The same mail with the same texts gives the same bytes each time."""
 
     def __init__(self, provider: Provider, links: Links, renderer: Renderer) -> None:
         self._provider, self._links, self._renderer = provider, links, renderer
 
-    def write(self, notices: Notices, notice: Notice, texts: Texts | None = None) -> Letter:
+    def write(self, outgoing: OutgoingMails, mail: OutgoingMail, texts: Texts | None = None) -> Message:
         """`texts`: the provider's settings that this mail is to be written with. Raises: Undeliverable."""
-        recipient = self._recipient(notices, notice)
-        identity = f"{notices.id}\n{notice.kind}\n{notice.serial}\n{notice.queued_at.isoformat()}"
-        envelope = Envelope(
-            to=recipient, identity=identity, date=notice.queued_at, reply_to=self._answers(notices, recipient)
-        )
-        wanted = notices.locale if TO[notice.kind] == "invitee" else self._provider.operator_language
+        recipient = self._recipient(outgoing, mail)
+        wanted = outgoing.locale if ADDRESSEE_OF[mail.kind] == "invitee" else self._provider.operator_language
         language = self._renderer.language(wanted)
-        own = _own(texts, language) if notice.kind in INVITING else STANDARD
-        content = self._renderer.render(notice.kind, language, self._facts(notices, notice), own)
-        sender = self._sender(texts)
-        return Letter(build(sender, envelope, content), sender, recipient)
+        own = _own(texts, language) if mail.kind in INVITATION_KINDS else STANDARD
+        content = self._renderer.render(mail.kind, language, self._facts(outgoing, mail), own)
+        headers = Headers(
+            sender=self._sender(texts),
+            to=recipient,
+            date=mail.queued_at,
+            identity=f"{outgoing.id}\n{mail.kind}\n{mail.serial}\n{mail.queued_at.isoformat()}",
+            reply_to=self._reply_to(outgoing, recipient),
+        )
+        return Message(encode(headers, content), headers.sender, recipient)
 
     # --- who ----------------------------------------------------------------------------------------
 
@@ -83,27 +89,27 @@ class Letters:
         except BadAddress:
             return usual
 
-    def _recipient(self, notices: Notices, notice: Notice) -> Address:
-        to = TO[notice.kind]
+    def _recipient(self, outgoing: OutgoingMails, mail: OutgoingMail) -> Address:
+        to = ADDRESSEE_OF[mail.kind]
         if to == "invitee":
-            return self._invitee(notices)
-        operator = self._operator(notices) if to == "inviter" else None
+            return self._invitee(outgoing)
+        operator = self._operator(outgoing) if to == "inviter" else None
         found = operator or self._operations()
         if found is None:
             raise Undeliverable(NO_OPERATOR if to == "inviter" else NO_OPERATIONS)
         return found
 
-    def _invitee(self, notices: Notices) -> Address:
-        if notices.invitee is None:
+    def _invitee(self, outgoing: OutgoingMails) -> Address:
+        if outgoing.invitee is None:
             raise Undeliverable(NO_INVITEE)
         try:
-            return address(notices.invitee.email, notices.invitee.name)
+            return address(outgoing.invitee.email, outgoing.invitee.name)
         except BadAddress as error:
             raise Undeliverable(str(error)) from None
 
-    def _operator(self, notices: Notices) -> Address | None:
+    def _operator(self, outgoing: OutgoingMails) -> Address | None:
         """The operator who asked; their address comes from the sign-in and may be none."""
-        inviter = notices.inviter
+        inviter = outgoing.inviter
         if inviter is None or not inviter.email:
             return None
         try:
@@ -114,41 +120,41 @@ class Letters:
     def _operations(self) -> Address | None:
         return address(self._provider.ops_email) if self._provider.ops_email else None
 
-    def _answers(self, notices: Notices, recipient: Address) -> Address | None:
+    def _reply_to(self, outgoing: OutgoingMails, recipient: Address) -> Address | None:
         """Who reads what is answered: the operator, else operations; but not the recipient."""
-        readers = (self._operator(notices), self._operations())
+        readers = (self._operator(outgoing), self._operations())
         return next((one for one in readers if one and one.addr_spec != recipient.addr_spec), None)
 
     # --- what ---------------------------------------------------------------------------------------
 
-    def _facts(self, notices: Notices, notice: Notice) -> Mapping[str, Any]:
-        said, provider = notice.facts, self._provider
+    def _facts(self, outgoing: OutgoingMails, mail: OutgoingMail) -> Mapping[str, Any]:
+        said, provider = mail.facts, self._provider
         reason = explain(said.reason) if said.reason else None
-        after = WHO_AFTER_LOSS if notice.kind == "access_lost" else WHO_AFTER_REFUSAL
-        inviting = notice.kind in INVITING
-        inviter, invitee = notices.inviter, notices.invitee
+        after = WHO_AFTER_LOSS if mail.kind == "access_lost" else WHO_AFTER_REFUSAL
+        inviting = mail.kind in INVITATION_KINDS
+        inviter, invitee = outgoing.inviter, outgoing.invitee
         return {
             "provider": provider.name,
-            "customer": one_line(notices.customer_name) or notices.customer,
-            "tenant": one_line(notices.tenant_name),
-            "to": notices.to,
-            "renew": notices.renew,
-            "only_app": notices.methods == ("app_registration",),
+            "customer": one_line(outgoing.customer_name) or outgoing.customer,
+            "tenant": one_line(outgoing.tenant_name),
+            "to": outgoing.to,
+            "renew": outgoing.renew,
+            "only_app": outgoing.methods == ("app_registration",),
             "inviter": one_line(inviter.name or inviter.email or "") if inviter else "",
             "inviter_email": one_line(inviter.email or "") if inviter else "",
             "invitee": one_line(invitee.name) if invitee else "",
             "invitee_email": one_line(invitee.email) if invitee else "",
-            "until": said.expires_at or notices.expires_at,
-            "link": self._links.address(notices.id, notice.generation).reveal() if inviting else None,
+            "until": said.expires_at or outgoing.expires_at,
+            "link": self._links.address(outgoing.id, mail.generation).reveal() if inviting else None,
             "host": urlsplit(provider.invite_url).netloc,
-            "page": f"{provider.portal_url}/customers/{quote(notices.customer, safe='')}",
-            "at": notice.queued_at,
+            "page": f"{provider.portal_url}/customers/{quote(outgoing.customer, safe='')}",
+            "at": mail.queued_at,
             "reason": reason.sentence if reason else None,
             "who": after[reason.who] if reason else None,
             "aadsts": said.aadsts,
             "correlation_id": one_line(said.correlation_id or ""),
             "account": _plain(said.account),
-            "other_account": _is_another(notices, notice),
+            "other_account": _is_another(outgoing, mail),
             "method": METHODS.get(said.method or ""),
             "by_app": said.method == "app_registration",
             "days_left": said.days_left,
@@ -167,7 +173,7 @@ def _plain(account: Account | None) -> Account | None:
     return account and Account(one_line(account.upn), account.oid, one_line(account.name))
 
 
-def _is_another(notices: Notices, notice: Notice) -> bool:
+def _is_another(outgoing: OutgoingMails, mail: OutgoingMail) -> bool:
     """Somebody else than the invitee signed in: the mail was forwarded, or misused."""
-    account, invitee = notice.facts.account, notices.invitee
+    account, invitee = mail.facts.account, outgoing.invitee
     return bool(account and invitee and account.upn.lower() != invitee.email.lower())

@@ -1,7 +1,7 @@
 """Handing mails over to the mail server: one connection each, every wait bounded, every failure one of two kinds.
 
-Temporary: the same mail may be taken later. Permanent: this mail will never be taken. What the server says in words may
-hold addresses; only its numbers are told on.
+The first digit of the server's reply says which (RFC 5321, 4.2.1): 4 for temporary, 5 for permanent. Its words may hold
+addresses; only its numbers (with the enhanced code of RFC 3463) are told on.
 """
 
 from __future__ import annotations
@@ -40,24 +40,25 @@ from shared.observability import tracing
 
 PART = "SMTP"
 LOGIN_CODES = {530, 534, 535, 538}
-WELL_FOR, AWAY_FOR = 30.0, 4.0
-"""Seconds that a look at the server counts: a probe asks it no more often than that."""
-PATIENCE = 2.0
-GOODBYE = 1.0
+"""Replies about the login (RFC 4954, 6): our settings are wrong, whatever the first digit says."""
+HEALTHY_LOOK_SECONDS, FAILED_LOOK_SECONDS = 30.0, 4.0
+"""How long a look at the server counts: a probe asks it no more often than that."""
+PROBE_TIMEOUT_SECONDS = 2.0
+QUIT_TIMEOUT_SECONDS = 1.0
 NOT_YET = "the mail server has not answered yet"
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 
 
-class Temporary(Exception):
-    """Not now. `ours`: the server is away, or our own settings are wrong; else it is about this one mail."""
+class TemporaryFailure(Exception):
+    """The same mail may be taken later. `ours`: the server is away, or our settings are wrong; else it is this one mail."""
 
     def __init__(self, why: str, *, ours: bool = False) -> None:
         super().__init__(why)
         self.why, self.ours = why, ours
 
 
-class Permanent(Exception):
-    """Never: the recipient, the sender or the text is refused for good."""
+class PermanentFailure(Exception):
+    """This mail will never be taken: the recipient, the sender or the text is refused for good."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -65,9 +66,10 @@ class Permanent(Exception):
 
 
 class Mailer(Protocol):
-    """Where mails go. `send` returns when the server has taken the mail. Raises: Temporary, Permanent."""
+    """Where mails go."""
 
-    async def send(self, mail: bytes, sender: Address, recipient: Address) -> None: ...
+    async def send(self, mail: bytes, sender: Address, recipient: Address) -> None:
+        """Returns when the server has taken the mail. Raises: TemporaryFailure, PermanentFailure."""
 
     async def probe(self) -> None:
         """Raises: Unavailable, with what is wrong."""
@@ -90,7 +92,7 @@ class SmtpMailer:
             with tracing.span("SMTP send", SpanKind.CLIENT, attributes=server):
                 async with self._connected() as smtp:
                     await self._hand_over(smtp, mail, sender.addr_spec, recipient.addr_spec)
-        except Temporary as error:
+        except TemporaryFailure as error:
             if error.ours:
                 self._saw(error.why)
             raise
@@ -99,10 +101,10 @@ class SmtpMailer:
     async def probe(self) -> None:
         """Says what the last look found; looks again (greeting, TLS and login) when that is too long ago. A look may
         last longer than who asks can wait."""
-        if self._age() > (AWAY_FOR if self._wrong else WELL_FOR):
+        if self._age() > (FAILED_LOOK_SECONDS if self._wrong else HEALTHY_LOOK_SECONDS):
             if self._looking is None or self._looking.done():
                 self._looking = asyncio.create_task(self._look())
-            await asyncio.wait({self._looking}, timeout=PATIENCE)
+            await asyncio.wait({self._looking}, timeout=PROBE_TIMEOUT_SECONDS)
         if self._wrong:
             raise Unavailable(PART, self._wrong)
 
@@ -111,7 +113,7 @@ class SmtpMailer:
         try:
             async with self._connected():
                 pass
-        except (Temporary, Permanent) as error:
+        except (TemporaryFailure, PermanentFailure) as error:
             wrong = error.why
         self._saw(wrong)
 
@@ -134,7 +136,7 @@ class SmtpMailer:
         except (SMTPException, OSError, TimeoutError) as error:
             raise translated(error) from None
         except Unavailable:  # its words name the address that gave no token
-            raise Temporary("there is no token for the mail server; check SMTP_TOKEN_URL", ours=True) from None
+            raise TemporaryFailure("there is no token for the mail server; check SMTP_TOKEN_URL", ours=True) from None
         finally:
             await _leave(smtp)
 
@@ -157,18 +159,18 @@ class SmtpMailer:
     async def _hand_over(self, smtp: SMTP, mail: bytes, sender: str, recipient: str) -> None:
         options = [] if recipient.isascii() else ["SMTPUTF8"]
         if options and not smtp.supports_extension("smtputf8"):
-            raise Permanent("the mail server does not take addresses with letters like these (no SMTPUTF8)")
+            raise PermanentFailure("the mail server does not take addresses with letters like these (no SMTPUTF8)")
         try:
             await smtp.sendmail(sender, [recipient], mail, mail_options=options)
         except ValueError:  # its words hold the address
-            raise Permanent("the address cannot be used") from None
+            raise PermanentFailure("the address cannot be used") from None
 
 
 async def _leave(smtp: SMTP) -> None:
     """The mail is taken or not by now; the goodbye changes nothing."""
     with suppress(SMTPException, OSError, TimeoutError):
         if smtp.is_connected:
-            await asyncio.wait_for(smtp.quit(), GOODBYE)
+            await asyncio.wait_for(smtp.quit(), QUIT_TIMEOUT_SECONDS)
     smtp.close()
 
 
@@ -181,22 +183,24 @@ _WHAT: tuple[tuple[type[SMTPResponseException], str], ...] = (
 )
 
 
-def translated(error: Exception) -> Temporary | Permanent:
+def translated(error: Exception) -> TemporaryFailure | PermanentFailure:
     """An error of the SMTP library as one of the two kinds, in words that hold no address and no secret."""
     if isinstance(error, SMTPRecipientsRefused):
         error = error.recipients[0]
     if isinstance(error, SMTPAuthenticationError) or getattr(error, "code", 0) in LOGIN_CODES:
-        return Temporary(f"the mail server does not accept our login{_numbers(error)}; check SMTP_URL", ours=True)
+        return TemporaryFailure(
+            f"the mail server does not accept our login{_numbers(error)}; check SMTP_URL", ours=True
+        )
     for kind, what in _WHAT:
         if isinstance(error, kind):
             return _refused(error, what)
-    return Temporary(_away(error), ours=True)
+    return TemporaryFailure(_away(error), ours=True)
 
 
-def _refused(error: SMTPResponseException, what: str) -> Temporary | Permanent:
+def _refused(error: SMTPResponseException, what: str) -> TemporaryFailure | PermanentFailure:
     if error.code >= 500:
-        return Permanent(f"the mail server refuses {what}{_numbers(error)}")
-    return Temporary(f"the mail server does not take {what} now{_numbers(error)}")
+        return PermanentFailure(f"the mail server refuses {what}{_numbers(error)}")
+    return TemporaryFailure(f"the mail server does not take {what} now{_numbers(error)}")
 
 
 def _away(error: Exception) -> str:

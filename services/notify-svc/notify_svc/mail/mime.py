@@ -16,7 +16,7 @@ import idna
 
 from mails.content import Content, one_line
 
-LONGEST_NAME = 100
+MAX_NAME_CHARACTERS = 100
 _SPECIAL = re.compile(r'[<>@,;:"()\[\]\\]')
 """Marks that part addresses or end a quoted name: a name is as well read without them."""
 _UNSAFE = re.compile(r"[\s<>\"\x00-\x1f\x7f]")
@@ -27,42 +27,43 @@ class BadAddress(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """Who gets a mail, who answers are for, and what makes it this mail and no other (for the Message-ID)."""
+class Headers:
+    """What the header of a mail says (RFC 5322)."""
 
+    sender: Address
     to: Address
-    identity: str
     date: datetime
+    identity: str
+    """What makes it this mail and no other: the Message-ID is its digest."""
     reply_to: Address | None = None
+    """Who answers are for; None: the sender."""
 
 
 def address(email: str, name: str = "") -> Address:
     """An address for a header; its domain in the form that every mail server knows. Raises: BadAddress."""
     local, _, domain = email.strip().rpartition("@")
-    display = one_line(_SPECIAL.sub(" ", name), LONGEST_NAME)
+    display = one_line(_SPECIAL.sub(" ", name), MAX_NAME_CHARACTERS)
     if not local or not domain or _UNSAFE.search(email.strip()):
         raise BadAddress("the address cannot be read")
     try:
         ascii_domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
-        if not local.isascii() and not _SPECIAL.search(
-            local
-        ):  # for servers that know SMTPUTF8; Python's parser does not
+        if not local.isascii() and not _SPECIAL.search(local):  # for SMTPUTF8 (RFC 6531)
             return Address(display, local, ascii_domain)
         return Address(display, addr_spec=f"{local}@{ascii_domain}")
     except Exception:  # the parser of addresses fails in ways of its own; it is given what people typed
         raise BadAddress("the address cannot be read") from None
 
 
-def build(sender: Address, envelope: Envelope, content: Content) -> bytes:
+def encode(about: Headers, content: Content) -> bytes:
     """The mail as it travels. Names and subjects come in as anybody wrote them: none can add a header."""
-    digest = hashlib.sha256(envelope.identity.encode()).hexdigest()
+    digest = hashlib.sha256(about.identity.encode()).hexdigest()
     headers = {
-        "From": _person(sender),
-        "To": _person(envelope.to),
-        "Reply-To": _person(envelope.reply_to) if envelope.reply_to else "",
+        "From": _person(about.sender),
+        "To": _person(about.to),
+        "Reply-To": _person(about.reply_to) if about.reply_to else "",
         "Subject": _words(content.subject, len("Subject: ")),
-        "Date": format_datetime(envelope.date),
-        "Message-ID": f"<{digest[:40]}@{sender.domain}>",
+        "Date": format_datetime(about.date),
+        "Message-ID": f"<{digest[:40]}@{about.sender.domain}>",
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
         "Content-Language": content.language,
@@ -81,7 +82,7 @@ def _body(content: Content, boundary: str) -> bytes:
 
 def _person(person: Address) -> str:
     """An address whose name has no special mark in it (`address`); the name alone is encoded."""
-    name = one_line(_SPECIAL.sub(" ", person.display_name), LONGEST_NAME)
+    name = one_line(_SPECIAL.sub(" ", person.display_name), MAX_NAME_CHARACTERS)
     quoted = f'"{name}"' if name.isascii() else _words(name, len("Reply-To: "))
     return f"{quoted} <{person.addr_spec}>" if name else person.addr_spec
 
