@@ -50,7 +50,7 @@ _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 
 
 class TemporaryFailure(Exception):
-    """The same mail may be taken later. `ours`: the server is away, or our settings are wrong; else it is this one mail."""
+    """The same mail may be taken later. `ours`: the server is away or our settings are wrong; else it is this mail."""
 
     def __init__(self, why: str, *, ours: bool = False) -> None:
         super().__init__(why)
