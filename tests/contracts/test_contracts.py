@@ -19,7 +19,7 @@ KINDS = [pytest.param(kind, id=name) for name, kind in REGISTRY.items()]
 
 def stored(kind: Kind) -> dict[str, Any]:
     path = FOLDER / f"{kind.name}.json"
-    assert path.exists(), f"{kind.name} has no stored contract; write it by `make contracts`"
+    assert path.exists(), f"{kind.name} has no stored contract; write it by `python tests/contracts/contract.py`"
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 
