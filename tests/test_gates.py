@@ -27,7 +27,6 @@ class Fault:
     named: str
 
 
-SCHEMA = "cli/tokenswitch_cli/planted.py"
 FAULTS = {
     "a dead function": Fault(
         gate="check-dead-code",
