@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import pytest
@@ -172,7 +172,7 @@ async def test_a_stream_is_let_go_even_if_a_cancellation_is_swallowed() -> None:
     """A wait that ends in the moment of its cancellation swallows it; the stream then went on for nobody."""
     ended = asyncio.Event()
 
-    async def chunks() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncGenerator[bytes]:
         try:
             for _ in range(2):
                 try:

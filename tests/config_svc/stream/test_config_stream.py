@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -327,7 +327,7 @@ def test_what_is_no_event_of_ours_is_not_shown(value: bytes | None, headers: lis
 async def test_a_reader_that_stops_reading_is_cut_off() -> None:
     ended = asyncio.Event()
 
-    async def chunks() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncGenerator[bytes]:
         try:
             while True:
                 yield b": x\n\n"
@@ -344,7 +344,7 @@ async def test_a_reader_that_stops_reading_is_cut_off() -> None:
     async def receive() -> Any:
         await asyncio.Event().wait()
 
-    answer = EventStream(chunks(), patience=0.1)
+    answer = EventStream(chunks(), send_timeout=0.1)
     await asyncio.wait_for(answer({"type": "http"}, receive, send), 5)
     assert ended.is_set() and sent[0]["status"] == 200
     assert dict(sent[0]["headers"])[b"content-type"].startswith(b"text/event-stream")
@@ -353,7 +353,7 @@ async def test_a_reader_that_stops_reading_is_cut_off() -> None:
 async def test_a_reader_that_leaves_frees_its_stream() -> None:
     ended = asyncio.Event()
 
-    async def chunks() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncGenerator[bytes]:
         try:
             await asyncio.Event().wait()
             yield b""

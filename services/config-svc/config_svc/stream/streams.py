@@ -12,7 +12,7 @@ import heapq
 import json
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,7 +66,7 @@ class Streams:
 
     def events(
         self, last_event_id: str | None, customer: str | None, caller: str = "", dress: Dress | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """The stream, as it goes onto the wire; with `dress` it also says `delayed` and `back`, since a browser does
         not see comments. Raises: Refused, before anything is sent, for a bad id or too many."""
         start = positions.read(last_event_id)
@@ -76,7 +76,7 @@ class Streams:
             raise TooMany(f"You have {self.most_each} event streams open here; close some.", retry_after=5)
         return self._counted(_Reader(self, start, customer, dress), caller)
 
-    async def _counted(self, reader: _Reader, caller: str) -> AsyncIterator[bytes]:
+    async def _counted(self, reader: _Reader, caller: str) -> AsyncGenerator[bytes]:
         self._open += 1
         self._by[caller] += 1
         STREAMS.set(self._open)
