@@ -13,14 +13,13 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from config_svc.commands.batches import BATCHES, Batches
-from config_svc.commands.bulk_operations import BULKS, PARTS, Bulks
+from config_svc.commands.bulk_operations import BulkCommands
 from config_svc.commands.customers import CustomerCommands
 from config_svc.commands.settings import SettingsCommands
 from config_svc.domain.model import Customer
 from config_svc.domain.settings import Terms
 from config_svc.main import build
-from config_svc.queries.bulk_operations import Reads
+from config_svc.queries.bulk_operations import OPERATIONS, PARTS, BulkReads
 from config_svc.queries.lists import Lists
 from config_svc.settings import ConfigSettings
 from config_svc.subscriptions import CONSUMES, COUNTS, CUSTOMERS
@@ -190,16 +189,13 @@ class Config:
         return repr(found)
 
     @property
-    def batches(self) -> Batches:
-        """The batches as another replica works on them."""
-        return Batches(self.service._stores[BATCHES], self.commands)
-
-    @property
-    def bulks(self) -> Bulks:
-        """The bulk switches as another replica works on them."""
-        store, parts = self.service._stores[BULKS], self.service._stores[PARTS]
-        reader = Lists(self.customers, self.service_cursors())
-        return Bulks(self.commands, Reads(bulks=store, parts=parts, customers=self.customers, lists=reader))
+    def bulk_operations(self) -> BulkCommands:
+        """The bulk operations as another replica works on them."""
+        store, parts = self.service._stores[OPERATIONS], self.service._stores[PARTS]
+        lists = Lists(self.customers, self.service_cursors())
+        return BulkCommands(
+            self.commands, BulkReads(operations=store, parts=parts, customers=self.customers, lists=lists)
+        )
 
     @property
     def commands(self) -> CustomerCommands:

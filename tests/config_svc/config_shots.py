@@ -17,8 +17,8 @@ from typing import Literal
 import uvicorn
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from config_svc.commands.bulk_operations import ASKING
-from config_svc.domain.bulk_operations import Bulk, Pace
+from config_svc.commands.bulk_operations import LANE
+from config_svc.domain.bulk_operations import BulkOperation, Pace
 from config_svc.domain.model import Failure, Mail
 from config_svc.schemas.bulk_file import read_csv
 from shared.contracts.events import (
@@ -321,12 +321,12 @@ async def bulks(config: Config) -> None:
 
 
 async def bulk(config: Config, id: str, name: str, customers: Sequence[str], pace: Pace | None = None) -> None:
-    by, bulks = Actor(id="u-operator", name="Operator Person"), config.bulks
+    by, bulks = Actor(id="u-operator", name="Operator Person"), config.bulk_operations
     text = "customer,email,name,reference\n" + "".join(f"{one},it@{one}.example,Ivy Tan,T-{one}\n" for one in customers)
     await bulks.draft(id, name, await bulks.check(read_csv(text.encode()), by), by)
     if pace:
         await bulks.begin(id, pace, by, Command(f"begin-{id}", id))
-        due: Worker[Bulk] = Worker(store=bulks.store, lane=ASKING, execute=bulks.ask, lease=5)
+        due: Worker[BulkOperation] = Worker(store=bulks.store, lane=LANE, execute=bulks.work, lease=5)
         while await due.once():
             await due.settled()
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from config_svc.commands.batches import Batches
-from config_svc.commands.bulk_operations import Bulks
+from config_svc.commands.bulk_operations import BulkCommands
 from config_svc.commands.customers import CustomerCommands
 from config_svc.commands.settings import SettingsCommands
 from config_svc.queries.customer_counts import CustomerCounter
@@ -49,8 +48,7 @@ class Application:
     history: History
     streams: Streams
     clock: Clock
-    batches: Batches
-    bulks: Bulks
+    bulk_operations: BulkCommands
     customer_counter: CustomerCounter
     statistics: Statistics
     command_line: CommandLine

@@ -8,13 +8,11 @@ from typing import Any
 from config_svc.api import routes
 from config_svc.api.bulk_operations import LARGEST, PATHS
 from config_svc.application import Application, CommandLine
-from config_svc.commands import batches, bulk_operations, deadlines
-from config_svc.commands.batches import Batches
-from config_svc.commands.bulk_operations import Bulks
+from config_svc.commands import bulk_operations, deadlines
+from config_svc.commands.bulk_operations import BulkCommands
 from config_svc.commands.customers import CustomerCommands
 from config_svc.commands.settings import SettingsCommands
-from config_svc.domain.batches import Batch
-from config_svc.domain.bulk_operations import Bulk, Part
+from config_svc.domain.bulk_operations import BulkOperation, Part
 from config_svc.domain.hourly_counts import HourlyCounts
 from config_svc.domain.model import Customer, Tenant
 from config_svc.domain.settings import Settings, Terms
@@ -23,7 +21,7 @@ from config_svc.pages.bulk_operations import HERE
 from config_svc.pages.layout import Frame
 from config_svc.pages.portal import ROUTERS, bulk_routers
 from config_svc.queries import index, statistics
-from config_svc.queries.bulk_operations import Reads
+from config_svc.queries.bulk_operations import INDEXES, OPERATIONS, PART_INDEXES, PARTS, BulkReads
 from config_svc.queries.customer_counts import CustomerCounter, keep_counting
 from config_svc.queries.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
 from config_svc.queries.lists import Lists
@@ -86,9 +84,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.provide(application=application, bearer=bearer, pages=pages, operators=operators, topic=settings.topic)
     service.consume((*CONSUMES, *COUNTS))
     service.work(application.customers.store, deadlines.LANE, deadlines.on_deadline)
-    service.work(application.batches.store, batches.LANE, application.batches.work)
-    service.work(application.bulks.store, bulk_operations.ASKING, application.bulks.ask)
-    service.work(application.bulks.store, bulk_operations.REMINDING, application.bulks.remind_next)
+    service.work(application.bulk_operations.store, bulk_operations.LANE, application.bulk_operations.work)
     service.serve(routes.router(application))
     service.loop("customer counts", partial(keep_counting, application.customer_counter))
     service.serve(event_docs.router)
@@ -127,7 +123,6 @@ def _application(service: Service, settings: ConfigSettings, ring: KeyRing, fake
         cluster=service.cluster, stopping=service.stopping, most=settings.event_streams, **fakes.get("streams", {})
     )
     reader = Lists(store, cursors)
-    queued = service.store(batches.BATCHES, Batch, lanes=batches.LANES, indexes=batches.INDEXES)
     return Application(
         customers=customers,
         settings=settings_commands,
@@ -135,18 +130,19 @@ def _application(service: Service, settings: ConfigSettings, ring: KeyRing, fake
         history=history,
         streams=streams,
         clock=clock,
-        batches=Batches(queued, customers),
-        bulks=_bulks(service, customers, reader),
+        bulk_operations=_bulk_operations(service, customers, reader),
         customer_counter=CustomerCounter(store, clock),
         statistics=Statistics(hourly_counts, clock),
         command_line=CommandLine(settings.operator_issuer, settings.api_audience, settings.cli_client_id or None),
     )
 
 
-def _bulks(service: Service, customers: CustomerCommands, reader: Lists) -> Bulks:
-    store = service.store(bulk_operations.BULKS, Bulk, lanes=bulk_operations.LANES, indexes=bulk_operations.INDEXES)
-    parts = service.store(bulk_operations.PARTS, Part, indexes=bulk_operations.PART_INDEXES)
-    return Bulks(customers, Reads(bulks=store, parts=parts, customers=customers.store, lists=reader))
+def _bulk_operations(service: Service, customers: CustomerCommands, lists: Lists) -> BulkCommands:
+    operations = service.store(OPERATIONS, BulkOperation, lanes=bulk_operations.LANES, indexes=INDEXES)
+    parts = service.store(PARTS, Part, indexes=PART_INDEXES)
+    return BulkCommands(
+        customers, BulkReads(operations=operations, parts=parts, customers=customers.store, lists=lists)
+    )
 
 
 def _settings_commands(service: Service, settings: ConfigSettings) -> SettingsCommands:

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from config_svc.commands.bulk_operations import ASKING, REMINDING, Bulks
-from config_svc.domain.bulk_operations import Bulk, Pace
+from config_svc.commands.bulk_operations import LANE, BulkCommands
+from config_svc.domain.bulk_operations import BulkOperation, Pace
 from config_svc.schemas import bulk_file
 from shared.contracts.events import Actor
 from shared.domain.rules import Unavailable
@@ -51,25 +51,23 @@ async def act(config: Config, id: str, verb: str, key: str = "") -> httpx.Respon
     return await config.gateway().http.post(f"/api/v1{HERE}/{id}/{verb}", headers=headers)
 
 
-async def work(config: Config, lane: str = ASKING, bulks: Bulks | None = None) -> int:
+async def work(config: Config) -> int:
     """One replica's due work, until nothing is due however late it gets."""
-    bulks = bulks or config.bulks
-    due: Worker[Bulk] = Worker(
-        store=bulks.store, lane=lane, execute=bulks.ask if lane == ASKING else bulks.remind_next, lease=5
-    )
+    commands = config.bulk_operations
+    due: Worker[BulkOperation] = Worker(store=commands.store, lane=LANE, execute=commands.work, lease=5)
     rounds = 0
     for _ in range(60):
         if await due.once():
             await due.settled()
             rounds += 1
-        elif rounds and not await _due_later(config, lane):
+        elif rounds and not await _due_later(config):
             break
         config.later(seconds=11)
     return rounds
 
 
-async def _due_later(config: Config, lane: str) -> bool:
-    return bool(await config.bulks.store.collection.find({f"due.{lane}": {"$gt": config.now}}, limit=1))
+async def _due_later(config: Config) -> bool:
+    return bool(await config.bulk_operations.store.collection.find({f"due.{LANE}": {"$gt": config.now}}, limit=1))
 
 
 async def counts(config: Config, id: str) -> dict[str, int]:
@@ -201,15 +199,15 @@ async def test_killed_at_any_point_it_goes_on_and_asks_nobody_twice(
     """After asking, before it is noted in the part; after that, before the bulk moves on."""
     ids = await known(config, 5)
     id = (await begin(config, file(ids), first=0)).json()["bulk"]
-    killed = config.bulks
-    claim = _claim(await config.bulks.read.bulk(id))
+    killed = config.bulk_operations
+    claim = _claim(await config.bulk_operations.read.bulk_switch(id))
     if where == "asked":
         monkeypatch.setattr(type(killed.read.parts), "apply", _dies_at(killed.read.parts))
         with pytest.raises(Unavailable):
-            await killed.ask(claim)
+            await killed.work(claim)
         monkeypatch.undo()
     else:
-        await killed.ask(claim)  # its rule is never applied
+        await killed.work(claim)  # its rule is never applied
     assert await numbers(config, ids) == [1] * 5
     await work(config)
     assert await numbers(config, ids) == [1] * 5
@@ -220,7 +218,7 @@ async def test_killed_while_the_file_is_kept_it_is_sent_again_and_is_one_bulk(
     config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await known(config, 3)
-    monkeypatch.setattr(type(config.bulks.store), "apply", _dies_at(config.bulks.store))
+    monkeypatch.setattr(type(config.bulk_operations.store), "apply", _dies_at(config.bulk_operations.store))
     assert (await begin(config, file(ids), first=0)).status_code == 503
     monkeypatch.undo()
     assert (await begin(config, file(ids), first=0)).status_code == 202
@@ -234,7 +232,7 @@ async def test_what_was_found_before_a_crash_is_what_counts_after_it(
 ) -> None:
     """The rows that were kept, and the bulk that counts them, must not come from two different checks."""
     text = file([*(await known(config, 2)), "c02"])
-    monkeypatch.setattr(type(config.bulks.store), "apply", _dies_at(config.bulks.store))
+    monkeypatch.setattr(type(config.bulk_operations.store), "apply", _dies_at(config.bulk_operations.store))
     assert (await begin(config, text, first=0, skip_problems=True)).status_code == 503
     monkeypatch.undo()
     await known(config, 3)
@@ -247,7 +245,7 @@ async def test_what_was_found_before_a_crash_is_what_counts_after_it(
 async def test_three_replicas_ask_each_row_once(config: Config) -> None:
     ids = await known(config, 12)
     id = (await begin(config, file(ids), first=0)).json()["bulk"]
-    await asyncio.gather(*(work(config, bulks=config.bulks) for _ in range(3)))
+    await asyncio.gather(*(work(config) for _ in range(3)))
     assert await numbers(config, ids) == [1] * 12
     assert await counts(config, id) == {"all": 12, "requested": 12}
     assert Counter(await config.relays())["SwitchRequested"] == 12
@@ -268,9 +266,10 @@ async def test_paused_while_the_last_rows_are_asked_it_has_ended(config: Config)
     ids = await known(config, 4)
     text = file([*ids, *(f"gone{number:03}" for number in range(196))])
     id = (await begin(config, text, first=0, skip_problems=True)).json()["bulk"]
-    outcome = await config.bulks.ask(_claim(await config.bulks.read.bulk(id)))
+    outcome = await config.bulk_operations.work(_claim(await config.bulk_operations.read.bulk_switch(id)))
     await act(config, id, "pause")
-    await config.bulks.store.apply_step(id, Step(rule=outcome.rule, facts=outcome.facts))
+    assert outcome
+    await config.bulk_operations.store.apply_step(id, Step(rule=outcome.rule, facts=outcome.facts))
     shown = (await config.gateway("viewer").get(f"{HERE}/{id}")).json()
     assert (shown["state"], await numbers(config, ids)) == ("ended", [1] * 4)
 
@@ -291,7 +290,7 @@ async def test_a_key_is_of_one_file_also_where_its_first_try_only_left_a_draft(
 ) -> None:
     ids = await known(config, 2)
     with monkeypatch.context() as patched:
-        patched.setattr(Bulks, "begin", _away)
+        patched.setattr(BulkCommands, "begin", _away)
         assert (await begin(config, file(ids[:1]), first=0)).status_code == 503
     other = await begin(config, file(ids[1:]), first=0)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
@@ -302,11 +301,11 @@ async def test_a_key_is_of_one_file_also_where_its_first_try_only_left_a_draft(
 
 async def test_parts_of_a_draft_are_forgotten_soon_and_those_of_a_bulk_that_began_are_kept(config: Config) -> None:
     ids = await known(config, 1)
-    rows = await config.bulks.check(bulk_file.read_csv(file(ids).encode()), ACTOR)
-    bulk = await config.bulks.draft("0" * 40, "n", rows, ACTOR)
-    kept = (await config.bulks.read.part(bulk.id, 0)).forget_at - config.now
-    await config.bulks.begin(bulk.id, Pace(), ACTOR, Command("k", "d"))
-    begun = (await config.bulks.read.part(bulk.id, 0)).forget_at - config.now
+    rows = await config.bulk_operations.check(bulk_file.read_csv(file(ids).encode()), ACTOR)
+    await config.bulk_operations.draft("0" * 40, "n", rows, ACTOR)
+    kept = (await config.bulk_operations.read.part("0" * 40, 0)).forget_at - config.now
+    await config.bulk_operations.begin("0" * 40, Pace(), ACTOR, Command("k", "d"))
+    begun = (await config.bulk_operations.read.part("0" * 40, 0)).forget_at - config.now
     assert (kept.days, begun.days) == (2, 400)
 
 
@@ -333,7 +332,7 @@ async def test_only_who_has_not_answered_is_reminded_and_once(config: Config) ->
     assert (await act(config, id, "remind", "r")).json() == {"bulk": id, "reminder": 1}
     assert (await act(config, id, "remind", "r")).json() == {"bulk": id, "reminder": 1}
     assert (await act(config, id, "remind", "other")).json()["code"] == "bulk_reminding"
-    await work(config, REMINDING)
+    await work(config)
     generations = [(await config.customer(id)).switch.generation for id in ids]  # type: ignore[union-attr]
     assert generations == [1, 1, 2, 2]
     reminder = (await config.gateway().get(f"{HERE}/{id}")).json()["reminder"]
@@ -349,7 +348,7 @@ async def test_who_was_invited_at_another_address_is_counted_shown_and_reminded_
     rows = (await config.gateway().get(f"{HERE}/{id}/rows", params={"state": "requested"})).json()["items"]
     assert [row["customer"] for row in rows] == ids
     await act(config, id, "remind")
-    await work(config, REMINDING)
+    await work(config)
     switch = (await config.customer(ids[0])).switch
     assert switch and (switch.number, switch.generation) == (2, 2)
 
@@ -360,7 +359,7 @@ async def test_a_reminder_is_stopped_although_all_were_asked(config: Config) -> 
     await work(config)
     await act(config, id, "remind")
     assert (await act(config, id, "stop")).json() == {"bulk": id, "state": "ended"}
-    await work(config, REMINDING)
+    await work(config)
     assert {(await config.customer(id)).switch.generation for id in ids} == {1}  # type: ignore[union-attr]
     assert (await act(config, id, "stop", "again")).json()["code"] == "bulk_ended"
 
@@ -446,9 +445,9 @@ async def _away(*_: Any, **__: Any) -> Any:
     raise Unavailable("MongoDB", "killed")
 
 
-def _claim(found: Any) -> Any:
+def _claim(operation: BulkOperation) -> Any:
     class Held:
-        state = found.state
+        state = operation
 
     return Held()
 

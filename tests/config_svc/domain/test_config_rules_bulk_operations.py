@@ -1,4 +1,4 @@
-"""Rules of a bulk switch: begun once, asked in two waves, paused, stopped, reminded; counted once whatever happens."""
+"""Rules of a bulk operation: begun once, done in two waves, paused, stopped, reminded; counted once, whatever."""
 
 from __future__ import annotations
 
@@ -9,16 +9,27 @@ from typing import cast
 
 import pytest
 
-from config_svc.commands.bulk_operations import _next
 from config_svc.domain import bulk_operations
-from config_svc.domain.bulk_operations import ASKED, ROWS_IN_PART, Bulk, Pace, Part, Problem, Row, RowOutcome, State
+from config_svc.domain.bulk_operations import (
+    AT_ONCE,
+    DONE,
+    ROWS_IN_PART,
+    BulkOperation,
+    Kind,
+    Pace,
+    Part,
+    Problem,
+    Row,
+    RowOutcome,
+    State,
+)
 from config_svc.schemas import bulk_file
 from shared.contracts.events import BulkSwitchBegun, BulkSwitchChanged
 from shared.domain.rules import Change, Refused
-from tests.config_svc.rules_kit import BY, NOW
+from tests.config_svc.rules_kit import BY, LATER, NOW
 
 WAVES = Pace(60, 10, True)
-OK, NO = RowOutcome(ASKED, 1), RowOutcome("switch_running")
+OK, NO = RowOutcome(DONE, 1), RowOutcome("switch_running")
 PROBLEM = Problem("invalid", "Enter an address like name@example.com.", "admin_email")
 
 
@@ -29,46 +40,49 @@ def rows(count: int, bad: tuple[int, ...] = ()) -> tuple[Row, ...]:
     )
 
 
-def running(count: int = 30, pace: Pace = WAVES) -> Bulk:
-    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(count), by=BY, digest="", now=NOW)
-    assert change
-    return bulk_operations.begin(change.state, pace, BY, NOW).state
+def draft(count: int = 30, bad: tuple[int, ...] = (), kind: Kind = "switch") -> BulkOperation:
+    return bulk_operations.draft("b", kind=kind, name="Autumn", rows=rows(count, bad), by=BY, now=NOW)
 
 
-def what(change: Change[Bulk] | None) -> list[str]:
+def running(count: int = 30, pace: Pace = WAVES) -> BulkOperation:
+    return bulk_operations.begin(draft(count), pace, BY, NOW).state
+
+
+def what(change: Change[BulkOperation] | None) -> list[str]:
     assert change
     return [event.change for event in change.events if isinstance(event, BulkSwitchChanged)]
 
 
 def test_a_draft_is_forgotten_in_a_day_and_what_has_begun_is_kept() -> None:
-    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(30, (3, 4)), by=BY, digest="", now=NOW)
-    assert change and change.events == () and change.state.forget_at == NOW + timedelta(days=1)
-    assert (change.state.count, change.state.good, change.state.waiting) == (30, 28, 28)
-    assert bulk_operations.asking_due(change.state) is None
-    begun = bulk_operations.begin(change.state, Pace(), BY, NOW)
+    made = draft(30, (3, 4))
+    kept = bulk_operations.kept(None, made, NOW)
+    assert kept and kept.events == () and kept.state.forget_at == NOW + timedelta(days=1)
+    assert (made.count, made.good, made.waiting) == (30, 28, 28)
+    assert bulk_operations.due(made) is None
+    begun = bulk_operations.begin(made, Pace(), BY, NOW)
     assert begun.events == (
         BulkSwitchBegun(customer=bulk_operations.BULK_KEY, bulk="b", name="Autumn", count=28, by=BY),
     )
-    assert begun.state.forget_at == NOW + bulk_operations.KEPT and bulk_operations.asking_due(begun.state) == NOW
-    assert bulk_operations.draft(begun.state, "b", name="Other", rows=(), by=BY, digest="", now=NOW) is None
+    assert begun.state.forget_at == NOW + timedelta(days=400) and bulk_operations.due(begun.state) == NOW
+    assert bulk_operations.kept(begun.state, draft(0), NOW) is None
 
 
 def test_after_the_first_wave_somebody_must_go_on() -> None:
-    bulk = running()
-    change = bulk_operations.advanced(bulk, 0, 10, [OK] * 10, NOW)
+    operation = running()
+    change = bulk_operations.advanced(operation, 0, 10, [OK] * 10, NOW)
     assert what(change) == ["paused"] and change and change.state.state == "paused"
-    assert bulk_operations.asking_due(change.state) is None
+    assert bulk_operations.due(change.state) is None
     again = bulk_operations.resume(change.state, BY, NOW)
-    assert what(again) == ["resumed"] and bulk_operations.asking_due(again.state) == NOW
+    assert what(again) == ["resumed"] and bulk_operations.due(again.state) == NOW
     last = bulk_operations.advanced(again.state, 10, 30, [OK] * 19 + [NO], NOW)
     assert what(last) == ["ended"] and last and last.state.ended_at == NOW
-    assert (last.state.asked, last.state.refused, last.state.waiting) == (29, 1, 0)
+    assert (last.state.done, last.state.refused, last.state.waiting) == (29, 1, 0)
 
 
 def test_without_a_pause_the_rest_follows_at_its_pace() -> None:
     change = bulk_operations.advanced(running(pace=Pace(120, 10, False)), 0, 10, [OK] * 10, NOW)
     assert change and change.state.state == "running" and not change.state.first_wave
-    assert bulk_operations.asking_due(change.state) == NOW + timedelta(seconds=5)
+    assert bulk_operations.due(change.state) == NOW + timedelta(seconds=5)
 
 
 def test_a_step_that_comes_twice_counts_once() -> None:
@@ -77,11 +91,11 @@ def test_a_step_that_comes_twice_counts_once() -> None:
 
 
 @pytest.mark.parametrize("command", [bulk_operations.pause, bulk_operations.stop])
-def test_what_was_asked_while_somebody_stopped_it_still_counts(command: Callable[..., Change[Bulk]]) -> None:
+def test_what_was_asked_while_somebody_stopped_it_still_counts(command: Callable[..., Change[BulkOperation]]) -> None:
     stopped = command(running(), BY, NOW).state
     change = bulk_operations.advanced(stopped, 0, 10, [OK] * 10, NOW)
-    assert change and change.state.asked == 10 and change.state.state == stopped.state and change.events == ()
-    assert bulk_operations.asking_due(change.state) is None
+    assert change and change.state.done == 10 and change.state.state == stopped.state and change.events == ()
+    assert bulk_operations.due(change.state) is None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +109,7 @@ def test_what_was_asked_while_somebody_stopped_it_still_counts(command: Callable
         (bulk_operations.remind, "running", "bulk_nobody"),
     ],
 )
-def test_what_cannot_be_done_is_refused(command: Callable[..., Change[Bulk]], state: str, code: str) -> None:
+def test_what_cannot_be_done_is_refused(command: Callable[..., Change[BulkOperation]], state: str, code: str) -> None:
     with pytest.raises(Refused) as refused:
         command(replace(running(), state=cast(State, state)), BY, NOW)
     assert refused.value.code == code
@@ -105,10 +119,8 @@ def test_what_is_unknown_or_empty_is_refused() -> None:
     with pytest.raises(Refused) as unknown:
         bulk_operations.begin(None, Pace(), BY, NOW)
     assert unknown.value.status == 404
-    change = bulk_operations.draft(None, "b", name="Autumn", rows=rows(1, (0,)), by=BY, digest="", now=NOW)
-    assert change
     with pytest.raises(Refused) as empty:
-        bulk_operations.begin(change.state, Pace(), BY, NOW)
+        bulk_operations.begin(draft(1, (0,)), Pace(), BY, NOW)
     assert empty.value.code == "bulk_empty"
     with pytest.raises(Refused) as twice:
         bulk_operations.begin(running(), Pace(), BY, NOW)
@@ -119,37 +131,81 @@ def test_a_reminder_goes_once_through_all_rows_asked_and_ends_with_a_stop() -> N
     asked = bulk_operations.advanced(running(), 0, 10, [OK] * 10, NOW)
     assert asked
     first = bulk_operations.remind(asked.state, BY, NOW)
-    assert first.answer == {"bulk": "b", "reminder": 1} and bulk_operations.reminding_due(first.state) == NOW
+    assert first.answer == {"bulk": "b", "reminder": 1} and bulk_operations.due(first.state) == NOW
     with pytest.raises(Refused):
         bulk_operations.remind(first.state, BY, NOW)
-    half = bulk_operations.reminded(first.state, 1, start=0, end=6, sent=4, now=NOW)
-    assert half and bulk_operations.reminding_due(half.state) == NOW + timedelta(seconds=4)
-    assert bulk_operations.reminded(half.state, 1, start=0, end=6, sent=4, now=NOW) is None
-    assert bulk_operations.reminding_due(bulk_operations.stop(half.state, BY, NOW).state) is None
-    whole = bulk_operations.reminded(half.state, 1, start=6, end=10, sent=1, now=NOW)
+    reminder = first.state.reminding
+    assert reminder
+    half = bulk_operations.reminded(first.state, reminder, 6, 4, NOW)
+    assert half and bulk_operations.due(half.state) == NOW + timedelta(seconds=4)
+    assert bulk_operations.reminded(half.state, reminder, 6, 4, NOW) is None
+    assert bulk_operations.due(bulk_operations.stop(half.state, BY, NOW).state) is None
+    assert half.state.reminding
+    whole = bulk_operations.reminded(half.state, half.state.reminding, 10, 1, NOW)
     assert whole and whole.state.reminder and (whole.state.reminder.sent, whole.state.reminder.ended_at) == (5, NOW)
     assert bulk_operations.remind(whole.state, BY, NOW).answer["reminder"] == 2
 
 
 def test_the_first_outcome_of_a_row_stays_and_a_problem_has_none() -> None:
-    part = Part(bulk="b", number=0, rows=rows(3, (2,)), forget_at=NOW)
+    part = Part(operation="b", number=0, rows=rows(3, (2,)), forget_at=NOW)
     first = bulk_operations.settled(part, {0: OK, 2: OK}, NOW)
     assert first
     second = bulk_operations.settled(first.state, {0: NO, 1: NO}, NOW)
-    assert second and [row.outcome for row in second.state.rows] == [ASKED, "switch_running", None]
+    assert second and [row.outcome for row in second.state.rows] == [DONE, "switch_running", None]
 
 
 def test_a_step_leaves_out_problems_and_stays_in_its_part_and_wave() -> None:
-    bulk, part = (
-        running(500, Pace(60, 4, True)),
-        Part(bulk="b", number=0, rows=rows(ROWS_IN_PART, (0, 2)), forget_at=NOW),
-    )
-    assert _next(bulk, part) == (6, [1, 3, 4, 5])
-    rest = replace(bulk, place=195, first_wave=False)
-    assert _next(rest, part) == (200, [195, 196, 197, 198, 199])
-    assert _next(replace(rest, place=200), Part(bulk="b", number=1, rows=rows(200), forget_at=NOW))[1] == list(
-        range(10)
-    )
+    def next_rows(operation: BulkOperation, part: Part) -> tuple[int, list[int]]:
+        return bulk_operations.next_rows(part, operation.place, operation.count, operation.most_now)
+
+    operation = running(500, Pace(60, 4, True))
+    part = Part(operation="b", number=0, rows=rows(ROWS_IN_PART, (0, 2)), forget_at=NOW)
+    assert next_rows(operation, part) == (6, [1, 3, 4, 5])
+    rest = replace(operation, place=195, first_wave=False)
+    assert next_rows(rest, part) == (200, [195, 196, 197, 198, 199])
+    after = Part(operation="b", number=1, rows=rows(200), forget_at=NOW)
+    assert next_rows(replace(rest, place=200), after)[1] == list(range(10))
+
+
+# --- a selection ---------------------------------------------------------------------------------------------------
+
+
+def selection(count: int = 3, kind: Kind = "resend") -> BulkOperation:
+    return bulk_operations.begun(draft(count, kind=kind), AT_ONCE, BY, NOW)
+
+
+def test_the_same_form_twice_is_one_selection() -> None:
+    kept = bulk_operations.kept(None, selection(), NOW)
+    assert kept and kept.events == ()
+    assert bulk_operations.kept(selection(), selection(kind="cancel"), NOW) is None
+
+
+def test_a_selection_is_due_until_every_row_has_an_outcome() -> None:
+    begun = selection()
+    assert bulk_operations.due(begun) == NOW and begun.waiting == 3
+    half = bulk_operations.advanced(begun, 0, 2, [OK, NO], LATER)
+    assert half and half.state.waiting == 1 and half.state.ended_at is None and half.events == ()
+    assert bulk_operations.due(half.state) == LATER
+    whole = bulk_operations.advanced(half.state, 2, 3, [OK], LATER)
+    assert whole and whole.state.ended_at == LATER and bulk_operations.due(whole.state) is None
+    assert (whole.state.done, whole.state.refused, whole.events) == (2, 1, ())
+    assert bulk_operations.advanced(whole.state, 3, 3, [OK], NOW) is None
+    assert bulk_operations.advanced(None, 0, 1, [OK], NOW) is None
+
+
+def test_a_selection_is_kept_a_month_and_ends_at_once_where_it_is_empty() -> None:
+    assert selection().forget_at == NOW + timedelta(days=30)
+    assert selection(0).ended_at == NOW
+
+
+@pytest.mark.parametrize("kind", ["resend", "cancel"])
+@pytest.mark.parametrize(
+    "command", [bulk_operations.pause, bulk_operations.resume, bulk_operations.stop, bulk_operations.remind]
+)
+def test_a_selection_takes_no_commands(command: Callable[..., Change[BulkOperation]], kind: Kind) -> None:
+    with pytest.raises(Refused) as refused:
+        command(selection(kind=kind), BY, NOW)
+    assert refused.value.code == "bulk_unknown"
 
 
 # --- the file --------------------------------------------------------------------------------------------------------

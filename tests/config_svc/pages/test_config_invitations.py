@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from config_svc.commands.batches import LANE, STEP
-from config_svc.domain.batches import Batch
+from config_svc.commands.bulk_operations import LANE
+from config_svc.domain.bulk_operations import MOST_IN_STEP, BulkOperation
 from shared.jobs.worker import Worker
 from tests.config_svc.config_kit import ADMIN, TENANT, Browser, C, Config
 
@@ -24,9 +24,9 @@ async def invite(config: Config, *ids: str) -> None:
         await config.relays()
 
 
-def worker(config: Config) -> Worker[Batch]:
-    batches = config.batches
-    return Worker(store=batches.store, lane=LANE, execute=batches.work, lease=5)
+def worker(config: Config) -> Worker[BulkOperation]:
+    commands = config.bulk_operations
+    return Worker(store=commands.store, lane=LANE, execute=commands.work, lease=5)
 
 
 async def work(config: Config) -> int:
@@ -120,16 +120,17 @@ async def test_a_refusal_stands_beside_its_row_in_a_sentence(config: Config) -> 
 
 
 async def test_a_batch_goes_on_after_a_crash_and_acts_once_per_row(config: Config) -> None:
-    ids = [f"c{n}" for n in range(STEP + 2)]
+    ids = [f"c{n}" for n in range(MOST_IN_STEP + 2)]
     await invite(config, *ids)
     browser = await config.browser()
     await chosen(browser, "resend", *ids)
     where, hidden = browser.form("/invitations/batches")
     await browser.http.post(where, data=hidden | {"row": [f"{id}/1" for id in ids]})
-    batches = config.batches
-    document = (await batches.store.collection.find({}, limit=1))[0]
-    for place in range(3):  # acted, and then killed before the outcome was kept
-        await batches._act(batches.store.found(document).state, place)
+    commands = config.bulk_operations
+    (document,) = await commands.store.find({}, limit=1)
+    part = await commands.read.part(document.id, 0)
+    for row in part.rows[:3]:  # acted, and then killed before the outcome was kept
+        await commands._act(document.state, row)
     assert await work(config) == 2
     assert (await config.relays()).count("InvitationResendRequested") == len(ids)
     generations = {(await config.customer(id)).switch.generation for id in ids}  # type: ignore[union-attr]

@@ -17,9 +17,10 @@ from config_svc.api import examples
 from config_svc.api.common import problems
 from config_svc.api.switches import Keyed
 from config_svc.application import Application
-from config_svc.commands.bulk_operations import Bulks
-from config_svc.domain.bulk_operations import Bulk, Row
+from config_svc.commands.bulk_operations import BulkCommands
+from config_svc.domain.bulk_operations import BulkOperation, Row
 from config_svc.queries import csv_export
+from config_svc.queries.bulk_operations import BulkReads
 from config_svc.schemas import bulk_file, bulk_operations
 from config_svc.schemas.bulk_file import Line
 from config_svc.schemas.bulk_operations import CELLS, BulkBody, CheckBody
@@ -88,11 +89,8 @@ def _body(model: type[Strict], example: Mapping[str, Any]) -> dict[str, Any]:
 
 def router(application: Application) -> APIRouter:
     routes = APIRouter(tags=["Bulk switch"])
-    viewer, operator, bulks = (
-        Depends(require(VIEWER)),
-        Depends(require(OPERATOR)),
-        application.bulks,
-    )
+    viewer, operator = Depends(require(VIEWER)), Depends(require(OPERATOR))
+    commands, read = application.bulk_operations, application.bulk_operations.read
 
     @routes.post(
         "/bulk-switches/check",
@@ -105,7 +103,7 @@ def router(application: Application) -> APIRouter:
         body = await request.body()
         csv = _is_csv(request)
         lines = await asyncio.to_thread(bulk_file.read_csv, body) if csv else _json(CheckBody, body).lines
-        return bulk_operations.checked(await bulks.check(lines, by))
+        return bulk_operations.checked(await commands.check(lines, by))
 
     @routes.post(
         "/bulk-switches",
@@ -142,7 +140,7 @@ def router(application: Application) -> APIRouter:
         else:
             body = _json(BulkBody, await request.body())
             lines = body.lines
-        return await _begun(bulks, lines, body, by, command)
+        return await _begun(commands, lines, body, by, command)
 
     @routes.get(
         "/bulk-switches",
@@ -151,9 +149,8 @@ def router(application: Application) -> APIRouter:
     )
     async def list_bulks(by: Annotated[Actor, viewer], limit: Limit = 50) -> dict[str, Any]:
         """Role: viewer. Without numbers by state; those stand at each one."""
-        return {
-            "items": [to_jsonable_python(bulk_operations.bulk(bulk, {})) for bulk in await bulks.read.newest(limit)]
-        }
+        newest = await read.newest(limit)
+        return {"items": [to_jsonable_python(bulk_operations.bulk(operation, {})) for operation in newest]}
 
     @routes.get(
         "/bulk-switches/{id}",
@@ -162,8 +159,8 @@ def router(application: Application) -> APIRouter:
     )
     async def get_bulk(id: BulkId, by: Annotated[Actor, viewer]) -> dict[str, Any]:
         """Role: viewer. `counts` are of all rows as they stand now, and add up to `all`; seconds old at most."""
-        bulk = (await bulks.read.bulk(id)).state
-        return bulk_operations.bulk(bulk, await bulks.read.counts(bulk))
+        operation = await read.bulk_switch(id)
+        return bulk_operations.bulk(operation, await read.counts(operation))
 
     @routes.get(
         "/bulk-switches/{id}/rows",
@@ -184,17 +181,17 @@ def router(application: Application) -> APIRouter:
     ) -> Response:
         """Role: viewer. A page may be short or empty although there are more rows: go on while `next` is not null.
         Who has not answered: `state=requested&state=invited&state=opened`."""
-        bulk = (await bulks.read.bulk(id)).state
+        operation = await read.bulk_switch(id)
         if "text/csv" in request.headers.get("accept", ""):
-            return result(bulks, bulk, frozenset(state))
-        rows, next = await bulks.read.rows(bulk, frozenset(state), place, limit)
+            return result(read, operation, frozenset(state))
+        rows, next = await read.rows(operation, frozenset(state), place, limit)
         return JSONResponse(to_jsonable_python({"items": [bulk_operations.row(row) for row in rows], "next": next}))
 
     for verb, what, act in (
-        ("pause", "Ask nobody else for now", bulks.pause),
-        ("resume", "Go on", bulks.resume),
-        ("stop", "Ask nobody else; who was invited stays invited", bulks.stop),
-        ("remind", "Send the invitation again to all who have not answered", bulks.remind),
+        ("pause", "Ask nobody else for now", commands.pause),
+        ("resume", "Go on", commands.resume),
+        ("stop", "Ask nobody else; who was invited stays invited", commands.stop),
+        ("remind", "Send the invitation again to all who have not answered", commands.remind),
     ):
         _command(routes, verb, what, act, operator)
     return routes
@@ -220,20 +217,22 @@ def _command(
     )
 
 
-async def _begun(bulks: Bulks, lines: Sequence[Line], body: BulkBody, by: Actor, command: Command) -> Response:
+async def _begun(
+    commands: BulkCommands, lines: Sequence[Line], body: BulkBody, by: Actor, command: Command
+) -> Response:
     id = action_key(by.id, "bulk", command.key)
-    there = await bulks.store.get(id)
-    if there and there.state.digest not in ("", command.digest):
+    there = await commands.read.find(id)
+    if there and there.digest not in ("", command.digest):
         raise reused()
     if not there:
-        rows = await bulks.check(lines, by)
+        rows = await commands.check(lines, by)
         flawed = any(row.problem for row in rows) and not body.skip_problems
-        if flawed and not await bulks.read.there(id):  # else the first try came through meanwhile
+        if flawed and not await commands.read.find(id):  # else the first try came through meanwhile
             return _refused(rows)
         if not flawed:
-            await bulks.draft(id, body.name, rows, by, command.digest)
+            await commands.draft(id, body.name, rows, by, command.digest)
     try:
-        return JSONResponse(dict(await bulks.begin(id, body.pace, by, command)), 202)
+        return JSONResponse(dict(await commands.begin(id, body.pace, by, command)), 202)
     except Refused as error:
         if error.code != "bulk_begun":
             raise
@@ -246,9 +245,9 @@ def _refused(rows: Sequence[Row]) -> Response:
     return problem(422, "bulk_problems", detail, **found)
 
 
-def result(bulks: Bulks, bulk: Bulk, states: frozenset[str]) -> Response:
+def result(read: BulkReads, operation: BulkOperation, states: frozenset[str] = frozenset()) -> Response:
     """The result file."""
-    lines = (bulk_operations.row(shown) async for shown in bulks.read.every(bulk, states))
+    lines = (bulk_operations.row(shown) async for shown in read.every(operation, states))
     return csv_export.answer(csv_export.table(lines, CELLS), "bulk-switch")
 
 

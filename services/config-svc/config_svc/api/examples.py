@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from config_svc.domain.bulk_operations import ASKED, Bulk, Row
+from config_svc.domain.bulk_operations import DONE, BulkOperation, Row
 from config_svc.domain.model import Customer, Grant, Mail, Switch
 from config_svc.schemas import bulk_operations, views
 from config_svc.schemas.bulk_operations import Shown
@@ -151,8 +151,9 @@ def event_row() -> dict[str, Any]:
 
 def bulk() -> Any:
     counts = {"all": 11, "problem": 0, "waiting": 8, "refused": 0, "invited": 3, "replaced": 0}
-    made = Bulk(
+    made = BulkOperation(
         id=BULK,
+        kind="switch",
         name="Autumn",
         by=BY,
         count=11,
@@ -161,15 +162,14 @@ def bulk() -> Any:
         forget_at=NOW,
         state="paused",
         begun_at=NOW,
-        begun_by=BY,
         place=3,
-        asked=3,
+        done=3,
     )
     return to_jsonable_python(bulk_operations.bulk(made, counts))
 
 
 def bulk_rows() -> Any:
-    row = Row(line=2, customer="contoso", email="admin@contoso.example", name="Avery Admin", outcome=ASKED, switch=1)
+    row = Row(line=2, customer="contoso", email="admin@contoso.example", name="Avery Admin", outcome=DONE, switch=1)
     return {
         "items": [
             to_jsonable_python(

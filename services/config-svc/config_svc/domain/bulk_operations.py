@@ -1,6 +1,8 @@
-"""Rules of a bulk switch: customers of one file, asked at a pace, first a few, then the rest. Its rows lie in parts.
+"""Rules of a bulk operation: the same work for many rows, each once, at a pace. Its rows lie in parts.
 
-What becomes of a row later (invited, opened, completed) is said by its customer; here stands only whether it was asked.
+A bulk switch asks the customers of a file, first a few, then the rest; a selection sends the invitations that somebody
+ticked on a page again, or cancels them, at once. What becomes of a row later (invited, opened, completed) is said by
+its customer; here stands only whether it was done.
 """
 
 from __future__ import annotations
@@ -8,21 +10,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeVar
 
-from shared.contracts.events import Actor, BulkSwitchBegun, BulkSwitchChanged
+from shared.contracts.events import Actor, BulkSwitchBegun, BulkSwitchChanged, Event
 from shared.domain.rules import Change, Refused
+
+T = TypeVar("T")
 
 BULK_KEY = "bulk-switches"
 """The key of these events, which concern no customer alone."""
 MOST, ROWS_IN_PART = 10_000, 200
-ASKED = "asked"
-KEPT, DRAFT_KEPT = timedelta(days=400), timedelta(days=1)
-SECONDS = 10
+MOST_SELECTED = ROWS_IN_PART
+DONE = "done"
+DRAFT_KEPT = timedelta(days=1)
+STEP_SECONDS = 10
 """How far apart two steps are, about, whatever the pace."""
 MOST_IN_STEP = 20
+"""Rows between two looks of whoever watches; a crash repeats at most these, and each of them counts once."""
 
+Kind = Literal["switch", "resend", "cancel"]
 State = Literal["draft", "running", "paused", "stopped", "ended"]
+KEPT: Mapping[Kind, timedelta] = {
+    "switch": timedelta(days=400),
+    "resend": timedelta(days=30),
+    "cancel": timedelta(days=30),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +48,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the file. `outcome`: None while it waits, `asked`, or the code of why it was refused."""
+    """A line of the file, or an invitation that was ticked."""
 
     line: int
     customer: str
@@ -46,7 +58,9 @@ class Row:
     reference: str | None = None
     problem: Problem | None = None
     outcome: str | None = None
+    """None while it waits, `done`, or the code of why it was refused."""
     switch: int | None = None
+    """The switch that was ticked, or that came of asking."""
 
     @property
     def waiting(self) -> bool:
@@ -61,9 +75,9 @@ class RowOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Rows `number * ROWS_IN_PART` and following of a bulk."""
+    """Rows `number * ROWS_IN_PART` and following of an operation."""
 
-    bulk: str
+    operation: str
     number: int
     rows: tuple[Row, ...]
     forget_at: datetime
@@ -71,18 +85,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`first`: rows of the first wave, 0 for no waves. `pause`: wait after it until somebody goes on."""
-
-    per_minute: int = 60
+    per_minute: int | None = 60
+    """Rows a minute; None for all at once."""
     first: int = 10
+    """Rows of the first wave; 0 for no waves."""
     pause: bool = True
+    """Whether the rest waits after the first wave until somebody goes on."""
 
     @property
     def step(self) -> int:
-        return max(1, min(MOST_IN_STEP, self.per_minute * SECONDS // 60))
+        rows = MOST_IN_STEP if self.per_minute is None else self.per_minute * STEP_SECONDS // 60
+        return max(1, min(MOST_IN_STEP, rows))
 
     def span(self, rows: int) -> timedelta:
-        return timedelta(seconds=rows * 60 / self.per_minute)
+        return timedelta(seconds=rows * 60 / self.per_minute) if self.per_minute else timedelta(0)
+
+
+AT_ONCE = Pace(per_minute=None, first=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,29 +118,31 @@ class Reminder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bulk:
-    """`place`: the next row to be asked. `asked`, `refused`: of those before it; `problems`: found at the check.
-    `digest`: of the command that brought it, where its id is made of that command's key."""
-
+class BulkOperation:
     id: str
-    name: str
+    kind: Kind
     by: Actor
+    """Who brought it, then who began it."""
     count: int
     problems: int
+    """Rows that the check found cannot be asked."""
     created_at: datetime
     forget_at: datetime
+    name: str = ""
     state: State = "draft"
     pace: Pace = Pace()
     begun_at: datetime | None = None
-    begun_by: Actor | None = None
     due_at: datetime | None = None
     first_wave: bool = False
     place: int = 0
-    asked: int = 0
+    """The next row to be done."""
+    done: int = 0
+    """Of the rows before `place`; the same for `refused`."""
     refused: int = 0
     ended_at: datetime | None = None
     reminder: Reminder | None = None
     digest: str = ""
+    """Of the command that brought it, where its id is made of that command's key."""
 
     @property
     def parts(self) -> int:
@@ -132,67 +153,156 @@ class Bulk:
         return self.count - self.problems
 
     @property
+    def settled(self) -> int:
+        return self.done + self.refused
+
+    @property
     def waiting(self) -> int:
-        return self.good - self.asked - self.refused
+        return self.good - self.settled
 
     @property
     def reminding(self) -> Reminder | None:
         return self.reminder if self.reminder and self.reminder.ended_at is None else None
 
     @property
-    def wave_left(self) -> int:
-        """Rows that may still be asked before the first wave ends; all that wait where it is over."""
-        left = self.pace.first - self.asked - self.refused
-        return left if self.first_wave and self.pace.first else self.waiting
+    def most_now(self) -> int:
+        """Rows of the next step: by the pace, and of the first wave no more than are left of it."""
+        left = self.pace.first - self.settled if self.first_wave else self.waiting
+        return max(1, min(self.pace.step, left))
 
 
 def draft(
-    bulk: Bulk | None, id: str, name: str, rows: Sequence[Row], by: Actor, digest: str, now: datetime
-) -> Change[Bulk] | None:
-    """The same file sent twice is one bulk."""
-    if bulk:
-        return None
-    problems = sum(row.problem is not None for row in rows)
-    return Change(
-        Bulk(
-            id=id,
-            name=name,
-            by=by,
-            count=len(rows),
-            problems=problems,
-            created_at=now,
-            forget_at=now + DRAFT_KEPT,
-            digest=digest,
-        )
+    id: str, *, kind: Kind, rows: Sequence[Row], by: Actor, now: datetime, name: str = "", digest: str = ""
+) -> BulkOperation:
+    return BulkOperation(
+        id=id,
+        kind=kind,
+        name=name,
+        by=by,
+        count=len(rows),
+        problems=sum(row.problem is not None for row in rows),
+        created_at=now,
+        forget_at=now + DRAFT_KEPT,
+        digest=digest,
     )
 
 
-def begin(bulk: Bulk | None, pace: Pace, by: Actor, now: datetime) -> Change[Bulk]:
-    bulk = known(bulk)
-    if bulk.state != "draft":
-        raise Refused("bulk_begun", "This bulk switch has begun already.")
-    if not bulk.good:
-        raise Refused("bulk_empty", "No row of the file can be asked; correct the file and send it again.")
-    begun = replace(
-        bulk,
+def begun(operation: BulkOperation, pace: Pace, by: Actor, now: datetime) -> BulkOperation:
+    running = replace(
+        operation,
         state="running",
         pace=pace,
+        by=by,
         begun_at=now,
-        begun_by=by,
         due_at=now,
         first_wave=pace.first > 0,
-        forget_at=now + KEPT,
+        forget_at=now + KEPT[operation.kind],
     )
-    return Change(
-        begun,
-        (BulkSwitchBegun(customer=BULK_KEY, bulk=bulk.id, name=bulk.name, count=bulk.good, by=by),),
-        {"bulk": bulk.id},
-    )
+    return running if running.waiting else _over(running, now)
+
+
+def kept(there: T | None, new: T, now: datetime) -> Change[T] | None:
+    """Of what is sent twice, the first stays."""
+    return None if there else Change(new)
 
 
 def kept_longer(part: Part | None, now: datetime) -> Change[Part] | None:
-    """Of a bulk that begins: until then a part is kept a little longer than its draft."""
-    return Change(replace(part, forget_at=now + KEPT)) if part else None
+    """Of a bulk switch that begins: until then a part is kept a little longer than its draft."""
+    return Change(replace(part, forget_at=now + KEPT["switch"])) if part else None
+
+
+# --- commands to a bulk switch -----------------------------------------------------------------------------------
+
+
+def begin(operation: BulkOperation | None, pace: Pace, by: Actor, now: datetime) -> Change[BulkOperation]:
+    operation = known(operation)
+    if operation.state != "draft":
+        raise Refused("bulk_begun", "This bulk switch has begun already.")
+    if not operation.good:
+        raise Refused("bulk_empty", "No row of the file can be asked; correct the file and send it again.")
+    event = BulkSwitchBegun(customer=BULK_KEY, bulk=operation.id, name=operation.name, count=operation.good, by=by)
+    return Change(begun(operation, pace, by, now), (event,), {"bulk": operation.id})
+
+
+def pause(operation: BulkOperation | None, by: Actor, now: datetime) -> Change[BulkOperation]:
+    return _changed(replace(_going(operation), state="paused"), "paused", by)
+
+
+def resume(operation: BulkOperation | None, by: Actor, now: datetime) -> Change[BulkOperation]:
+    return _changed(replace(_going(operation), state="running", due_at=now), "resumed", by)
+
+
+def stop(operation: BulkOperation | None, by: Actor, now: datetime) -> Change[BulkOperation]:
+    """Who was invited stays invited; nobody else is. A reminder under way ends as well, also when all were asked."""
+    operation = known(operation)
+    if operation.reminding:
+        over = operation.state in ("stopped", "ended")
+        operation = replace(operation, reminder=replace(operation.reminding, ended_at=now))
+        if over:
+            return _changed(operation, "reminder_stopped", by)
+    return _changed(replace(_going(operation), state="stopped", ended_at=now), "stopped", by)
+
+
+def remind(operation: BulkOperation | None, by: Actor, now: datetime) -> Change[BulkOperation]:
+    operation = known(operation)
+    if not operation.done:
+        raise Refused("bulk_nobody", "Nobody has been invited by this bulk switch yet.")
+    if operation.reminding:
+        raise Refused("bulk_reminding", "A reminder is on its way already; wait until it has ended.")
+    number = operation.reminder.number + 1 if operation.reminder else 1
+    reminder = Reminder(number=number, by=by, begun_at=now, due_at=now)
+    answer = {"bulk": operation.id, "reminder": number}
+    return Change(replace(operation, reminder=reminder), _said(operation, "reminded", by), answer)
+
+
+def unknown() -> Refused:
+    return Refused("bulk_unknown", "There is no such bulk switch, or it was long ago.", status=404)
+
+
+def known(operation: BulkOperation | None) -> BulkOperation:
+    """Only a bulk switch is commanded; a selection is done at once."""
+    if operation is None or operation.kind != "switch":
+        raise unknown()
+    return operation
+
+
+def _going(operation: BulkOperation | None) -> BulkOperation:
+    operation = known(operation)
+    if operation.state == "draft":
+        raise Refused("bulk_draft", "This bulk switch has not begun yet.")
+    if operation.state in ("stopped", "ended"):
+        raise Refused("bulk_ended", "This bulk switch has ended; nobody else is asked.")
+    return operation
+
+
+def _changed(operation: BulkOperation, what: str, by: Actor) -> Change[BulkOperation]:
+    return Change(operation, _said(operation, what, by), {"bulk": operation.id, "state": operation.state})
+
+
+def _said(operation: BulkOperation, what: str, by: Actor | None = None) -> tuple[Event, ...]:
+    """A selection says nothing of itself: its customers do."""
+    if operation.kind != "switch":
+        return ()
+    return (BulkSwitchChanged(customer=BULK_KEY, bulk=operation.id, name=operation.name, change=what, by=by),)
+
+
+# --- what became of rows -----------------------------------------------------------------------------------------
+
+
+def due(operation: BulkOperation) -> datetime | None:
+    """When the next rows are looked at, to be done or to be reminded."""
+    doing = operation.due_at if operation.state == "running" else None
+    reminding = operation.reminding.due_at if operation.reminding else None
+    return min(filter(None, (doing, reminding)), default=None)
+
+
+def next_rows(part: Part, start: int, end: int, most: int) -> tuple[int, list[int]]:
+    """Of the rows from `start` to `end` those of this part that are looked at now, by their place in it, and the place
+    in the operation where it goes on."""
+    first = part.number * ROWS_IN_PART
+    end = min(end, first + len(part.rows))
+    good = [at for at in range(start - first, end - first) if part.rows[at].problem is None]
+    return (first + good[most] if len(good) > most else end), good[:most]
 
 
 def settled(part: Part | None, outcomes: Mapping[int, RowOutcome], now: datetime) -> Change[Part] | None:
@@ -200,122 +310,50 @@ def settled(part: Part | None, outcomes: Mapping[int, RowOutcome], now: datetime
     if part is None:
         return None
     rows = tuple(
-        replace(row, outcome=outcomes[place].code, switch=outcomes[place].switch)
-        if place in outcomes and row.waiting
-        else row
-        for place, row in enumerate(part.rows)
+        replace(row, outcome=outcomes[at].code, switch=outcomes[at].switch) if at in outcomes and row.waiting else row
+        for at, row in enumerate(part.rows)
     )
     return Change(replace(part, rows=rows))
 
 
 def advanced(
-    bulk: Bulk | None, start: int, end: int, outcomes: Sequence[RowOutcome], now: datetime
-) -> Change[Bulk] | None:
+    operation: BulkOperation | None, start: int, end: int, outcomes: Sequence[RowOutcome], now: datetime
+) -> Change[BulkOperation] | None:
     """The rows from `start` to `end` are done. Counts whatever somebody said meanwhile: they were asked."""
-    if bulk is None or bulk.place != start or bulk.state in ("draft", "ended"):
+    if operation is None or operation.place != start or operation.state in ("draft", "ended"):
         return None
-    asked = sum(outcome.code == ASKED for outcome in outcomes)
+    done = sum(outcome.code == DONE for outcome in outcomes)
     moved = replace(
-        bulk,
+        operation,
         place=end,
-        asked=bulk.asked + asked,
-        refused=bulk.refused + len(outcomes) - asked,
-        due_at=now + bulk.pace.span(len(outcomes)),
+        done=operation.done + done,
+        refused=operation.refused + len(outcomes) - done,
+        due_at=now + operation.pace.span(len(outcomes)),
     )
-    if bulk.state in ("running", "paused") and not moved.waiting:
-        return _ended(moved, now)
-    return _wave_over(moved) if moved.first_wave and moved.wave_left <= 0 else Change(moved)
+    if not moved.waiting and moved.state != "stopped":
+        return Change(_over(moved, now), _said(moved, "ended"))
+    if not moved.first_wave or moved.settled < moved.pace.first:
+        return Change(moved)
+    if moved.pace.pause and moved.state == "running":
+        return Change(replace(moved, first_wave=False, state="paused"), _said(moved, "paused"))
+    return Change(replace(moved, first_wave=False))
 
 
-def _ended(bulk: Bulk, now: datetime) -> Change[Bulk]:
-    return Change(replace(bulk, state="ended", first_wave=False, due_at=None, ended_at=now), (_changed(bulk, "ended"),))
+def _over(operation: BulkOperation, now: datetime) -> BulkOperation:
+    return replace(operation, state="ended", first_wave=False, ended_at=now)
 
 
-def _wave_over(bulk: Bulk) -> Change[Bulk]:
-    if bulk.pace.pause and bulk.state == "running":
-        return Change(replace(bulk, first_wave=False, state="paused"), (_changed(bulk, "paused"),))
-    return Change(replace(bulk, first_wave=False))
-
-
-def pause(bulk: Bulk | None, by: Actor, now: datetime) -> Change[Bulk]:
-    bulk = _going(bulk)
-    return Change(replace(bulk, state="paused"), (_changed(bulk, "paused", by),), _answer(bulk, "paused"))
-
-
-def resume(bulk: Bulk | None, by: Actor, now: datetime) -> Change[Bulk]:
-    bulk = _going(bulk)
-    return Change(
-        replace(bulk, state="running", due_at=now), (_changed(bulk, "resumed", by),), _answer(bulk, "running")
-    )
-
-
-def stop(bulk: Bulk | None, by: Actor, now: datetime) -> Change[Bulk]:
-    """Who was invited stays invited; nobody else is. A reminder under way ends as well, also when all were asked."""
-    bulk = known(bulk)
-    reminder = replace(bulk.reminding, ended_at=now) if bulk.reminding else bulk.reminder
-    if bulk.reminding and bulk.state in ("stopped", "ended"):
-        quiet = replace(bulk, reminder=reminder)
-        return Change(quiet, (_changed(bulk, "reminder_stopped", by),), _answer(bulk, bulk.state))
-    bulk = _going(bulk)
-    stopped = replace(bulk, state="stopped", due_at=None, ended_at=now, reminder=reminder)
-    return Change(stopped, (_changed(bulk, "stopped", by),), _answer(bulk, "stopped"))
-
-
-def remind(bulk: Bulk | None, by: Actor, now: datetime) -> Change[Bulk]:
-    bulk = known(bulk)
-    if bulk.state == "draft" or not bulk.asked:
-        raise Refused("bulk_nobody", "Nobody has been invited by this bulk switch yet.")
-    if bulk.reminding:
-        raise Refused("bulk_reminding", "A reminder is on its way already; wait until it has ended.")
-    number = bulk.reminder.number + 1 if bulk.reminder else 1
-    reminded = replace(bulk, reminder=Reminder(number=number, by=by, begun_at=now, due_at=now))
-    return Change(reminded, (_changed(bulk, "reminded", by),), {"bulk": bulk.id, "reminder": number})
-
-
-def reminded(bulk: Bulk | None, number: int, start: int, end: int, sent: int, now: datetime) -> Change[Bulk] | None:
-    reminder = bulk.reminding if bulk else None
-    if bulk is None or reminder is None or (reminder.number, reminder.place) != (number, start):
+def reminded(
+    operation: BulkOperation | None, reminder: Reminder, end: int, sent: int, now: datetime
+) -> Change[BulkOperation] | None:
+    """The rows from the reminder's place to `end` were looked at, unless it was stopped or went on meanwhile."""
+    if operation is None or operation.reminding != reminder:
         return None
     moved = replace(
         reminder,
         place=end,
         sent=reminder.sent + sent,
-        due_at=now + bulk.pace.span(sent),
-        ended_at=now if end >= bulk.place else None,
+        due_at=now + operation.pace.span(sent),
+        ended_at=now if end >= operation.place else None,
     )
-    return Change(replace(bulk, reminder=moved))
-
-
-def known(bulk: Bulk | None) -> Bulk:
-    if bulk is None:
-        raise unknown()
-    return bulk
-
-
-def unknown() -> Refused:
-    return Refused("bulk_unknown", "There is no such bulk switch, or it was long ago.", status=404)
-
-
-def _going(bulk: Bulk | None) -> Bulk:
-    bulk = known(bulk)
-    if bulk.state == "draft":
-        raise Refused("bulk_draft", "This bulk switch has not begun yet.")
-    if bulk.state in ("stopped", "ended"):
-        raise Refused("bulk_ended", "This bulk switch has ended; nobody else is asked.")
-    return bulk
-
-
-def _answer(bulk: Bulk, state: State) -> Mapping[str, str]:
-    return {"bulk": bulk.id, "state": state}
-
-
-def _changed(bulk: Bulk, what: str, by: Actor | None = None) -> BulkSwitchChanged:
-    return BulkSwitchChanged(customer=BULK_KEY, bulk=bulk.id, name=bulk.name, change=what, by=by)
-
-
-def asking_due(bulk: Bulk) -> datetime | None:
-    return bulk.due_at if bulk.state == "running" else None
-
-
-def reminding_due(bulk: Bulk) -> datetime | None:
-    return bulk.reminding.due_at if bulk.reminding else None
+    return Change(replace(operation, reminder=moved))

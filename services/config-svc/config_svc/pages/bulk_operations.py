@@ -1,36 +1,44 @@
-"""Bulk Switch: a file is checked and shown with every problem, begun at a pace, and watched: who has not answered."""
+"""Bulk Switch: a file is checked and shown with every problem, begun at a pace, and watched: who has not answered.
+
+Several invitations at once: what is about to happen, then how far it is, with an outcome for each row.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from config_svc.domain.bulk_operations import MOST, Bulk
+from config_svc.api.bulk_operations import result
+from config_svc.domain.bulk_operations import MOST, MOST_SELECTED, Kind, Pace, Row
+from config_svc.domain.model import Customer
+from config_svc.pages.customer import STOP_ASKING
 from config_svc.pages.forms import KEY, Filled, check, filled, form_command
+from config_svc.pages.invitations import HERE as INVITATIONS
+from config_svc.pages.invitations import RowName
 from config_svc.pages.layout import Frame
-from config_svc.queries import csv_export
 from config_svc.queries.bulk_operations import UNANSWERED
-from config_svc.schemas import bulk_file, bulk_operations
-from config_svc.schemas.bulk_operations import CELLS, Counts, PaceBody, Shown
+from config_svc.schemas import bulk_file
+from config_svc.schemas.bulk_operations import Counts, PaceBody, Shown
 from config_svc.schemas.customers import REQUIRED
 from config_svc.schemas.customers import name as checked_name
 from config_svc.texts.refusal_texts import TEXTS, texts
 from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
 from shared.identity.bearer import OPERATOR, VIEWER
+from shared.identity.portal_sign_in import own_path
 from shared.identity.sessions import Session
 from shared.store.write_plan import Command
 
 HERE, PAGE, NEWEST = "/bulk-switches", 50, 50
-FILE, ACT = "bulk-file", "bulk"
+FILE, ACT, SELECTION = "bulk-file", "bulk", "batch"
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "": (),
     "problem": ("problem",),
@@ -47,9 +55,10 @@ EXAMPLE = "customer,admin_email,admin_name,locale,reference\ncontoso,admin@conto
 LONGEST_TEXT = 500_000
 
 
-class BulkPages:
+class BulkSwitchPages:
     def __init__(self, frame: Frame) -> None:
-        self._frame, self._bulks, self._clock = frame, frame.application.bulks, frame.application.clock
+        self._frame, self._commands, self._clock = frame, frame.application.bulk_operations, frame.application.clock
+        self._read = self._commands.read
 
     def add_to(self, router: APIRouter) -> None:
         add = self._frame.add
@@ -66,8 +75,8 @@ class BulkPages:
     # --- the file ------------------------------------------------------------------------------------------------
 
     async def list(self, request: Request, session: Session) -> Response:
-        found = await self._bulks.read.newest(NEWEST)
-        return self._frame.show(request, session, "bulks.html", active="bulks", bulks=found)
+        operations = await self._read.newest(NEWEST)
+        return self._frame.show(request, session, "bulk_switches.html", active="bulks", operations=operations)
 
     async def new(self, request: Request, session: Session) -> Response:
         return self._form(request, session, {"name": self._clock().date().isoformat()}, {}, secrets.token_hex(16))
@@ -84,7 +93,7 @@ class BulkPages:
         return self._frame.show(
             request,
             session,
-            "bulk_new.html",
+            "bulk_switch_new.html",
             active="bulks",
             values=values,
             errors=errors,
@@ -108,37 +117,37 @@ class BulkPages:
             errors["file"] = say(REQUIRED)
         try:
             lines = [] if errors else await asyncio.to_thread(bulk_file.read_csv, body)
-            rows = await self._bulks.check(lines, session.actor) if lines else []
+            rows = await self._commands.check(lines, session.actor) if lines else []
         except Refused as error:
             errors["file"] = f"{' '.join(texts(error, say))} ({error.detail})"
         if errors:
             return self._form(request, session, values=form.shown(), errors=errors, key=key, status=422)
         id = action_key(session.actor.id, "bulk", key, name, hashlib.sha256(body).hexdigest())
-        bulk = await self._bulks.draft(id, name, rows, session.actor)
-        return RedirectResponse(f"{HERE}/{bulk.id}", 303)
+        await self._commands.draft(id, name, rows, session.actor)
+        return RedirectResponse(f"{HERE}/{id}", 303)
 
     # --- one of them ---------------------------------------------------------------------------------------------
 
     async def bulk(self, request: Request, session: Session) -> Response:
-        return await self._show(request, session, "bulk.html")
+        return await self._show(request, session, "bulk_switch.html")
 
     async def state(self, request: Request, session: Session) -> Response:
-        return await self._show(request, session, "bulk_state.html")
+        return await self._show(request, session, "bulk_switch_state.html")
 
     async def _show(
         self, request: Request, session: Session, template: str, status: int = 200, **more: Any
     ) -> Response:
-        bulk, say = (await self._bulks.read.bulk(request.path_params["id"])).state, self._frame.say(request)
+        operation, say = await self._read.bulk_switch(request.path_params["id"]), self._frame.say(request)
         group, place = _group(request), _place(request)
-        counts = await self._bulks.read.counts(bulk)
-        rows, after = await self._bulks.read.rows(bulk, frozenset(GROUPS[group]), place, PAGE)
-        here = f"{HERE}/{bulk.id}"
+        counts = await self._read.counts(operation)
+        rows, after = await self._read.rows(operation, frozenset(GROUPS[group]), place, PAGE)
+        here = f"{HERE}/{operation.id}"
         return self._frame.show(
             request,
             session,
             template,
             active="bulks",
-            bulk=bulk,
+            operation=operation,
             counts=counts,
             status=status,
             rows=[(row, _why(row, say)) for row in rows],
@@ -149,37 +158,105 @@ class BulkPages:
             first=_address(here, group, 0) if place else None,
             live=_address(f"{here}/state", group, place),
             csv=f"{here}/result.csv",
-            answered=bulk.asked - sum(counts.get(state, 0) for state in UNANSWERED),
-            **({"values": bulk_values(bulk), "errors": {}} | more),
+            **({"values": pace_values(operation.pace), "errors": {}} | more),
         )
 
     async def csv(self, request: Request, session: Session) -> Response:
-        bulk = (await self._bulks.read.bulk(request.path_params["id"])).state
-        lines = (bulk_operations.row(shown) async for shown in self._bulks.read.every(bulk))
-        return csv_export.answer(csv_export.table(lines, CELLS), "bulk-switch")
+        return result(self._read, await self._read.bulk_switch(request.path_params["id"]))
 
     async def begin(self, request: Request, session: Session) -> Response:
         form, say = await filled(request), self._frame.say(request)
         given = {name: _number(form.text(name)) for name in ("per_minute", "first")}
         body, errors = check(PaceBody, given | {"pause_after_first": form.text("after") != "go"}, say)
         if body is None:
-            return await self._show(request, session, "bulk.html", 422, values=form.shown(), errors=errors)
+            return await self._show(request, session, "bulk_switch.html", 422, values=form.shown(), errors=errors)
         id = request.path_params["id"]
-        await self._bulks.begin(id, body.pace, session.actor, self._command(request, form, session))
+        await self._commands.begin(id, body.pace, session.actor, self._command(request, form, session))
         return RedirectResponse(f"{HERE}/{id}?done=begun", 303)
 
     async def command(self, request: Request, session: Session) -> Response:
         form, id = await filled(request), request.path_params["id"]
         verb = request.url.path.rpartition("/")[2]
-        await getattr(self._bulks, verb)(id, session.actor, self._command(request, form, session))
+        await getattr(self._commands, verb)(id, session.actor, self._command(request, form, session))
         return RedirectResponse(f"{HERE}/{id}?done={DONE[verb]}", 303)
 
     def _command(self, request: Request, form: Filled, session: Session) -> Command:
         return form_command(request, form, session.actor.id)
 
 
-def bulk_values(bulk: Bulk) -> dict[str, Any]:
-    pace = bulk.pace
+class SelectionPages:
+    def __init__(self, frame: Frame) -> None:
+        self._frame, self._commands, self._lists = frame, frame.application.bulk_operations, frame.application.lists
+        self._read = self._commands.read
+
+    def add_to(self, router: APIRouter) -> None:
+        add = self._frame.add
+        add(router, f"{INVITATIONS}/selected", self.selected, OPERATOR)
+        add(router, f"{INVITATIONS}/batches", self.begin, OPERATOR, form=SELECTION)
+        add(router, f"{INVITATIONS}/batches/{{id}}", self.selection, VIEWER)
+        add(router, f"{INVITATIONS}/batches/{{id}}/state", self.state, VIEWER)
+
+    async def selected(self, request: Request, session: Session) -> Response:
+        """Nothing is done yet: who is meant, and who is left out and why."""
+        asked, say = request.query_params, self._frame.say(request)
+        meant = await self._meant(asked.getlist("row"))
+        return self._frame.show(
+            request,
+            session,
+            "selection_confirm.html",
+            active="invitations",
+            action=_action(asked.get("do", "")),
+            rows=[(row, customer, _sentence(code, say)) for row, customer, code in meant],
+            count=sum(not code for *_, code in meant),
+            new_key=secrets.token_hex(16),
+            back=_back(asked.get("back")),
+        )
+
+    async def begin(self, request: Request, session: Session) -> Response:
+        form = await filled(request)
+        rows = [row for row, _, code in await self._meant(form.many("row")) if not code]
+        id = action_key(session.actor.id, "batch", form.text(KEY) or secrets.token_hex(16))
+        await self._commands.select(id, _action(form.text("do")), rows, session.actor)
+        return RedirectResponse(f"{INVITATIONS}/batches/{id}?back={quote(_back(form.text('back')), safe='')}", 303)
+
+    async def selection(self, request: Request, session: Session) -> Response:
+        context = await self._context(request)
+        return self._frame.show(request, session, "selection.html", active="invitations", **context)
+
+    async def state(self, request: Request, session: Session) -> Response:
+        context = await self._context(request)
+        status = STOP_ASKING if context["operation"].ended_at else 200
+        return self._frame.show(
+            request, session, "selection_state.html", active="invitations", status=status, **context
+        )
+
+    async def _context(self, request: Request) -> dict[str, Any]:
+        operation, say = await self._read.selection(request.path_params["id"]), self._frame.say(request)
+        rows, _ = await self._read.rows(operation, frozenset(), 0, MOST_SELECTED)
+        return {
+            "operation": operation,
+            "action": operation.kind,
+            "counts": await self._read.counts(operation),
+            "back": _back(request.query_params.get("back")),
+            "rows": [(row, _why(row, say)) for row in rows],
+        }
+
+    async def _meant(self, names: Sequence[str]) -> list[tuple[Row, Customer, str]]:
+        """The invitations of these names as they are now, in order; each with the code of what speaks against it."""
+        wanted = list(dict.fromkeys(name for text in names[:MOST_SELECTED] if (name := RowName.read(text))))
+        customers = await self._lists.named(name.customer for name in wanted)
+        meant = []
+        for line, name in enumerate(wanted, 1):
+            customer = customers.get(name.customer)
+            switch = customer.switch if customer and not customer.removed else None
+            if customer and switch and switch.invitee:
+                row = Row(line=line, customer=customer.id, email=switch.invitee.email, switch=name.switch)
+                code = "switch_stale" if switch.number != name.switch else "" if switch.live else "switch_ended"
+                meant.append((row, customer, code))
+        return meant
+
+
+def pace_values(pace: Pace) -> dict[str, Any]:
     return {"per_minute": pace.per_minute, "first": pace.first, "after": "wait" if pace.pause else "go"}
 
 
@@ -218,9 +295,22 @@ def _tabs(here: str, counts: Counts) -> list[tuple[str, str, int]]:
 
 
 def _why(shown: Shown, say: Any) -> str:
-    """Why this row was not asked, in the reader's language."""
+    """Why this row was not done, in the reader's language."""
     row = shown.row
-    if row.problem:
-        known = row.problem.code in TEXTS
-        return " ".join(texts(Refused(row.problem.code, ""), say)).strip() if known else say(row.problem.message)
-    return " ".join(texts(Refused(row.outcome or "", ""), say)).strip() if shown.state == "refused" else ""
+    if row.problem and row.problem.code not in TEXTS:
+        return str(say(row.problem.message))
+    refused = row.outcome if shown.state == "refused" else None
+    return _sentence(row.problem.code if row.problem else refused or "", say)
+
+
+def _sentence(code: str, say: Any) -> str:
+    return " ".join(texts(Refused(code, ""), say)).strip()
+
+
+def _action(text: str) -> Kind:
+    return "cancel" if text == "cancel" else "resend"
+
+
+def _back(text: str | None) -> str:
+    path = own_path(text)
+    return path if path.partition("?")[0] == INVITATIONS else INVITATIONS

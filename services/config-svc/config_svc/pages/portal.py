@@ -18,8 +18,7 @@ from config_svc.pages import (
     switch_references,
     timelines,
 )
-from config_svc.pages.batches import BatchPages
-from config_svc.pages.bulk_operations import BulkPages
+from config_svc.pages.bulk_operations import BulkSwitchPages, SelectionPages
 from config_svc.pages.layout import Frame
 
 ROUTERS = tuple(
@@ -43,6 +42,6 @@ ROUTERS = tuple(
 
 def bulk_routers(frame: Frame) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    BatchPages(frame).add_to(router)
-    BulkPages(frame).add_to(router)
+    SelectionPages(frame).add_to(router)
+    BulkSwitchPages(frame).add_to(router)
     return router

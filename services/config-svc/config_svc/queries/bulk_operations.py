@@ -1,4 +1,4 @@
-"""How far bulk switches are: their rows as their customers stand now, and how many there are of each state."""
+"""How far bulk operations are: their rows as their customers stand now, and how many there are of each state."""
 
 from __future__ import annotations
 
@@ -7,123 +7,138 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import get_args
 
-from config_svc.domain import bulk_operations
-from config_svc.domain.bulk_operations import ASKED, ROWS_IN_PART, Bulk, Part, Row
+from config_svc.domain.bulk_operations import DONE, ROWS_IN_PART, BulkOperation, Part, Row, known, unknown
 from config_svc.domain.model import Customer, SwitchState
 from config_svc.queries.cached import Cached
 from config_svc.queries.index import in_bulk
 from config_svc.queries.lists import Lists
 from config_svc.schemas.bulk_operations import Counts, Shown
-from shared.store.store import Found, Store
+from shared.domain.rules import Refused
+from shared.store.mongo import Index
+from shared.store.store import Store
 
+OPERATIONS, PARTS = "bulk_operations", "bulk_parts"
+FORGET = Index(keys=(("state.forget_at", 1),), expire_after=0)
+INDEXES = (FORGET, Index(keys=(("state.kind", 1), ("state.created_at", 1))))
+PART_INDEXES = (FORGET,)
 STATES = get_args(SwitchState)
 UNANSWERED = ("requested", "invited", "opened")
 """Who gets a reminder: not somebody who is just signing in, whose link would be replaced under the hands."""
 MOST_COUNTED, PARTS_AT_ONCE, COUNTS_KEPT = 100_000, 3, 50
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reads:
-    bulks: Store[Bulk]
+class BulkReads:
+    operations: Store[BulkOperation]
     parts: Store[Part]
     customers: Store[Customer]
     lists: Lists
     _counted: dict[str, Cached[Counts]] = field(default_factory=dict)
 
-    async def bulk(self, id: str) -> Found[Bulk]:
+    async def find(self, id: str) -> BulkOperation | None:
+        document = await self.operations.get(id)
+        return document.state if document else None
+
+    async def bulk_switch(self, id: str) -> BulkOperation:
         """Raises: Refused (404)."""
-        found = await self.bulks.get(id)
-        if found is None:
-            raise bulk_operations.unknown()
-        return found
+        return known(await self.find(id))
 
-    async def there(self, id: str) -> bool:
-        return await self.bulks.get(id) is not None
+    async def selection(self, id: str) -> BulkOperation:
+        """Raises: Refused (404)."""
+        operation = await self.find(id)
+        if operation is None or operation.kind == "switch":
+            raise Refused("batch_unknown", "There is no such batch, or it was long ago.", status=404)
+        return operation
 
-    async def newest(self, limit: int, before: datetime | None = None) -> list[Bulk]:
-        """Those that have begun or may still begin, newest first."""
-        where = (
-            {"state.created_at": {"$lt": before}}
-            if before
-            else {"state.created_at": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}}
-        )
-        found = await self.bulks.find(where, sort=(("state.created_at", -1),), limit=limit)
-        return [row.state for row in found]
+    async def newest(self, limit: int) -> list[BulkOperation]:
+        """Bulk switches that have begun or may still begin, newest first."""
+        where = {"state.kind": "switch", "state.created_at": {"$gt": EVER}}
+        documents = await self.operations.find(where, sort=(("state.created_at", -1),), limit=limit)
+        return [document.state for document in documents]
 
-    async def counts(self, bulk: Bulk) -> Counts:
+    async def counts(self, operation: BulkOperation) -> Counts:
         """All rows by their state now; they add up to `all`."""
-        if bulk.state == "draft":
-            states: Counts = {}
-        else:
-            cached = self._counted.get(bulk.id) or Cached(lambda: self._count(bulk.id), 2.0)
-            self._counted[bulk.id] = cached
-            while len(self._counted) > COUNTS_KEPT:
-                del self._counted[next(iter(self._counted))]
-            states = await cached.get()
-        switched = sum(states.values())
+        states = await self._states(operation)
         return {
-            "all": bulk.count,
-            "problem": bulk.problems,
-            "waiting": bulk.waiting,
-            "refused": bulk.refused,
+            "all": operation.count,
+            "problem": operation.problems,
+            "waiting": operation.waiting,
+            "refused": operation.refused,
             **states,
-            "replaced": max(0, bulk.asked - switched),
+            "replaced": max(0, operation.done - sum(states.values())),
         }
+
+    async def _states(self, operation: BulkOperation) -> Counts:
+        """Those that are done: of a bulk switch by the state of their switch."""
+        if operation.kind != "switch":
+            return {DONE: operation.done}
+        if operation.state == "draft":
+            return {}
+        counted = self._counted.get(operation.id) or Cached(lambda: self._count(operation.id), 2.0)
+        self._counted[operation.id] = counted
+        while len(self._counted) > COUNTS_KEPT:
+            del self._counted[next(iter(self._counted))]
+        return await counted.get()
 
     async def _count(self, id: str) -> Counts:
         count = self.customers.collection.count
         return {state: await count({"index.filter_keys": in_bulk(id, state)}, limit=MOST_COUNTED) for state in STATES}
 
-    async def rows(self, bulk: Bulk, states: frozenset[str], place: int, limit: int) -> tuple[list[Shown], int | None]:
+    async def rows(
+        self, operation: BulkOperation, states: frozenset[str], place: int, limit: int
+    ) -> tuple[list[Shown], int | None]:
         """Rows from a place on, and the place to go on from; fewer than `limit` where many had to be looked at."""
-        found: list[Shown] = []
-        for number in range(place // ROWS_IN_PART, bulk.parts)[:PARTS_AT_ONCE]:
-            for shown in await self._shown(await self.part(bulk.id, number)):
+        rows: list[Shown] = []
+        for number in range(place // ROWS_IN_PART, operation.parts)[:PARTS_AT_ONCE]:
+            for shown in await self._shown(operation, number):
                 if shown.place < place or (states and shown.state not in states):
                     continue
-                if len(found) == limit:
-                    return found, shown.place
-                found.append(shown)
+                if len(rows) == limit:
+                    return rows, shown.place
+                rows.append(shown)
         after = (place // ROWS_IN_PART + PARTS_AT_ONCE) * ROWS_IN_PART
-        return found, after if after < bulk.count else None
+        return rows, after if after < operation.count else None
 
-    async def every(self, bulk: Bulk, states: frozenset[str] = frozenset()) -> AsyncIterator[Shown]:
+    async def every(self, operation: BulkOperation, states: frozenset[str] = frozenset()) -> AsyncIterator[Shown]:
         """All rows, part by part, for an export."""
-        for number in range(bulk.parts):
-            for shown in await self._shown(await self.part(bulk.id, number)):
+        for number in range(operation.parts):
+            for shown in await self._shown(operation, number):
                 if not states or shown.state in states:
                     yield shown
 
-    async def _shown(self, part: Part) -> list[Shown]:
-        found = await self.lists.named(row.customer for row in part.rows if row.problem is None)
-        start = part.number * ROWS_IN_PART
+    async def _shown(self, operation: BulkOperation, number: int) -> list[Shown]:
+        part = await self.part(operation.id, number)
+        customers = await self.lists.named(row.customer for row in part.rows if row.problem is None)
         return [
             Shown(
-                place=start + at,
+                place=place,
                 row=row,
-                state=state_of(part.bulk, row, found.get(row.customer)),
-                customer=found.get(row.customer),
+                state=state_of(operation, row, customers.get(row.customer)),
+                customer=customers.get(row.customer),
             )
-            for at, row in enumerate(part.rows)
+            for place, row in enumerate(part.rows, number * ROWS_IN_PART)
         ]
 
     async def part(self, id: str, number: int) -> Part:
-        found = await self.parts.get(part_id(id, number))
-        if found is None:
-            raise bulk_operations.unknown()
-        return found.state
+        document = await self.parts.get(part_id(id, number))
+        if document is None:
+            raise unknown()
+        return document.state
 
 
-def state_of(bulk: str, row: Row, customer: Customer | None) -> str:
-    """As counted: a switch to another address is this bulk's as well, one that was asked for otherwise replaces it."""
+def state_of(operation: BulkOperation, row: Row, customer: Customer | None) -> str:
+    """As counted: a switch to another address is this one's as well, one that was asked for otherwise replaces it."""
     if row.problem:
         return "problem"
     if row.outcome is None:
         return "waiting"
-    if row.outcome != ASKED:
+    if row.outcome != DONE:
         return "refused"
+    if operation.kind != "switch":
+        return DONE
     switch = customer.switch if customer and not customer.removed else None
-    return switch.state if switch and switch.bulk == bulk else "replaced"
+    return switch.state if switch and switch.bulk == operation.id else "replaced"
 
 
 def part_id(id: str, number: int) -> str:

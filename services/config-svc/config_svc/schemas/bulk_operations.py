@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from config_svc.domain.bulk_operations import MOST, Bulk, Pace, Row
+from config_svc.domain.bulk_operations import MOST, BulkOperation, Pace, Row
 from config_svc.domain.model import Customer
 from config_svc.schemas.bulk_file import Line
 from config_svc.schemas.customers import Name
@@ -122,20 +122,20 @@ def checked(rows: Sequence[Row]) -> dict[str, Any]:
     return {"rows": len(rows), "good": len(rows) - len(wrong), "problems": wrong}
 
 
-def bulk(found: Bulk, counts: Counts) -> dict[str, Any]:
-    reminder = found.reminder
+def bulk(operation: BulkOperation, counts: Counts) -> dict[str, Any]:
+    reminder = operation.reminder
     return {
-        "id": found.id,
-        "name": found.name,
-        "state": found.state,
-        "by": _person(found.begun_by or found.by),
-        "created_at": found.created_at,
-        "begun_at": found.begun_at,
-        "ended_at": found.ended_at,
-        "per_minute": found.pace.per_minute,
-        "first": found.pace.first,
-        "pause_after_first": found.pace.pause,
-        "first_wave": found.first_wave,
+        "id": operation.id,
+        "name": operation.name,
+        "state": operation.state,
+        "by": _person(operation.by),
+        "created_at": operation.created_at,
+        "begun_at": operation.begun_at,
+        "ended_at": operation.ended_at,
+        "per_minute": operation.pace.per_minute,
+        "first": operation.pace.first,
+        "pause_after_first": operation.pace.pause,
+        "first_wave": operation.first_wave,
         "counts": dict(counts),
         "reminder": {
             "number": reminder.number,
@@ -147,9 +147,9 @@ def bulk(found: Bulk, counts: Counts) -> dict[str, Any]:
         if reminder
         else None,
         "links": {
-            "self": f"{API}/bulk-switches/{found.id}",
-            "rows": f"{API}/bulk-switches/{found.id}/rows",
-            "page": f"/bulk-switches/{found.id}",
+            "self": f"{API}/bulk-switches/{operation.id}",
+            "rows": f"{API}/bulk-switches/{operation.id}/rows",
+            "page": f"/bulk-switches/{operation.id}",
         },
     }
 
