@@ -13,7 +13,7 @@ from bench.figures import Taken, compare, taking
 from bench.servers import Servers
 from notify_svc.domain.model import OutgoingMails
 from notify_svc.domain.sending import next_deadline
-from notify_svc.subscriptions import CONSUMES, OUTGOING_MAILS
+from notify_svc.subscriptions import OUTGOING_MAILS, SUBSCRIPTIONS
 from shared.contracts.cloudevents import encode, headers_of
 from shared.contracts.events import (
     Account,
@@ -26,7 +26,7 @@ from shared.contracts.events import (
     SwitchRequested,
 )
 from shared.messaging.consumer import Consumer
-from shared.messaging.event_handlers import Intake
+from shared.messaging.event_handlers import EventHandlers
 from shared.messaging.kafka import Cluster, Producer, ensure_topics, stop
 from shared.store.mongo import Insert, Mongo, Update
 from shared.store.store import Store
@@ -114,8 +114,8 @@ async def folded(cluster: Cluster, mongo: Mongo, count: int) -> Taken:
     )
     await store.prepare()
     sender = Producer(cluster, "bench-dead")
-    intake = Intake(CONSUMES, {OUTGOING_MAILS: store}, sender, cluster.dead_topic("bench"))
-    consuming = Consumer(cluster, "bench-fold", intake)
+    handlers = EventHandlers(SUBSCRIPTIONS, {OUTGOING_MAILS: store}, sender, cluster.dead_topic("bench"))
+    consuming = Consumer(cluster, "bench-fold", handlers)
     consumer = cluster.consumer("bench-fold", "bench-fold")
     consumer.subscribe([cluster.topic], listener=consuming)
     await consumer.start()

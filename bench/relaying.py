@@ -13,7 +13,7 @@ from shared.contracts.cloudevents import headers_of
 from shared.contracts.events import EmailSent
 from shared.domain.rules import Change
 from shared.messaging.kafka import Cluster, Producer, ensure_topics
-from shared.messaging.outbox_relay import Relay
+from shared.messaging.outbox_relay import OutboxRelay
 from shared.store.mongo import Mongo
 from shared.store.store import Store
 from shared.store.write_plan import Step
@@ -40,7 +40,7 @@ async def filled(mongo: Mongo, name: str) -> Store[OutgoingMails]:
 async def relayed(mongo: Mongo, cluster: Cluster) -> Taken:
     store = await filled(mongo, "outgoing_mails")
     sender = Producer(cluster, "bench-relay")
-    relay = Relay([store], sender, cluster.topic)
+    relay = OutboxRelay([store], sender, cluster.topic)
     with taking(0) as taken:
         taken.count = await relay.sweep()
     await sender.close()

@@ -22,7 +22,7 @@ from config_svc.main import build
 from config_svc.queries.bulk_operations import OPERATIONS, PARTS, BulkReads
 from config_svc.queries.lists import Lists
 from config_svc.settings import ConfigSettings
-from config_svc.subscriptions import CONSUMES, COUNTS, CUSTOMERS
+from config_svc.subscriptions import COUNTS, CUSTOMERS, SUBSCRIPTIONS
 from mails.render import renderer
 from mails.sample import Sample
 from shared.contracts import cloudevents
@@ -36,7 +36,8 @@ from shared.http.rate_limits import Limits
 from shared.identity.bearer import identity_of
 from shared.identity.oidc import Issuer
 from shared.identity.sessions import Sessions
-from shared.messaging.event_handlers import Intake, Raw
+from shared.messaging.event_handlers import EventHandlers
+from shared.messaging.kafka import KafkaRecord
 from tests.shared.kit.issuer import AUDIENCE, URL, FakeIssuer, claims, sign
 from tokenswitch_dev.runner.keys import make_keys, write_secret
 
@@ -85,7 +86,9 @@ class Config:
         self.app = self.service.app()
         stores = self.service._stores
         self.customers = stores[CUSTOMERS]
-        self.intake = Intake((*CONSUMES, *COUNTS), stores, Nowhere(), "dead", logs=self.service._logs, clock=self.clock)
+        self.handlers = EventHandlers(
+            (*SUBSCRIPTIONS, *COUNTS), stores, Nowhere(), "dead", logs=self.service._logs, clock=self.clock
+        )
         self.auth = Opener.from_file(self.keys.seal("auth"))
         self.ring = KeyRing.from_file(self.keys.link)
         self._offset = 0
@@ -132,10 +135,10 @@ class Config:
 
     async def _take(self, key: bytes, value: bytes, headers: cloudevents.Headers) -> None:
         self._offset += 1
-        for batch in self.intake.batches(
-            [Raw(topic="events", partition=0, offset=self._offset, key=key, value=value, headers=headers)]
+        for batch in self.handlers.batches(
+            [KafkaRecord(topic="events", partition=0, offset=self._offset, key=key, value=value, headers=headers)]
         ):
-            await self.intake.take(batch)
+            await self.handlers.handle(batch)
             assert not batch.dead, batch.dead
 
     async def pinned(self, customer: str = C, tenant: str = TENANT) -> None:

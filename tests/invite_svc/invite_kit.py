@@ -14,7 +14,7 @@ from invite_svc.domain import invitations
 from invite_svc.domain.model import Invitation
 from invite_svc.main import build
 from invite_svc.settings import InviteSettings
-from invite_svc.subscriptions import CONSUMES, INVITATIONS
+from invite_svc.subscriptions import INVITATIONS, SUBSCRIPTIONS
 from shared.contracts.events import (
     Account,
     Actor,
@@ -161,7 +161,7 @@ class Wizard:
 
     async def hears(self, event: Event) -> None:
         """Takes the event in by the service's own table."""
-        for row in CONSUMES:
+        for row in SUBSCRIPTIONS:
             if row.event is type(event) and (id := row.key(event)):
                 rule = row.rule
                 await self.store.apply(id, lambda state, now: rule(state, event, now))  # noqa: B023

@@ -24,7 +24,7 @@ from notify_svc.mail.messages import Message, MessageWriter, Provider
 from notify_svc.mail.smtp import Mailer, SmtpMailer
 from notify_svc.main import message_writer
 from notify_svc.settings import NotifySettings
-from notify_svc.subscriptions import CONSUMES, OUTGOING_MAILS, TEXTS
+from notify_svc.subscriptions import OUTGOING_MAILS, SUBSCRIPTIONS, TEXTS
 from shared.contracts.events import Account, Actor, Event, InvitationCreated, Person, SettingsChanged, SwitchRequested
 from shared.crypto.invitation_links import Links
 from shared.crypto.secret import Secret
@@ -97,7 +97,7 @@ def settings_changed(version: int = 1, **changed: Any) -> SettingsChanged:
 
 def hears(state: OutgoingMails | None, event: Event, now: datetime = NOW) -> Change[OutgoingMails] | None:
     """What the table of what is consumed makes of an event."""
-    row = next(row for row in CONSUMES if row.event is type(event))
+    row = next(row for row in SUBSCRIPTIONS if row.event is type(event))
     change: Change[OutgoingMails] | None = row.rule(state, event, now)
     return change
 
@@ -229,7 +229,7 @@ class Post:
     async def hears(self, *events: Event) -> None:
         stores: dict[str, Store[Any]] = {OUTGOING_MAILS: self.store, TEXTS: self.texts}
         for event in events:
-            for row in (row for row in CONSUMES if row.event is type(event)):
+            for row in (row for row in SUBSCRIPTIONS if row.event is type(event)):
                 rule = partial(lambda fact, event, state, now: fact(state, event, now), row.rule, event)
                 await stores[row.store].apply(str(row.key(event)), rule)
 

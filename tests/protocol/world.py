@@ -13,19 +13,19 @@ from functools import partial
 from typing import Any
 
 from auth_svc.domain import attempts, health
-from auth_svc.subscriptions import CONSUMES as AUTH
+from auth_svc.subscriptions import SUBSCRIPTIONS as AUTH
 from config_svc.domain import settings, switches
-from config_svc.subscriptions import CONSUMES as CONFIG
+from config_svc.subscriptions import SUBSCRIPTIONS as CONFIG
 from invite_svc.domain import invitations
-from invite_svc.subscriptions import CONSUMES as INVITE
+from invite_svc.subscriptions import SUBSCRIPTIONS as INVITE
 from notify_svc.domain import sending as sending
-from notify_svc.subscriptions import CONSUMES as NOTIFY
+from notify_svc.subscriptions import SUBSCRIPTIONS as NOTIFY
 from shared.contracts.cloudevents import decode
 from shared.domain.rules import Refused, Rule
-from shared.messaging.event_handlers import On
+from shared.messaging.event_handlers import Subscription
 from shared.store.write_plan import Entry, Loaded, Step, plan_command, plan_fold
 
-TABLES: dict[str, tuple[On, ...]] = {"config": CONFIG, "invite": INVITE, "auth": AUTH, "notify": NOTIFY}
+TABLES: dict[str, tuple[Subscription, ...]] = {"config": CONFIG, "invite": INVITE, "auth": AUTH, "notify": NOTIFY}
 SEEN = 200
 BESIDE = " beside"
 DEADLINES: dict[str, Callable[[Any], datetime | None]] = {

@@ -95,7 +95,7 @@ async def test_who_is_not_let_in_hears_it_in_time(
     """A wrong password, no authority that is known, no certificate: the part is away, and nothing hangs."""
     missing = {"KAFKA_CERT_FILE": {"KAFKA_CERT_FILE": "", "KAFKA_KEY_FILE": ""}, "KAFKA_CA_FILE": {"KAFKA_CA_FILE": ""}}
     cluster = ways.cluster(way, monkeypatch, **missing.get(other, {other: ways.wrong}))
-    producer = Producer(cluster, "test", patience=8)
+    producer = Producer(cluster, "test", timeout_seconds=8)
     with pytest.raises(Unavailable) as caught:
         await producer.send(cluster.topic, b"c1", b"{}", [])
     assert caught.value.part == "Kafka"

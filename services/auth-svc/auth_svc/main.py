@@ -19,7 +19,7 @@ from auth_svc.microsoft.flows import Entra, Graph
 from auth_svc.microsoft.graph import MsGraph
 from auth_svc.microsoft.http import Http, Workers
 from auth_svc.settings import AUTHORITY_HOSTS, AuthSettings
-from auth_svc.subscriptions import ACCESS, CONSUMES
+from auth_svc.subscriptions import ACCESS, SUBSCRIPTIONS
 from shared.admin.keys import Keyed
 from shared.crypto.sealed_box import Opener, Sealer
 from shared.crypto.signed_tokens import Signer
@@ -45,7 +45,7 @@ def build(
     warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
     service = Service("auth", settings, clock=clock)
     store = service.store(ACCESS, Access, lanes={"attempt": attempts.deadline, "keep": health.deadline})
-    service.consume(CONSUMES)
+    service.subscribe(SUBSCRIPTIONS)
     if entra is None or graph is None:
         entra, graph = _microsoft(settings, service)
     safe = open_safe(settings)

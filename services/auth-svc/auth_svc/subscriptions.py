@@ -9,7 +9,6 @@ from shared.contracts.events import (
     CustomerChanged,
     CustomerRegistered,
     CustomerRemoved,
-    Event,
     SignInReturned,
     SwitchCancelled,
     SwitchCompleted,
@@ -25,23 +24,19 @@ from shared.messaging.event_handlers import on
 ACCESS = "access"
 
 
-def _customer(event: Event) -> str:
-    return event.customer
-
-
-CONSUMES = (
-    on(CustomerRegistered, ACCESS, key=_customer, rule=customers.register),
-    on(CustomerChanged, ACCESS, key=_customer, rule=customers.register),
-    on(CustomerRemoved, ACCESS, key=_customer, rule=customers.remove),
-    on(TenantPinned, ACCESS, key=_customer, rule=customers.pin),
-    on(TenantReleased, ACCESS, key=_customer, rule=customers.release),
-    on(SwitchRequested, ACCESS, key=_customer, rule=attempts.switch_requested),
-    on(AuthenticationStarted, ACCESS, key=_customer, rule=attempts.start),
-    on(AuthenticationStopped, ACCESS, key=_customer, rule=attempts.stop),
-    on(SignInReturned, ACCESS, key=_customer, rule=attempts.take_answer),
-    on(SwitchCompleted, ACCESS, key=_customer, rule=customers.complete),
-    on(SwitchCancelled, ACCESS, key=_customer, rule=customers.end),
-    on(SwitchExpired, ACCESS, key=_customer, rule=customers.end),
-    on(SwitchFailed, ACCESS, key=_customer, rule=customers.end),
-    on(ValidationRequested, ACCESS, key=_customer, rule=health.request),
+SUBSCRIPTIONS = (
+    on(CustomerRegistered, ACCESS, customers.register),
+    on(CustomerChanged, ACCESS, customers.register),
+    on(CustomerRemoved, ACCESS, customers.remove),
+    on(TenantPinned, ACCESS, customers.pin),
+    on(TenantReleased, ACCESS, customers.release),
+    on(SwitchRequested, ACCESS, attempts.switch_requested),
+    on(AuthenticationStarted, ACCESS, attempts.start),
+    on(AuthenticationStopped, ACCESS, attempts.stop),
+    on(SignInReturned, ACCESS, attempts.take_answer),
+    on(SwitchCompleted, ACCESS, customers.complete),
+    on(SwitchCancelled, ACCESS, customers.end),
+    on(SwitchExpired, ACCESS, customers.end),
+    on(SwitchFailed, ACCESS, customers.end),
+    on(ValidationRequested, ACCESS, health.request),
 )

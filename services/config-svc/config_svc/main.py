@@ -29,7 +29,7 @@ from config_svc.queries.statistics import Statistics
 from config_svc.schemas.views import API
 from config_svc.settings import ConfigSettings
 from config_svc.stream.streams import Streams
-from config_svc.subscriptions import CONSUMES, COUNTS, CUSTOMERS, HOURLY_COUNTS, SETTINGS, TENANTS
+from config_svc.subscriptions import COUNTS, CUSTOMERS, HOURLY_COUNTS, SETTINGS, SUBSCRIPTIONS, TENANTS
 from mails.render import renderer
 from mails.sample import Sample
 from shared.admin.keys import Keyed
@@ -82,7 +82,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     )
     bearer = Bearer(found, settings.api_audience, proxies=settings.proxies, clock=clock)
     service.provide(application=application, bearer=bearer, pages=pages, operators=operators, topic=settings.topic)
-    service.consume((*CONSUMES, *COUNTS))
+    service.subscribe((*SUBSCRIPTIONS, *COUNTS))
     service.work(application.customers.store, deadlines.LANE, deadlines.on_deadline)
     service.work(application.bulk_operations.store, bulk_operations.LANE, application.bulk_operations.work)
     service.serve(routes.router(application))
@@ -115,8 +115,8 @@ def _application(service: Service, settings: ConfigSettings, ring: KeyRing, fake
         clock=clock,
     )
     history = History(
-        service.log("timeline", timeline_entry, TIMELINE_INDEXES),
-        service.log("audit", audit_entry, AUDIT_INDEXES),
+        service.event_log("timeline", timeline_entry, TIMELINE_INDEXES),
+        service.event_log("audit", audit_entry, AUDIT_INDEXES),
         cursors,
     )
     streams = Streams(

@@ -20,7 +20,6 @@ from shared.contracts.events import (
     DeviceCodeIssued,
     EmailFailed,
     EmailSent,
-    Event,
     GrantRefreshed,
     InvitationCreated,
     InvitationExpired,
@@ -41,38 +40,34 @@ from shared.messaging.event_handlers import on, on_record
 CUSTOMERS, TENANTS, SETTINGS, HOURLY_COUNTS = "customers", "tenants", "settings", "hourly_counts"
 
 
-def _customer(event: Event) -> str:
-    return event.customer
-
-
 def _tenant(event: TenantResolved | TenantReleased) -> str:
     return event.tenant_id
 
 
-CONSUMES = (
-    on(TenantResolved, TENANTS, key=_tenant, rule=tenants.claim),
-    on(TenantReleased, TENANTS, key=_tenant, rule=tenants.release),
-    on(TenantPinned, CUSTOMERS, key=_customer, rule=customers.pin),
-    on(TenantTaken, CUSTOMERS, key=_customer, rule=customers.tenant_missing),
-    on(TenantUnknown, CUSTOMERS, key=_customer, rule=customers.tenant_missing),
-    on(InvitationCreated, CUSTOMERS, key=_customer, rule=switches.invited),
-    on(InvitationResent, CUSTOMERS, key=_customer, rule=switches.invited),
-    on(InvitationOpened, CUSTOMERS, key=_customer, rule=switches.opened),
-    on(InvitationExpired, CUSTOMERS, key=_customer, rule=switches.expired),
-    on(AuthenticationStarted, CUSTOMERS, key=_customer, rule=switches.started),
-    on(AuthenticationStopped, CUSTOMERS, key=_customer, rule=switches.stopped),
-    on(AuthenticationFailed, CUSTOMERS, key=_customer, rule=switches.attempt_failed),
-    on(DeviceCodeIssued, CUSTOMERS, key=_customer, rule=switches.stepped),
-    on(SignInReady, CUSTOMERS, key=_customer, rule=switches.stepped),
-    on(SignInReturned, CUSTOMERS, key=_customer, rule=switches.stepped),
-    on(TokenClaimed, CUSTOMERS, key=_customer, rule=switches.claimed),
-    on(AppRegistrationProven, CUSTOMERS, key=_customer, rule=switches.proven),
-    on(EmailSent, CUSTOMERS, key=_customer, rule=switches.mailed),
-    on(EmailFailed, CUSTOMERS, key=_customer, rule=switches.mailed),
-    on(AuthenticationValidated, CUSTOMERS, key=_customer, rule=customers.validated),
-    on(GrantRefreshed, CUSTOMERS, key=_customer, rule=customers.refreshed),
-    on(AccessLost, CUSTOMERS, key=_customer, rule=customers.access_lost),
-    on(AccessRecovered, CUSTOMERS, key=_customer, rule=customers.access_recovered),
+SUBSCRIPTIONS = (
+    on(TenantResolved, TENANTS, tenants.claim, key=_tenant),
+    on(TenantReleased, TENANTS, tenants.release, key=_tenant),
+    on(TenantPinned, CUSTOMERS, customers.pin),
+    on(TenantTaken, CUSTOMERS, customers.tenant_missing),
+    on(TenantUnknown, CUSTOMERS, customers.tenant_missing),
+    on(InvitationCreated, CUSTOMERS, switches.invited),
+    on(InvitationResent, CUSTOMERS, switches.invited),
+    on(InvitationOpened, CUSTOMERS, switches.opened),
+    on(InvitationExpired, CUSTOMERS, switches.expired),
+    on(AuthenticationStarted, CUSTOMERS, switches.started),
+    on(AuthenticationStopped, CUSTOMERS, switches.stopped),
+    on(AuthenticationFailed, CUSTOMERS, switches.attempt_failed),
+    on(DeviceCodeIssued, CUSTOMERS, switches.stepped),
+    on(SignInReady, CUSTOMERS, switches.stepped),
+    on(SignInReturned, CUSTOMERS, switches.stepped),
+    on(TokenClaimed, CUSTOMERS, switches.claimed),
+    on(AppRegistrationProven, CUSTOMERS, switches.proven),
+    on(EmailSent, CUSTOMERS, switches.mailed),
+    on(EmailFailed, CUSTOMERS, switches.mailed),
+    on(AuthenticationValidated, CUSTOMERS, customers.validated),
+    on(GrantRefreshed, CUSTOMERS, customers.refreshed),
+    on(AccessLost, CUSTOMERS, customers.access_lost),
+    on(AccessRecovered, CUSTOMERS, customers.access_recovered),
 )
 
 
@@ -86,4 +81,4 @@ def _count(counts: HourlyCounts | None, record: Record, now: datetime) -> Change
     return hourly_counts.count(counts, hourly_counts_id(record), record.event, record.time)
 
 
-COUNTS = tuple(on_record(event, HOURLY_COUNTS, key=hourly_counts_id, rule=_count) for event in hourly_counts.COUNTED)
+COUNTS = tuple(on_record(event, HOURLY_COUNTS, _count, key=hourly_counts_id) for event in hourly_counts.COUNTED)

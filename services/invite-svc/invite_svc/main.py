@@ -11,7 +11,7 @@ from invite_svc.pages.limits import WizardLimits
 from invite_svc.pages.repository import InvitationRepository
 from invite_svc.pages.sessions import Sessions
 from invite_svc.settings import InviteSettings
-from invite_svc.subscriptions import CONSUMES, INVITATIONS
+from invite_svc.subscriptions import INVITATIONS, SUBSCRIPTIONS
 from shared.admin.keys import Keyed
 from shared.crypto.invitation_links import Links
 from shared.crypto.sealed_box import Opener, Sealer
@@ -31,7 +31,7 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
         Keyed(kind="seal", path=settings.seal_keys_file, public=settings.seal_public_keys_file, reader="invite"),
     )
     store = service.store(INVITATIONS, Invitation, lanes={deadlines.DEADLINES: invitations.next_deadline})
-    service.consume(CONSUMES)
+    service.subscribe(SUBSCRIPTIONS)
     service.work(store, deadlines.DEADLINES, deadlines.on_deadline)
     link_keys = KeyRing.from_file(settings.link_keys_file)
     pages = Pages(

@@ -21,16 +21,16 @@ from shared.messaging.event_handlers import on
 
 INVITATIONS = "invitations"
 
-CONSUMES = (
-    on(SwitchRequested, INVITATIONS, key=invitation_id, rule=invitations.create),
-    on(InvitationResendRequested, INVITATIONS, key=invitation_id, rule=invitations.resend),
-    on(SwitchCompleted, INVITATIONS, key=invitation_id, rule=invitations.complete),
-    on(SwitchCancelled, INVITATIONS, key=invitation_id, rule=invitations.cancel),
-    on(SwitchExpired, INVITATIONS, key=invitation_id, rule=invitations.expire),
-    on(SwitchFailed, INVITATIONS, key=invitation_id, rule=invitations.fail),
-    on(DeviceCodeIssued, INVITATIONS, key=invitation_id, rule=attempts.show_code),
-    on(SignInReady, INVITATIONS, key=invitation_id, rule=attempts.show_sign_in),
-    on(AuthenticationFailed, INVITATIONS, key=invitation_id, rule=attempts.fail),
-    on(TokenClaimed, INVITATIONS, key=invitation_id, rule=attempts.await_verdict),
-    on(AppRegistrationProven, INVITATIONS, key=invitation_id, rule=attempts.await_verdict),
+SUBSCRIPTIONS = (
+    on(SwitchRequested, INVITATIONS, invitations.create, key=invitation_id),
+    on(InvitationResendRequested, INVITATIONS, invitations.resend, key=invitation_id),
+    on(SwitchCompleted, INVITATIONS, invitations.complete, key=invitation_id),
+    on(SwitchCancelled, INVITATIONS, invitations.cancel, key=invitation_id),
+    on(SwitchExpired, INVITATIONS, invitations.expire, key=invitation_id),
+    on(SwitchFailed, INVITATIONS, invitations.fail, key=invitation_id),
+    on(DeviceCodeIssued, INVITATIONS, attempts.show_code, key=invitation_id),
+    on(SignInReady, INVITATIONS, attempts.show_sign_in, key=invitation_id),
+    on(AuthenticationFailed, INVITATIONS, attempts.fail, key=invitation_id),
+    on(TokenClaimed, INVITATIONS, attempts.await_verdict, key=invitation_id),
+    on(AppRegistrationProven, INVITATIONS, attempts.await_verdict, key=invitation_id),
 )

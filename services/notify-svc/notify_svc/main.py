@@ -10,7 +10,7 @@ from notify_svc.jobs.sending import MAIL, MailJobs
 from notify_svc.mail.messages import MessageWriter, Provider
 from notify_svc.mail.smtp import PART, Mailer, SmtpMailer
 from notify_svc.settings import NotifySettings
-from notify_svc.subscriptions import CONSUMES, OUTGOING_MAILS, TEXTS
+from notify_svc.subscriptions import OUTGOING_MAILS, SUBSCRIPTIONS, TEXTS
 from shared.admin.keys import Keyed
 from shared.crypto.invitation_links import Links
 from shared.crypto.vault import KeyRing
@@ -24,7 +24,7 @@ def build(settings: NotifySettings, *, mailer: Mailer | None = None, clock: Cloc
     service.keys(Keyed(kind="link", path=settings.link_keys_file))
     store = service.store(OUTGOING_MAILS, OutgoingMails, lanes={MAIL: sending.next_deadline})
     texts = service.store(TEXTS, Texts)
-    service.consume(CONSUMES)
+    service.subscribe(SUBSCRIPTIONS)
     mailer = mailer or SmtpMailer(
         settings.smtp, settings.sender.domain, ca_file=settings.smtp_ca_file, seconds=settings.smtp_seconds
     )

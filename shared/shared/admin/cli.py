@@ -18,7 +18,7 @@ from typing import Any
 from shared.admin.keys import GRACE, Keys
 from shared.admin.reindex import Reindex
 from shared.domain.rules import Refused, Unavailable
-from shared.messaging.dead_letters import DeadLetters, Letter, content
+from shared.messaging.dead_letters import DeadLetter, DeadLetters
 
 
 def parser(service: str) -> argparse.ArgumentParser:
@@ -104,8 +104,8 @@ async def _list(letters: DeadLetters, asked: argparse.Namespace) -> int:
 
 
 async def _show(letters: DeadLetters, asked: argparse.Namespace) -> int:
-    found = await letters.one(asked.number)
-    return _print(found.summary() | {"body": content(found)})
+    letter = await letters.one(asked.number)
+    return _print(letter.summary() | {"body": letter.body()})
 
 
 async def _replay(letters: DeadLetters, asked: argparse.Namespace) -> int:
@@ -126,7 +126,7 @@ async def _discard(letters: DeadLetters, asked: argparse.Namespace) -> int:
     return 0
 
 
-def _line(one: Letter) -> str:
+def _line(one: DeadLetter) -> str:
     return f"{one.number:>6}  {one.at[:19]}  {one.type or '-':<28} {one.document or '-':<40} {one.reason}"
 
 

@@ -25,7 +25,7 @@ from shared.observability import tracing
 from shared.observability.metrics import DUE_DONE
 from shared.store.mapping import Lease
 from shared.store.mongo import Document
-from shared.store.store import Store, Wake
+from shared.store.store import Store, WriteNotification
 from shared.store.write_plan import Step
 
 log = logging.getLogger(__name__)
@@ -71,9 +71,9 @@ class Worker(Generic[S]):
         self.store.listeners.append(self._note)
         DUE_DONE.labels(self.lane, "bug")  # at 0 from the start, so that the first one is a rise
 
-    def _note(self, wake: Wake) -> None:
+    def _note(self, written: WriteNotification) -> None:
         """A deadline that comes before the next look brings the look forward."""
-        for lane, at in wake.due:
+        for lane, at in written.due:
             if lane == self.lane and at < self._next:
                 self._next = at
                 self._wake.set()

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from itertools import chain
+from typing import Any, Protocol, Self, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -30,22 +31,26 @@ from shared.domain.rules import Unavailable
 T = TypeVar("T")
 
 RETENTION_MS = 30 * 24 * 3600 * 1000
-MAX_REQUEST = 1_000_000
-MAX_RECORD = MAX_REQUEST - 10_000
+MAX_REQUEST_BYTES = 1_000_000
+MAX_RECORD_BYTES = MAX_REQUEST_BYTES - 10_000
+STOP_SECONDS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """How to reach Kafka, and the topic's name and shape. `replication` -1, `min_insync` 0: the broker's default.
-    `access`: what its clients are let in with (`shared.messaging.kafka_security`)."""
+    """How to reach Kafka, and the topic's name and shape."""
 
     bootstrap: str
+    """`host:port`, several with commas."""
     topic: str = "tokenswitch.events"
     partitions: int = 12
     replication: int = -1
+    """Replicas of a new topic; -1: the broker's default."""
     request_timeout_ms: int = 5_000
     min_insync: int = 0
+    """Replicas that must have a record; 0: the broker's default."""
     access: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What its clients are let in with (`shared.messaging.kafka_security`)."""
 
     def dead_topic(self, group: str) -> str:
         prefix = "tokenswitch" if self.topic == "tokenswitch.events" else self.topic
@@ -58,7 +63,7 @@ class Cluster:
             acks="all",
             enable_idempotence=True,
             request_timeout_ms=self.request_timeout_ms,
-            max_request_size=MAX_REQUEST,
+            max_request_size=MAX_REQUEST_BYTES,
             linger_ms=0,
             **self.access,
         )
@@ -82,6 +87,34 @@ class Cluster:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaRecord:
+    """A record as Kafka gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+    @classmethod
+    def of(cls, record: Any) -> Self:
+        """From the client's own."""
+        return cls(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+            headers=record.headers,
+        )
+
+    @property
+    def position(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
 class SendRefused(Exception):
     """The broker will never take this record (too large, not valid); others may pass."""
 
@@ -103,22 +136,22 @@ class Producer:
     from.
 
     (After one refused record aiokafka's idempotent producer fails the partition for good.) aiokafka sends an
-    idempotent record again without end: every send here ends within `patience` seconds.
+    idempotent record again without end: every send here ends within `timeout_seconds`.
     """
 
-    def __init__(self, cluster: Cluster, client_id: str, *, patience: float = 10.0) -> None:
-        self._cluster, self._client_id, self._patience = cluster, client_id, patience
+    def __init__(self, cluster: Cluster, client_id: str, *, timeout_seconds: float = 10.0) -> None:
+        self._cluster, self._client_id, self._timeout_seconds = cluster, client_id, timeout_seconds
         self._producer: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        if len(value or b"") + sum(len(content) for _, content in headers) > MAX_RECORD:
+        if len(value or b"") + sum(len(content) for _, content in headers) > MAX_RECORD_BYTES:
             raise SendRefused("the record is too large")
         producer = self._producer or await self._start()
         try:
             sending = producer.send_and_wait(topic, value, key, headers=headers)
-            await asyncio.wait_for(sending, self._patience)
+            await asyncio.wait_for(sending, self._timeout_seconds)
         except TimeoutError as error:
             raise Unavailable("Kafka", "no answer in time") from error
         except KafkaError as error:
@@ -133,7 +166,7 @@ class Producer:
             if self._producer is None:
                 producer = self._cluster.producer(self._client_id)
                 try:
-                    await within(self._patience, producer.start())
+                    await within(self._timeout_seconds, producer.start())
                 except BaseException:
                     await stop(producer)
                     raise
@@ -160,15 +193,21 @@ _ENDING: set[asyncio.Task[None]] = set()
 
 
 async def stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """Ends a client; returns within 3 seconds, whatever the broker does (the client's end follows by
-    itself)."""
+    """Ends a client; returns within `STOP_SECONDS`, whatever the broker does (the client's end follows by itself)."""
     task: asyncio.Task[None] = asyncio.ensure_future(_stop(client))
     _ENDING.add(task)
     task.add_done_callback(_ENDING.discard)
-    await asyncio.wait({task}, timeout=3)
+    await asyncio.wait({task}, timeout=STOP_SECONDS)
     if not task.done() and isinstance(client, AIOKafkaProducer):
-        # It would wait for its buffer to be sent, without end. (aiokafka has no public word for "give up".)
-        client._message_accumulator.fail_all(ProducerClosed())
+        _give_up(client)
+
+
+def _give_up(producer: AIOKafkaProducer) -> None:
+    """Fails what waits in its buffer: it would wait for that to be sent, without end. (aiokafka has no public way.)"""
+    accumulator = producer._message_accumulator
+    accumulator.fail_all(ProducerClosed())
+    for batch in chain(*accumulator._batches.values()):
+        batch._drain_waiter.exception()  # seldom awaited by anybody: else logged as "never retrieved"
 
 
 async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from math import inf
 from typing import Any
 
 from opentelemetry.trace import SpanKind
@@ -26,33 +25,51 @@ from shared.messaging.kafka import Sender, SendRefused
 from shared.observability import tracing
 from shared.observability.metrics import OUTBOX_AGE, REFUSED_RECORDS, RELAYED
 from shared.store.mongo import Collection, Document, Update
-from shared.store.store import Store, Wake
+from shared.store.store import Store, WriteNotification
 
 log = logging.getLogger(__name__)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-FRESH = 2.0
+FRESH_SECONDS = 2.0
+"""Events younger than that are in the hands of the process that wrote them."""
 MAX_WOKEN = 10_000
 MAX_HELD_BACK = 1_000
-LONGEST_HOLD = 600.0
+LONGEST_HOLD_SECONDS = 600.0
+
+
+@dataclass(slots=True)
+class _Hold:
+    """A document whose next event the broker refuses. `until`: when it is tried again, by the loop's clock."""
+
+    until: float
+    next_seconds: float
+
+
+@dataclass(slots=True)
+class _Outbox:
+    """The outboxes of one store's documents."""
+
+    store: Store[Any]
+    woken: dict[str, None] = field(default_factory=dict)
+    """Ids of documents with new events, in the order of the writes."""
+    held_back: dict[str, _Hold] = field(default_factory=dict)
+    """By id; the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What became of one document's outbox: acknowledged ids; refused: its next event can not be sent
-    (now)."""
+    """What became of one document's outbox: ids that Kafka has; whether the next event is refused; what is away."""
 
     acknowledged: list[str] = field(default_factory=list)
     refused: bool = False
     error: Unavailable | None = None
 
 
-class Relay:
-    """Relays the outboxes of some stores. `batch` documents at once; each publish waits `patience` seconds
-    at most.
+class OutboxRelay:
+    """Relays the outboxes of some stores, `batch` documents at once. A sweep every `sweep_seconds` finds what nobody
+    woke it for; one event may take `send_timeout_seconds`.
 
-    A document whose next event the broker refuses is held back (tried again ever more rarely, apart from
-    others).
+    A document whose next event the broker refuses is held back (tried again ever more rarely, apart from others).
     """
 
     def __init__(
@@ -62,80 +79,76 @@ class Relay:
         topic: str,
         *,
         clock: Clock = utc_now,
-        sweep_every: float = 5.0,
+        sweep_seconds: float = 5.0,
         batch: int = 200,
-        patience: float = 10.0,
+        send_timeout_seconds: float = 10.0,
     ) -> None:
-        self._stores, self._sender, self._topic, self._clock = stores, sender, topic, clock
-        self._sweep_every, self._batch, self._patience = sweep_every, batch, patience
-        self._woken: dict[int, dict[str, None]] = {index: {} for index in range(len(stores))}
-        self._held_back: dict[tuple[str, str], tuple[float, float]] = {}
+        self._sender, self._topic, self._clock = sender, topic, clock
+        self._sweep_seconds, self._batch, self._send_timeout_seconds = sweep_seconds, batch, send_timeout_seconds
+        self._outboxes = [_Outbox(store) for store in stores]
         self._wake = asyncio.Event()
-        for index, store in enumerate(stores):
-            store.listeners.append(partial(self._note, index))
+        for outbox in self._outboxes:
+            outbox.store.listeners.append(partial(self._note, outbox))
 
-    def _note(self, index: int, wake: Wake) -> None:
-        if not wake.unsent:
+    def _note(self, outbox: _Outbox, written: WriteNotification) -> None:
+        if not written.unsent:
             return
-        if len(self._woken[index]) < MAX_WOKEN:  # Kafka is away for long: the sweep finds the others
-            self._woken[index].update(dict.fromkeys(wake.unsent))
+        if len(outbox.woken) < MAX_WOKEN:  # Kafka is away for long: the sweep finds the others
+            outbox.woken.update(dict.fromkeys(written.unsent))
         self._wake.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Relays until `stopping`; what is left then is relayed by `drain`. Raises: Unavailable, to be run
-        again."""
+        """Relays until `stopping`; what is left then is relayed by `drain`. Raises: Unavailable, to be run again."""
         loop = asyncio.get_running_loop()
         next_sweep, older = 0.0, 0.0
         while not stopping.is_set():
             await self.once()
             if loop.time() >= next_sweep:
                 await self.sweep(older=older)
-                next_sweep, older = loop.time() + self._sweep_every, FRESH
+                next_sweep, older = loop.time() + self._sweep_seconds, FRESH_SECONDS
             await first(self._wake, stopping, timeout=max(0.0, next_sweep - loop.time()))
 
     async def once(self) -> int:
         """Relays what writes of this process left; gives the number of events sent."""
         self._wake.clear()
-        return sum([await self._woken_of(index, store) for index, store in enumerate(self._stores)])
+        return sum([await self._relay_woken(outbox) for outbox in self._outboxes])
 
-    async def _woken_of(self, index: int, store: Store[Any]) -> int:
+    async def _relay_woken(self, outbox: _Outbox) -> int:
         """Those woken up to now. They are forgotten before they are read: a later write wakes again."""
-        sent, woken = 0, self._woken[index]
-        everything = list(woken)
-        for start in range(0, len(everything), self._batch):
-            ids = everything[start : start + self._batch]
+        sent, woken = 0, list(outbox.woken)
+        for start in range(0, len(woken), self._batch):
+            ids = woken[start : start + self._batch]
             for id in ids:
-                woken.pop(id, None)
+                outbox.woken.pop(id, None)
             try:
-                documents = await store.collection.find_ids(ids, fields=("version", "outbox", "unsent"))
-                sent += await self._relay(store, documents)
+                documents = await outbox.store.collection.find_ids(ids, fields=("version", "outbox", "unsent"))
+                sent += await self._relay(outbox, documents)
             except BaseException:
-                woken.update(dict.fromkeys(ids))
+                outbox.woken.update(dict.fromkeys(ids))
                 raise
         return sent
 
     async def sweep(self, *, older: float = 0.0) -> int:
         """Relays what is unsent, oldest first: what a crash or another process left behind.
 
-        `older`: only what has been waiting for so many seconds; fresher ones are in the hands of their
-        writer.
+        `older`: only what has been waiting for so many seconds; fresher ones are in the hands of their writer.
         """
         before = self._clock() - timedelta(seconds=older)
-        return sum([await self._sweep_one(store, before) for store in self._stores])
+        return sum([await self._sweep_one(outbox, before) for outbox in self._outboxes])
 
-    async def _sweep_one(self, store: Store[Any], before: datetime) -> int:
+    async def _sweep_one(self, outbox: _Outbox, before: datetime) -> int:
         sent, after = 0, EPOCH
         done: set[str] = set()
         while True:
-            documents = await store.collection.find(
+            documents = await outbox.store.collection.find(
                 {"unsent": {"$gte": after, "$lte": before}},
                 sort=(("unsent", 1),),
                 limit=self._batch + len(done),
                 fields=("version", "outbox", "unsent"),
             )
-            self._observe(store, documents if after == EPOCH else ())
+            self._observe(outbox.store, documents if after == EPOCH else ())
             new = [document for document in documents if document["_id"] not in done]
-            sent += await self._relay(store, new)
+            sent += await self._relay(outbox, new)
             if len(documents) < self._batch + len(done):
                 return sent
             last = documents[-1]["unsent"]
@@ -154,46 +167,46 @@ class Relay:
 
     # --- one batch of documents -------------------------------------------------------------------------
 
-    async def _relay(self, store: Store[Any], documents: Sequence[Document]) -> int:
+    async def _relay(self, outbox: _Outbox, documents: Sequence[Document]) -> int:
         now = asyncio.get_running_loop().time()
-        held = {id: since for (source, id), since in self._held_back.items() if source == store.source}
+        held = dict(outbox.held_back)
         clear = [document for document in documents if document["_id"] not in held]
         outcomes = list(await asyncio.gather(*map(self._send_all, clear)))
         pairs = zip(clear, outcomes, strict=True)
         apart = [_rest(document, sent) for document, sent in pairs if sent.refused]
-        apart += [document for document in documents if held.get(document["_id"], (inf,))[0] <= now]
+        apart += [document for document in documents if document["_id"] in held and held[document["_id"]].until <= now]
         for document in apart:
-            outcomes.append(await self._send_apart(store, document))
+            outcomes.append(await self._send_apart(outbox, document))
         acknowledged = {id for sent in outcomes for id in sent.acknowledged}
-        await _settle(store.collection, documents, acknowledged)
+        await _settle(outbox.store.collection, documents, acknowledged)
         for sent in outcomes:
             if sent.error is not None:
                 raise sent.error
         return len(acknowledged)
 
-    async def _send_apart(self, store: Store[Any], document: Document) -> _Sent:
+    async def _send_apart(self, outbox: _Outbox, document: Document) -> _Sent:
         """Alone, since a record that shares its batch with a refused one is refused with it."""
         sent = await self._send_all(document)
-        place = (store.source, document["_id"])
         if sent.refused:
-            self._hold_back(place)
+            self._hold_back(outbox.held_back, document["_id"])
         elif sent.error is None:
-            self._held_back.pop(place, None)
+            outbox.held_back.pop(document["_id"], None)
         return sent
 
-    def _hold_back(self, place: tuple[str, str]) -> None:
-        _, delay = self._held_back.pop(place, (0.0, self._sweep_every))
-        if len(self._held_back) >= MAX_HELD_BACK:
-            self._held_back.pop(next(iter(self._held_back)))
-        again = asyncio.get_running_loop().time() + delay
-        self._held_back[place] = (again, min(LONGEST_HOLD, delay * 2))
+    def _hold_back(self, held_back: dict[str, _Hold], id: str) -> None:
+        before = held_back.pop(id, None)
+        if len(held_back) >= MAX_HELD_BACK:
+            held_back.pop(next(iter(held_back)))
+        seconds = before.next_seconds if before else self._sweep_seconds
+        until = asyncio.get_running_loop().time() + seconds
+        held_back[id] = _Hold(until, min(LONGEST_HOLD_SECONDS, seconds * 2))
 
     async def _send_all(self, document: Document) -> _Sent:
         """In order, up to the first that is not acknowledged: the others come after it, never before."""
         acknowledged: list[str] = []
         for entry in document.get("outbox", ()):
             try:
-                await asyncio.wait_for(self._send(entry, document["_id"]), self._patience)
+                await asyncio.wait_for(self._send(entry, document["_id"]), self._send_timeout_seconds)
             except SendRefused as error:
                 log.error("event %s is refused and holds back its document: %s", entry["id"], error)
                 REFUSED_RECORDS.labels(entry["type"]).inc()

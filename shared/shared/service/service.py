@@ -28,10 +28,10 @@ from shared.jobs.claim import Execute
 from shared.jobs.worker import Worker
 from shared.messaging.consumer import Consumer
 from shared.messaging.dead_letters import DeadLetters
-from shared.messaging.event_handlers import Intake, Log, On
+from shared.messaging.event_handlers import EventHandlers, EventLog, Subscription
 from shared.messaging.kafka import Producer, ensure_topics
 from shared.messaging.kafka_probe import KafkaProbe
-from shared.messaging.outbox_relay import Relay
+from shared.messaging.outbox_relay import OutboxRelay
 from shared.observability import tracing
 from shared.observability.health import Check, Health, Probe
 from shared.observability.logs import configure
@@ -74,8 +74,8 @@ class Service:
         self._stores: dict[str, Store[Any]] = {}
         self._keyed, self._resealing = list[Keyed](), dict[str, Rule[Any]]()
         self._indexes: list[tuple[Collection, Sequence[Index]]] = []
-        self._logs: list[Log] = []
-        self._table: list[On] = []
+        self._logs: list[EventLog] = []
+        self._subscriptions: list[Subscription] = []
         self._loops: list[Loop] = []
         self._probes = [Probe(name="MongoDB", check=self.mongo.ping), Probe(name="Kafka", check=self._kafka_probe)]
         self._routers: list[APIRouter] = []
@@ -116,11 +116,13 @@ class Service:
         self._indexes.append((found, indexes))
         return found
 
-    def log(self, name: str, entry: Callable[[Record], Document | None], indexes: Sequence[Index] = ()) -> Collection:
-        """A history folded from events: each record's entry is a document of its own."""
-        found = self.collection(name, indexes)
-        self._logs.append(Log(found, entry))
-        return found
+    def event_log(
+        self, name: str, entry: Callable[[Record], Document | None], indexes: Sequence[Index] = ()
+    ) -> Collection:
+        """A history of events: the `entry` of each (None: it is left out) is a document of its own."""
+        collection = self.collection(name, indexes)
+        self._logs.append(EventLog(collection, entry))
+        return collection
 
     def keys(self, *files: Keyed, resealing: Mapping[str, Rule[Any]] | None = None) -> None:
         """The key files of the service, for `keys status|rotate|reseal|retire`."""
@@ -129,9 +131,9 @@ class Service:
 
     # --- what it does --------------------------------------------------------------------------------------------
 
-    def consume(self, table: Iterable[On]) -> None:
-        """What it hears: rows of `on(Event, "<collection>", key=..., rule=...)`."""
-        self._table += table
+    def subscribe(self, subscriptions: Iterable[Subscription]) -> None:
+        """What it hears: rows of `on(Event, "<collection>", rule)`."""
+        self._subscriptions += subscriptions
 
     def work(self, store: Store[S], lane: str, execute: Execute[S], **options: Any) -> None:
         """Jobs that are due: `execute` may call the outside world. `options`: see `shared.jobs.worker.Worker`."""
@@ -210,7 +212,9 @@ class Service:
 
     def _dead_letters(self) -> DeadLetters:
         settled = self.mongo.collection("dead")
-        return DeadLetters(self.cluster, self.full_name, settled, self._table, self._stores, self._logs, self.clock)
+        return DeadLetters(
+            self.cluster, self.full_name, settled, self._subscriptions, self._stores, self._logs, self.clock
+        )
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT."""
@@ -224,7 +228,7 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        relay = Relay(list(self._stores.values()), self.producer, self.cluster.topic, clock=self.clock)
+        relay = OutboxRelay(list(self._stores.values()), self.producer, self.cluster.topic, clock=self.clock)
         self._runtime.start([*self._preparing(), *self._moving(relay), *self._loops], self._probes)
         try:
             yield
@@ -237,19 +241,21 @@ class Service:
         yield Loop(name="indexes", run=self._ensure_indexes, once=True)
         yield Loop(name="topics", run=self._ensure_topics, once=True)
 
-    def _moving(self, relay: Relay) -> Iterable[Loop]:
+    def _moving(self, relay: OutboxRelay) -> Iterable[Loop]:
         ready = (self._indexed, self._topics)
         if self._stores:
             yield Loop(name="relay", run=relay.run, after=ready, last=True)
-        if self._table or self._logs:
+        if self._subscriptions or self._logs:
             yield Loop(name="consumer", run=self._consumer().run, after=ready, says_itself=True)
 
     def _consumer(self) -> Consumer:
         default = self.cluster.topic == "tokenswitch.events"
         group = self.full_name if default else f"{self.cluster.topic}.{self.full_name}"
         dead = self.cluster.dead_topic(self.full_name)
-        intake = Intake(self._table, self._stores, self.producer, dead, logs=self._logs, clock=self.clock)
-        return Consumer(self.cluster, group, intake, health=self._consuming, client_id=self.full_name)
+        handlers = EventHandlers(
+            self._subscriptions, self._stores, self.producer, dead, logs=self._logs, clock=self.clock
+        )
+        return Consumer(self.cluster, group, handlers, health=self._consuming, client_id=self.full_name)
 
     def _consuming(self, part: str | None) -> None:
         self.health.say("consumer", f"away: it waits for {part}" if part else None)

@@ -50,7 +50,7 @@ class Applied(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
-class Wake:
+class WriteNotification:
     """A write that others wait for: ids with new outgoing events, and lanes with deadlines."""
 
     unsent: tuple[str, ...] = ()
@@ -91,7 +91,7 @@ class Store(Generic[S]):
             *(Index(keys=((f"lease.{lane}.by", 1),), sparse=True) for lane in self.lanes),
             *indexes,
         )
-        self.listeners: list[Callable[[Wake], None]] = []
+        self.listeners: list[Callable[[WriteNotification], None]] = []
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def prepare(self) -> None:
@@ -182,7 +182,7 @@ class Store(Generic[S]):
         if written.refused:
             raise Refuses(f"{self.source} {plan.id}: {written.refused[plan.id]}")
         if written.complete:
-            self._wake([plan])
+            self._notify([plan])
         return written.complete
 
     async def fold(
@@ -234,7 +234,7 @@ class Store(Generic[S]):
             written = await self.collection.write(self._operations(chunk, aside))
             complete = complete and written.complete
             aside |= written.refused.keys()
-            self._wake([plan for plan in chunk if plan.id not in aside])
+            self._notify([plan for plan in chunk if plan.id not in aside])
         for id in aside:
             await self._fold_singly(id, pending.pop(id), failed)
         return complete
@@ -259,15 +259,15 @@ class Store(Generic[S]):
             except Exception as error:
                 failed.append((id, step, error))
 
-    def _wake(self, plans: Sequence[Plan[S]]) -> None:
+    def _notify(self, plans: Sequence[Plan[S]]) -> None:
         """Wakes who waits. Where a bulk was incomplete this is too often, which is harmless."""
         unsent = tuple(plan.id for plan in plans if plan.entries)
         lanes = self.lanes.items()
         due = [(lane, at) for plan in plans for lane, deadline in lanes if (at := deadline(plan.state))]
         if unsent or due:
-            wake = Wake(unsent, tuple(due))
+            written = WriteNotification(unsent, tuple(due))
             for listener in self.listeners:
-                listener(wake)
+                listener(written)
 
 
 async def _pause(round: int) -> None:

@@ -29,7 +29,8 @@ from shared.contracts.events import (
     SwitchRequested,
 )
 from shared.contracts.reasons import REASONS
-from shared.messaging.event_handlers import Intake, Raw
+from shared.messaging.event_handlers import EventHandlers
+from shared.messaging.kafka import KafkaRecord
 from tests.config_svc.config_kit import NOW, TENANT, Config, Nowhere
 
 HOUR = timedelta(hours=1)
@@ -77,13 +78,13 @@ def way(customer: str, took: timedelta = HOUR) -> list[Event]:
     ]
 
 
-def raws(events: Sequence[Event], at: datetime = NOW) -> list[Raw]:
+def raws(events: Sequence[Event], at: datetime = NOW) -> list[KafkaRecord]:
     found = []
     for n, event in enumerate(events):
         id = f"config/customers/{event.key}/{n}/0"
         headers = cloudevents.headers_of(id, type(event).__name__, at, event.key, None)
         found.append(
-            Raw(
+            KafkaRecord(
                 topic="events",
                 partition=0,
                 offset=n,
@@ -95,14 +96,14 @@ def raws(events: Sequence[Event], at: datetime = NOW) -> list[Raw]:
     return found
 
 
-def member(config: Config) -> Intake:
+def member(config: Config) -> EventHandlers:
     """One consumer of the group, with what config-svc counts."""
-    return Intake(COUNTS, config.service._stores, Nowhere(), "dead", clock=config.clock)
+    return EventHandlers(COUNTS, config.service._stores, Nowhere(), "dead", clock=config.clock)
 
 
-async def take(intake: Intake, records: Sequence[Raw]) -> None:
+async def take(intake: EventHandlers, records: Sequence[KafkaRecord]) -> None:
     for batch in intake.batches(records):
-        await intake.take(batch)
+        await intake.handle(batch)
         assert not batch.dead, batch.dead
 
 

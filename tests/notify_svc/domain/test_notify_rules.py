@@ -10,7 +10,7 @@ import pytest
 
 from notify_svc.domain import sending
 from notify_svc.domain.model import ADDRESSEE_OF, MAX_TRIES, RETRY_AFTER_SECONDS, OutgoingMails
-from notify_svc.subscriptions import CONSUMES
+from notify_svc.subscriptions import SUBSCRIPTIONS
 from shared.contracts.events import (
     REGISTRY,
     AccessLost,
@@ -311,4 +311,4 @@ def test_given_any_number_of_events_then_a_document_holds_one_notice_a_kind() ->
 
 
 def test_no_event_with_a_sealed_part_is_heard_here() -> None:
-    assert {row.event.__name__ for row in CONSUMES if REGISTRY[row.event.__name__].sealed_fields} == set()
+    assert {row.event.__name__ for row in SUBSCRIPTIONS if REGISTRY[row.event.__name__].sealed_fields} == set()

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from shared.contracts import cloudevents
 from shared.contracts.events import InvitationRevoked, LinkCopied, NewInvitationAsked
 from shared.domain.rules import Change, Unavailable
-from shared.messaging.event_handlers import Intake, Log, on
+from shared.messaging.event_handlers import EventHandlers, EventLog, on
 from shared.messaging.kafka import Cluster, Producer, Sender, SendRefused, ensure_topics
 from shared.store.mapping import Lane
 from shared.store.mongo import Collection, Mongo
@@ -87,13 +87,15 @@ def store(collection: Collection, **more: Any) -> Store[Tally]:
 
 
 TABLE = [
-    on(LinkCopied, "tallies", key=lambda fact: fact.customer, rule=take),
-    on(NewInvitationAsked, "tallies", key=lambda fact: fact.customer, rule=raises),
+    on(LinkCopied, "tallies", take),
+    on(NewInvitationAsked, "tallies", raises),
 ]
 
 
-def intake(tallies: Store[Tally], sender: Sender, cluster: Cluster, group: str, logs: Sequence[Log] = ()) -> Intake:
-    return Intake(TABLE, {"tallies": tallies}, sender, cluster.dead_topic(group), logs=logs)
+def event_handlers(
+    tallies: Store[Tally], sender: Sender, cluster: Cluster, group: str, logs: Sequence[EventLog] = ()
+) -> EventHandlers:
+    return EventHandlers(TABLE, {"tallies": tallies}, sender, cluster.dead_topic(group), logs=logs)
 
 
 def headers(number: int, customer: str, type_name: str = "LinkCopied") -> cloudevents.Headers:

@@ -89,7 +89,7 @@ def build(settings: CommonSettings) -> Service:
     service = Service("config", settings, public_url=settings.portal_url)
     things = service.store("things", Thing, lanes={"work": lambda state: state.due_at})
     heard = service.store("heard", Thing)
-    service.consume([on(CustomerRegistered, "heard", key=lambda event: event.customer, rule=hear)])
+    service.subscribe([on(CustomerRegistered, "heard", hear)])
     service.work(things, "work", work, tick=0.2, grace=float(os.environ.get("GRACE", "6")))
     service.serve(routes(service, things, heard))
     return service

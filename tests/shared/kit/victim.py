@@ -15,9 +15,9 @@ from shared.domain.rules import Change
 from shared.jobs.claim import Claim, Outcome
 from shared.jobs.worker import Worker
 from shared.messaging.consumer import Consumer
-from shared.messaging.event_handlers import Intake, on
+from shared.messaging.event_handlers import EventHandlers, on
 from shared.messaging.kafka import Cluster, Producer
-from shared.messaging.outbox_relay import Relay
+from shared.messaging.outbox_relay import OutboxRelay
 from shared.store.mongo import Mongo
 from shared.store.store import Store
 from tests.shared.kit.core import Tally, store, take
@@ -52,11 +52,11 @@ async def mail(claim: Claim[Tally]) -> Outcome[Tally]:
 
 
 def loops(tallies: Store[Tally], cluster: Cluster, sender: Producer, group: str) -> list[Any]:
-    table = [on(LinkCopied, "tallies", key=lambda fact: fact.customer, rule=take_and_owe)]
-    handling = Intake(table, {"tallies": tallies}, sender, cluster.dead_topic(group))
+    table = [on(LinkCopied, "tallies", take_and_owe)]
+    handling = EventHandlers(table, {"tallies": tallies}, sender, cluster.dead_topic(group))
     return [
         Consumer(cluster, group, handling, max_records=40),
-        Relay([tallies], sender, cluster.topic, sweep_every=0.5),
+        OutboxRelay([tallies], sender, cluster.topic, sweep_seconds=0.5),
         Worker(store=tallies, lane="mail", execute=mail, lease=1.0, tick=0.2),
     ]
 

@@ -13,11 +13,11 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.contracts.cloudevents import Record
 from shared.messaging.consumer import Consumer
-from shared.messaging.event_handlers import MAX_PER_DOCUMENT, Intake, Log
-from shared.messaging.kafka import Cluster
-from shared.messaging.outbox_relay import Relay
+from shared.messaging.event_handlers import MAX_PER_DOCUMENT, EventHandlers, EventLog
+from shared.messaging.kafka import Cluster, KafkaRecord
+from shared.messaging.outbox_relay import OutboxRelay
 from shared.store.mongo import Document
-from tests.shared.kit.core import Memory, World, end_world, eventually, headers, intake, make_world
+from tests.shared.kit.core import Memory, World, end_world, event_handlers, eventually, headers, make_world
 from tests.shared.kit.faults import Crash, FaultyCluster, Fuse, faulty
 
 
@@ -32,7 +32,7 @@ async def world(kafka_bootstrap: str, topic: str, mongo_url: str, mongo_database
 async def consuming(world: World, **more: Any) -> AsyncIterator[Consumer]:
     """A member of the group that runs meanwhile, and ends properly."""
     stopping, tallies = asyncio.Event(), world.tallies()
-    taken = intake(tallies, world.sender, world.cluster, world.group)
+    taken = event_handlers(tallies, world.sender, world.cluster, world.group)
     consumer = Consumer(world.cluster, world.group, taken, **more)
     running = asyncio.ensure_future(consumer.run(stopping))
     try:
@@ -63,7 +63,7 @@ async def test_a_crash_at_any_await_of_fold_and_commit_loses_and_doubles_nothing
         broken = world.tallies()
         broken.collection = faulty(broken.collection, fuse)
         cluster = FaultyCluster(bootstrap=world.cluster.bootstrap, topic=world.cluster.topic, partitions=4, fuse=fuse)
-        consumer = Consumer(cluster, world.group, intake(broken, world.sender, cluster, world.group))
+        consumer = Consumer(cluster, world.group, event_handlers(broken, world.sender, cluster, world.group))
         for id in (f"a{point}", f"b{point}"):
             expected[id] = [1, 2, 3]
             await world.publish(id, 1, 2, 3)
@@ -82,7 +82,7 @@ async def test_a_crash_at_any_await_of_fold_and_commit_loses_and_doubles_nothing
     async with consuming(world):
         await until_taken(world, expected)
     tallies = world.tallies()
-    await Relay([tallies], world.sender, world.cluster.topic).sweep()
+    await OutboxRelay([tallies], world.sender, world.cluster.topic).sweep()
     assert await world.said() == {id: [1, 2, 3] for id in expected}
 
 
@@ -104,7 +104,7 @@ async def test_members_that_come_and_go_lose_and_double_nothing(world: World) ->
                 await asyncio.sleep(1)
         await producing
         await until_taken(world, expected)
-    await Relay([world.tallies()], world.sender, world.cluster.topic).sweep()
+    await OutboxRelay([world.tallies()], world.sender, world.cluster.topic).sweep()
     assert await world.said() == {customer: list(range(1, 61)) for customer in customers}
 
 
@@ -140,7 +140,7 @@ async def test_what_can_never_be_taken_in_is_buried_and_the_rest_goes_on(world: 
 async def test_a_dead_letter_that_is_not_acknowledged_keeps_its_record(world: World) -> None:
     sender, stopping, parts = Memory(away=True), asyncio.Event(), list[str | None]()
     await world.sender.send(world.cluster.topic, b"a", b"not json", headers(1, "a"))
-    handling = intake(world.tallies(), sender, world.cluster, world.group)
+    handling = event_handlers(world.tallies(), sender, world.cluster, world.group)
     consumer = Consumer(world.cluster, world.group, handling, health=parts.append)
     running = asyncio.ensure_future(consumer.run(stopping))
 
@@ -186,20 +186,18 @@ async def test_no_commit_covers_more_than_a_hundred_events_of_one_document(world
     assert max(steps) <= MAX_PER_DOCUMENT
 
 
-def raw_batches(handling: Intake, records: list[Any]) -> list[Any]:
-    from shared.messaging.consumer import _raw
-
-    return list(handling.batches(map(_raw, records)))
+def raw_batches(handling: EventHandlers, records: list[Any]) -> list[Any]:
+    return list(handling.batches(map(KafkaRecord.of, records)))
 
 
 async def test_a_whole_batch_delivered_again_changes_nothing(world: World) -> None:
     await world.publish("a", *range(100))
     await world.publish("b", *range(30))
     tallies, records = world.tallies(), await world.records()
-    handling = intake(tallies, world.sender, world.cluster, world.group)
+    handling = event_handlers(tallies, world.sender, world.cluster, world.group)
     for _ in range(3):
         for batch in raw_batches(handling, records):
-            await handling.take(batch)
+            await handling.handle(batch)
     found = {one.id: (one.version, list(one.state.taken)) for one in await tallies.find({})}
     assert found == {"a": (1, list(range(100))), "b": (1, list(range(30)))}
 
@@ -212,24 +210,24 @@ async def test_a_history_keeps_each_event_once_and_buries_what_it_cannot_keep(wo
 
     await world.publish("a", 1, 2, 3, 4)
     history, sender = world.mongo.collection("history"), Memory()
-    handling = intake(world.tallies(), sender, world.cluster, world.group, [Log(history, entry)])
+    handling = event_handlers(world.tallies(), sender, world.cluster, world.group, [EventLog(history, entry)])
     for _ in range(2):
         for batch in raw_batches(handling, await world.records()):
-            await handling.take(batch)
+            await handling.handle(batch)
     kept = await history.find({}, sort=(("_id", 1),), limit=10)
     assert [document["_id"] for document in kept] == ["other/links/a/1/0", "other/links/a/4/0"]
     assert [dict(head)["dead_document"] for _, _, _, head in sender.sent] == [b"history"] * 2
 
 
 async def test_a_record_with_null_parts_is_buried_too(world: World) -> None:
-    from shared.messaging.event_handlers import Raw
+    from shared.messaging.kafka import KafkaRecord
 
-    handling, sender = intake(world.tallies(), (sender := Memory()), world.cluster, world.group), sender
+    handling, sender = event_handlers(world.tallies(), (sender := Memory()), world.cluster, world.group), sender
     parts = [
-        Raw(topic="t", partition=0, offset=0, key=None, value=None, headers=[("ce_type", None)]),
-        Raw(topic="t", partition=0, offset=1, key=None, value=None, headers=headers(1, "a")),
+        KafkaRecord(topic="t", partition=0, offset=0, key=None, value=None, headers=[("ce_type", None)]),
+        KafkaRecord(topic="t", partition=0, offset=1, key=None, value=None, headers=headers(1, "a")),
     ]
     for batch in handling.batches(parts):
-        await handling.take(batch)
+        await handling.handle(batch)
     assert [(key, value) for _, key, value, _ in sender.sent] == [(None, b""), (None, b"")]
     assert all(value is not None for _, _, _, head in sender.sent for _, value in head)

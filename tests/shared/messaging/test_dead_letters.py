@@ -12,8 +12,9 @@ from shared.admin.cli import operate
 from shared.contracts import cloudevents
 from shared.contracts.events import LinkCopied
 from shared.domain.rules import Change, Refused, Unavailable
-from shared.messaging.dead_letters import DeadLetters, content
-from shared.messaging.event_handlers import Intake, On, Raw, on, on_record
+from shared.messaging.dead_letters import DeadLetters
+from shared.messaging.event_handlers import EventHandlers, Subscription, on, on_record
+from shared.messaging.kafka import KafkaRecord
 from tests.shared.kit.core import Tally, World, copied, end_world, headers, make_world, take
 
 
@@ -33,11 +34,11 @@ def whole(state: Tally | None, record: cloudevents.Record, now: datetime) -> Cha
     return take(state, record.event, now)
 
 
-def table(rule: object) -> Sequence[On]:
+def table(rule: object) -> Sequence[Subscription]:
     """One event concerns two documents: `rule` takes it in at the second."""
     return (
-        on(LinkCopied, "tallies", key=lambda fact: fact.customer, rule=take),
-        on(LinkCopied, "tallies", key=lambda fact: f"{fact.customer}-other", rule=rule),  # type: ignore[arg-type]
+        on(LinkCopied, "tallies", take),
+        on(LinkCopied, "tallies", rule, key=lambda fact: f"{fact.customer}-other"),  # type: ignore[arg-type]
     )
 
 
@@ -50,12 +51,12 @@ def letters(world: World, rule: object = take) -> DeadLetters:
 async def bury(world: World, *numbers: int, value: bytes | None = None) -> None:
     """Facts whose rule raises at the second document; `value`: bodies that cannot be read."""
     dead = world.cluster.dead_topic(world.group)
-    handling = Intake(table(refuses), {"tallies": world.tallies()}, world.sender, dead)
+    handling = EventHandlers(table(refuses), {"tallies": world.tallies()}, world.sender, dead)
     for number in numbers:
         body = value or cloudevents.encode(copied("a", number)).encode()
-        raw = Raw(topic="t", partition=0, offset=number, key=b"a", value=body, headers=headers(number, "a"))
+        raw = KafkaRecord(topic="t", partition=0, offset=number, key=b"a", value=body, headers=headers(number, "a"))
         for batch in handling.batches([raw]):
-            await handling.take(batch)
+            await handling.handle(batch)
 
 
 async def taken(world: World, id: str) -> tuple[int, ...]:
@@ -73,7 +74,7 @@ async def test_a_letter_says_what_failed_where_and_why(world: World) -> None:
         "t/0/7",
     )
     assert found.reason.startswith("rule raised")
-    assert content(found)["switch"] == 7
+    assert found.body()["switch"] == 7
     assert "a bug" not in json.dumps(found.summary())
 
 
@@ -100,15 +101,15 @@ async def test_a_letter_that_could_not_be_read_concerns_all_its_documents_once_i
     (found,) = await letters(world).open()
     why = await letters(world).replay(found.number)
     assert why and why.startswith("unreadable")
-    assert content(found) == "{"
+    assert found.body() == "{"
 
 
 async def test_a_row_that_takes_the_whole_record_gets_it_again(world: World) -> None:
     await bury(world, 1)
     (found,) = await letters(world).open()
     rows = (
-        on_record(LinkCopied, "tallies", key=lambda record: f"{record.key}-day", rule=whole),
-        on(LinkCopied, "tallies", key=lambda fact: f"{fact.customer}-other", rule=take),
+        on_record(LinkCopied, "tallies", whole, key=lambda record: f"{record.key}-day"),
+        on(LinkCopied, "tallies", take, key=lambda fact: f"{fact.customer}-other"),
     )
     here = DeadLetters(world.cluster, world.group, world.mongo.collection("dead"), rows, {"tallies": world.tallies()})
     assert await here.replay(found.number) is None

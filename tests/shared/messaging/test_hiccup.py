@@ -14,8 +14,8 @@ from shared.domain.rules import Change, Unavailable, utc_now
 from shared.jobs.claim import Claim, Outcome
 from shared.jobs.worker import Worker
 from shared.messaging.consumer import Consumer
-from shared.messaging.outbox_relay import Relay
-from tests.shared.kit.core import Tally, World, end_world, eventually, intake, make_world, put, step
+from shared.messaging.outbox_relay import OutboxRelay
+from tests.shared.kit.core import Tally, World, end_world, event_handlers, eventually, make_world, put, step
 from tests.shared.kit.faults import FaultyCluster, FaultySender, Fuse, faulty
 
 Away = partial(Unavailable, "it")
@@ -34,7 +34,7 @@ async def test_the_consumer_goes_on_after_an_outage_at_any_await(world: World, p
     broken = world.tallies()
     broken.collection = faulty(broken.collection, fuse)
     cluster = FaultyCluster(bootstrap=world.cluster.bootstrap, topic=world.cluster.topic, partitions=2, fuse=fuse)
-    handling = intake(broken, world.sender, cluster, world.group)
+    handling = event_handlers(broken, world.sender, cluster, world.group)
     consumer = Consumer(cluster, world.group, handling, health=health.append)
     await world.publish("a", *range(30))
     running = asyncio.ensure_future(consumer.run(stopping))
@@ -60,7 +60,7 @@ async def test_the_relay_goes_on_after_an_outage_at_any_await(world: World) -> N
         fuse, ids = Fuse(0, error=Away), {f"a{point}": 3, f"b{point}": 2}
         broken = world.tallies()
         broken.collection = faulty(tallies.collection, fuse)
-        relay = Relay([broken], FaultySender(world.sender, fuse), world.cluster.topic)
+        relay = OutboxRelay([broken], FaultySender(world.sender, fuse), world.cluster.topic)
         await broken.fold({id: [step(n, id) for n in range(many)] for id, many in ids.items()})
         fuse.at, fuse.passed = point, 0
         for _ in range(3):
@@ -68,7 +68,7 @@ async def test_the_relay_goes_on_after_an_outage_at_any_await(world: World) -> N
                 await relay.once()
             except Unavailable:
                 continue
-    await Relay([tallies], world.sender, world.cluster.topic).sweep()
+    await OutboxRelay([tallies], world.sender, world.cluster.topic).sweep()
     assert await world.said() == {
         f"{id}{point}": list(range(1, many + 1)) for point in points for id, many in (("a", 3), ("b", 2))
     }

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from shared.domain.rules import Unavailable
 from shared.messaging.consumer import Consumer
 from shared.messaging.kafka import Producer
-from shared.messaging.outbox_relay import Relay
+from shared.messaging.outbox_relay import OutboxRelay
 from tests.servers import OwnKafka, OwnMongo
-from tests.shared.kit.core import World, add, end_world, eventually, intake, make_world
+from tests.shared.kit.core import World, add, end_world, event_handlers, eventually, make_world
 
 MOST = 30.0
 """Seconds within which every wait must end, whatever the broker does (far above what is expected)."""
@@ -29,9 +29,9 @@ class Member:
     async def running(self) -> AsyncIterator[None]:
         world, stopping = self.world, asyncio.Event()
         tallies = world.tallies()
-        sender = Producer(world.cluster, "member", patience=2)
-        relay = Relay([tallies], sender, world.cluster.topic, sweep_every=0.3, patience=2)
-        handling = intake(tallies, sender, world.cluster, world.group)
+        sender = Producer(world.cluster, "member", timeout_seconds=2)
+        relay = OutboxRelay([tallies], sender, world.cluster.topic, sweep_seconds=0.3, send_timeout_seconds=2)
+        handling = event_handlers(tallies, sender, world.cluster, world.group)
         consumer = Consumer(world.cluster, world.group, handling, health=self.health.append)
         loops = [asyncio.ensure_future(self._again(one.run, stopping)) for one in (consumer, relay)]
         try:

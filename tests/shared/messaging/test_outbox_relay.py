@@ -12,8 +12,8 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from shared.contracts.events import EmailFailed, InvitationRevoked
 from shared.domain.rules import Change, Unavailable
 from shared.messaging.kafka import Cluster, Producer
-from shared.messaging.outbox_relay import MAX_WOKEN, Relay
-from shared.store.store import Store, Wake
+from shared.messaging.outbox_relay import MAX_WOKEN, OutboxRelay
+from shared.store.store import Store, WriteNotification
 from tests.shared.kit.core import Memory, Tally, World, add, end_world, make_world, put, step
 from tests.shared.kit.faults import Crash, FaultySender, Fuse, faulty
 
@@ -40,13 +40,13 @@ async def test_a_crash_at_any_await_loses_and_reorders_nothing(world: World) -> 
         await tallies.fold({id: [step(n, id) for n in range(many)] for id, many in ids.items()})
         broken = world.tallies()
         broken.collection = faulty(tallies.collection, fuse)
-        relay = Relay([broken], FaultySender(world.sender, fuse), world.cluster.topic)
+        relay = OutboxRelay([broken], FaultySender(world.sender, fuse), world.cluster.topic)
         crashed = False
         try:
             await relay.sweep()
         except Crash:
             crashed = True
-        await Relay([tallies], world.sender, world.cluster.topic).sweep()
+        await OutboxRelay([tallies], world.sender, world.cluster.topic).sweep()
         assert await nothing_unsent(tallies)
         if not crashed:
             break
@@ -62,13 +62,13 @@ async def test_a_crash_at_any_await_loses_and_reorders_nothing(world: World) -> 
 async def test_two_relays_at_once_only_repeat(world: World) -> None:
     tallies, ids = world.tallies(), [f"d{n}" for n in range(20)]
     other = Producer(world.cluster, "other")
-    relays = [Relay([tallies], sender, world.cluster.topic, batch=7) for sender in (world.sender, other)]
+    relays = [OutboxRelay([tallies], sender, world.cluster.topic, batch=7) for sender in (world.sender, other)]
 
     async def write() -> None:
         for number in range(10):
             await tallies.fold({id: [step(number, id)] for id in ids})
 
-    async def relay_all(relay: Relay) -> None:
+    async def relay_all(relay: OutboxRelay) -> None:
         for _ in range(8):
             await relay.sweep()
 
@@ -89,7 +89,7 @@ async def test_a_write_while_the_relay_reads_is_not_slept_over(world: World) -> 
                 await tallies.apply("a", add(2))
 
     tallies, sender, stopping = world.tallies(), Writing(), asyncio.Event()
-    relay = Relay([tallies], sender, "t", sweep_every=NEVER)
+    relay = OutboxRelay([tallies], sender, "t", sweep_seconds=NEVER)
     running = asyncio.ensure_future(relay.run(stopping))
     await asyncio.sleep(0.2)  # its first sweep is over
     await tallies.apply("a", add(1))
@@ -140,7 +140,7 @@ def shout(size: int, generation: int) -> object:
 
 async def test_a_record_that_the_broker_refuses_holds_back_its_own_document_only(world: World) -> None:
     tallies, cluster = world.tallies(), await small_topic(world, 3_000)
-    relay = Relay([tallies], world.sender, cluster.topic, sweep_every=0.2)
+    relay = OutboxRelay([tallies], world.sender, cluster.topic, sweep_seconds=0.2)
     for size, generation in ((0, 1), (5_000, 0), (0, 2)):
         await tallies.apply("bad", shout(size, generation))  # type: ignore[arg-type]
     await tallies.fold({f"good{n}": [step(m, f"good{n}") for m in range(5)] for n in range(20)})
@@ -180,7 +180,7 @@ async def test_refused_documents_do_not_starve_those_behind_them(world: World) -
     await tallies.fold({id: [step(1, id)] for id in bad})
     for id in good:
         await tallies.fold({id: [step(1, id)]})
-    await Relay([tallies], sender, "t", batch=5).sweep()
+    await OutboxRelay([tallies], sender, "t", batch=5).sweep()
     assert sorted(key.decode() for _, key, _, _ in sender.sent if key) == sorted(good)
 
 
@@ -188,7 +188,7 @@ async def test_a_mark_without_events_is_taken_away(world: World) -> None:
     tallies = world.tallies()
     await tallies.apply("a", add(1))
     await tallies.collection.update_many({"_id": "a"}, {"$set": {"outbox": []}})
-    await Relay([tallies], Memory(), "t").sweep()
+    await OutboxRelay([tallies], Memory(), "t").sweep()
     assert await nothing_unsent(tallies)
 
 
@@ -197,21 +197,21 @@ async def test_an_event_of_a_newer_version_waits_for_the_newer_version(world: Wo
     await tallies.apply("a", add(1))
     await tallies.apply("b", add(1, "b"))
     await tallies.collection.update_many({"_id": "a"}, {"$set": {"outbox.0.type": "OfTomorrow"}})
-    await Relay([tallies], sender, "t").sweep()
+    await OutboxRelay([tallies], sender, "t").sweep()
     assert [key for _, key, _, _ in sender.sent] == [b"b"]
 
 
 async def test_with_kafka_away_what_is_woken_is_kept_within_bounds(world: World) -> None:
     tallies, sender = world.tallies(), Memory(away=True)
-    relay = Relay([tallies], sender, "t")
+    relay = OutboxRelay([tallies], sender, "t")
     await tallies.apply("a", add(1))
     for _ in range(3):
         with pytest.raises(Unavailable):
             await relay.once()
     for listener in tallies.listeners:
         for start in range(0, 3 * MAX_WOKEN, 500):
-            listener(Wake(unsent=tuple(f"d{n}" for n in range(start, start + 500))))
-    assert len(relay._woken[0]) <= MAX_WOKEN + 500
+            listener(WriteNotification(unsent=tuple(f"d{n}" for n in range(start, start + 500))))
+    assert len(relay._outboxes[0].woken) <= MAX_WOKEN + 500
     sender.away = False
     await relay.once()
     assert len(sender.sent) == 1
@@ -219,7 +219,7 @@ async def test_with_kafka_away_what_is_woken_is_kept_within_bounds(world: World)
 
 async def test_what_is_fresh_is_left_to_its_writer(world: World) -> None:
     tallies, sender = world.tallies(), Memory()
-    relay = Relay([tallies], sender, "t")
+    relay = OutboxRelay([tallies], sender, "t")
     await tallies.apply("a", put(note="x"))
     await tallies.apply("a", add(1))
     assert await relay.sweep(older=60) == 0

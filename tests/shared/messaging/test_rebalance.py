@@ -11,14 +11,14 @@ from aiokafka import TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from shared.messaging.consumer import Consumer
-from shared.messaging.event_handlers import Batch, Intake
+from shared.messaging.event_handlers import EventHandlers, RecordBatch
 from shared.messaging.kafka import Cluster
 from tests.shared.kit.core import Memory, headers
 
 PLACE = TopicPartition("t", 0)
 
 
-class Slow(Intake):
+class Slow(EventHandlers):
     """Takes in only when the gate opens; says afterwards whether the batch was still its own."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Slow(Intake):
         self.gate, self.busy = asyncio.Event(), asyncio.Event()
         self.owned: list[bool] = []
 
-    async def take(self, batch: Batch, *, owned: Callable[[], bool] = lambda: True) -> None:
+    async def handle(self, batch: RecordBatch, *, owned: Callable[[], bool] = lambda: True) -> None:
         self.busy.set()
         await self.gate.wait()
         self.owned.append(owned())
@@ -55,7 +55,7 @@ class Client:
 
 async def poll_and_rebalance(open_before: bool) -> tuple[Client, Slow]:
     client, slow = Client(), Slow()
-    consumer = Consumer(Cluster(bootstrap="nowhere"), "g", slow, patience=0.05)
+    consumer = Consumer(Cluster(bootstrap="nowhere"), "g", slow, revoke_timeout_seconds=0.05)
     polling = asyncio.ensure_future(consumer.once(client))
     await slow.busy.wait()
     if open_before:

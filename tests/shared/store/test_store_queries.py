@@ -11,8 +11,9 @@ from shared.contracts.cloudevents import Record
 from shared.domain.rules import utc_now
 from shared.jobs.claim import Claim
 from shared.jobs.worker import Worker
-from shared.messaging.event_handlers import Log
-from shared.messaging.outbox_relay import Relay
+from shared.messaging.event_handlers import EventHandlers, EventLog
+from shared.messaging.kafka import KafkaRecord
+from shared.messaging.outbox_relay import OutboxRelay
 from shared.store.mongo import Collection, Document, Filter, Insert, Mongo, Sort, Update, Written
 from shared.store.store import Store
 from tests.shared.jobs.mailer_kit import mailer
@@ -73,7 +74,7 @@ def stages(plan: Any) -> set[str]:
 
 async def everything(tallies: Store[Tally]) -> None:
     """A run that takes every way through store, relay and due work."""
-    now, relay = utc_now(), Relay([tallies], Memory(), "t")
+    now, relay = utc_now(), OutboxRelay([tallies], Memory(), "t")
     await tallies.fold({f"d{n}": [step(n, f"d{n}")] for n in range(30)})
     await tallies.fold({f"d{n}": [step(n + 100, f"d{n}")] for n in range(30)})
     await tallies.apply("a", add(1, mail_at=now, check_at=now), command=command("k"))
@@ -119,7 +120,7 @@ async def test_a_document_at_rest_is_in_no_sparse_index(mongo: Mongo) -> None:
     tallies = store(mongo.collection("tallies"))
     await tallies.prepare()
     await tallies.fold({f"d{n}": [step(n, f"d{n}")] for n in range(300)})
-    await Relay([tallies], Memory(), "t").sweep()
+    await OutboxRelay([tallies], Memory(), "t").sweep()
     await tallies.apply("d1", put(mail_at=utc_now() + timedelta(days=1)))
     document = await tallies.collection.get("d7")
     assert document is not None
@@ -127,26 +128,17 @@ async def test_a_document_at_rest_is_in_no_sparse_index(mongo: Mongo) -> None:
 
 
 async def test_a_history_is_written_by_id_only(mongo: Mongo) -> None:
-    from shared.messaging.consumer import _raw
-    from shared.messaging.event_handlers import Intake
-
-    @dataclass
-    class Given:
-        topic: str = "t"
-        partition: int = 0
-        offset: int = 0
-        key: bytes = b"a"
-        value: bytes = b'{"customer":"a","switch":1,"generation":1}'
-        headers: Any = field(default_factory=lambda: headers(1, "a"))
+    body = b'{"customer":"a","switch":1,"generation":1}'
+    record = KafkaRecord(topic="t", partition=0, offset=0, key=b"a", value=body, headers=headers(1, "a"))
 
     def entry(record: Record) -> Document:
         return {"type": record.type}
 
     book = Notebook()
     history = Noting(mongo.collection("history")._inner, book)
-    handling = Intake([], {}, Memory(), "dead", logs=[Log(history, entry)])
-    for batch in handling.batches([_raw(Given())]):
-        await handling.take(batch)
-        await handling.take(batch)
+    handling = EventHandlers([], {}, Memory(), "dead", logs=[EventLog(history, entry)])
+    for batch in handling.batches([record]):
+        await handling.handle(batch)
+        await handling.handle(batch)
     assert book.asked == []
     assert await history.count({}, limit=10) == 1
