@@ -28,7 +28,8 @@ from shared.contracts.events import (
 from shared.messaging.consumer import Consumer
 from shared.messaging.event_handlers import EventHandlers
 from shared.messaging.kafka import Cluster, Producer, ensure_topics, stop
-from shared.store.mongo import Insert, Mongo, Update
+from shared.store.mongo import Mongo
+from shared.store.operations import Insert, Update
 from shared.store.store import Store
 
 DOCUMENTS, AT_ONCE = 1500, 200
@@ -110,7 +111,7 @@ async def publish(cluster: Cluster, events: list[Event]) -> None:
 
 async def folded(cluster: Cluster, mongo: Mongo, count: int) -> Taken:
     store = Store(
-        mongo.collection("outgoing_mails"), OutgoingMails, "notify/outgoing_mails", lanes={"mail": next_deadline}
+        mongo.collection("outgoing_mails"), OutgoingMails, "notify/outgoing_mails", deadlines={"mail": next_deadline}
     )
     await store.prepare()
     sender = Producer(cluster, "bench-dead")

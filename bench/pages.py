@@ -35,7 +35,8 @@ from shared.http.pagination import Cursors
 from shared.identity.bearer import ADMIN, Identity
 from shared.identity.sessions import INDEXES, Sessions
 from shared.service.service import Service
-from shared.store.mongo import Collection, Document, Filter, Insert, Mongo
+from shared.store.mongo import Collection, Mongo
+from shared.store.operations import Document, Filter, Insert
 from shared.store.write_plan import Plan
 from tokenswitch_dev.runner.keys import make_keys, write_secret
 
@@ -137,7 +138,7 @@ async def fill(service: Service, url: str) -> float:
     for start in range(0, CUSTOMERS_IN_ALL, CHUNK):
         made = [customer(n, chance) for n in range(start, min(CUSTOMERS_IN_ALL, start + CHUNK))]
         plans = [Plan(id=one.id, version=0, state=one) for one in made]
-        await patient.collection(CUSTOMERS).write([store._form.write(plan, None, NOW) for plan in plans])
+        await patient.collection(CUSTOMERS).write([store._mapping.write(plan, None, NOW) for plan in plans])
     await patient.collection("timeline").write([Insert(entry(number)) for number in range(PLENTY)])
     for name, one in service._stores.items():
         await patient.collection(name).ensure(one._indexes)

@@ -12,7 +12,8 @@ from notify_svc.domain.model import OutgoingMails
 from notify_svc.domain.sending import next_deadline
 from shared.jobs.worker import Worker
 from shared.messaging.kafka import Cluster, ensure_topics
-from shared.store.mongo import Insert, Mongo
+from shared.store.mongo import Mongo
+from shared.store.operations import Insert
 from shared.store.store import Store
 
 IDLE = int(os.environ.get("BENCH_IDLE_DOCUMENTS", "1000000"))
@@ -53,7 +54,7 @@ async def run(servers: Servers) -> None:
 
 async def _fill(mongo: Mongo) -> None:
     store = Store(
-        mongo.collection("outgoing_mails"), OutgoingMails, "notify/outgoing_mails", lanes={"mail": next_deadline}
+        mongo.collection("outgoing_mails"), OutgoingMails, "notify/outgoing_mails", deadlines={"mail": next_deadline}
     )
     await store.prepare()
     state = {"id": "", "customer": "", "customer_name": "Contoso", "mails": [], "over": True}
@@ -71,13 +72,16 @@ def _idle(id: str, state: dict[str, object]) -> dict[str, object]:
 async def _claims(mongo: Mongo) -> Taken:
     """Looking for due work where there is none."""
     store = Store(
-        mongo.collection("outgoing_mails"), OutgoingMails, "notify/outgoing_mails", lanes={"mail": lambda state: None}
+        mongo.collection("outgoing_mails"),
+        OutgoingMails,
+        "notify/outgoing_mails",
+        deadlines={"mail": lambda state: None},
     )
 
     async def nothing(claim: object) -> None:
         raise AssertionError("there is nothing to do")
 
-    due: Worker[OutgoingMails] = Worker(store=store, lane="mail", execute=nothing, lease=30.0)
+    due: Worker[OutgoingMails] = Worker(store=store, job="mail", execute=nothing, lease=30.0)
     await store.collection.update_many({"due.mail": {"$lte": datetime.now(UTC)}}, {"$unset": {"due.mail": ""}})
     with taking(50) as taken:
         for _ in range(50):

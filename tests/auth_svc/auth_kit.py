@@ -194,7 +194,7 @@ def microsoft(kit: Kit, interval: float = 0.2, secret: str = demo.SIGNIN_SECRET)
 
 @dataclass(kw_only=True)
 class Bench:
-    """The store `access` of one customer with both lanes of due work, as main.py composes them."""
+    """The store `access` of one customer with the deadlines of both jobs, as main.py composes them."""
 
     store: Store[Access]
     keys: Keys
@@ -211,7 +211,7 @@ class Bench:
         )
         return Worker(
             store=self.store,
-            lane="attempt",
+            job="attempt",
             execute=jobs.execute,
             concurrency=2000,
             lease=self.lease,
@@ -221,7 +221,7 @@ class Bench:
 
     def keep_due(self) -> Worker[Access]:
         jobs = KeepJobs(entra=self.entra, graph=self.graph, safe=self.keys.safe)
-        return Worker(store=self.store, lane="keep", execute=jobs.execute, lease=self.lease, tick=0.1)
+        return Worker(store=self.store, job="keep", execute=jobs.execute, lease=self.lease, tick=0.1)
 
     def run(self) -> None:
         for due in (self.attempts_due(), self.keep_due()):
@@ -357,8 +357,8 @@ class Bench:
 
 
 def open_store(mongo: Mongo) -> Store[Access]:
-    lanes = {"attempt": attempts.deadline, "keep": health.deadline}
-    return Store(mongo.collection("access"), Access, "auth/access", lanes=lanes)
+    deadlines = {"attempt": attempts.deadline, "keep": health.deadline}
+    return Store(mongo.collection("access"), Access, "auth/access", deadlines=deadlines)
 
 
 @contextlib.asynccontextmanager

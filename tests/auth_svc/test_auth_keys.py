@@ -173,7 +173,7 @@ async def test_cut_off_anywhere_it_is_called_again_and_nothing_is_lost(here: Kee
     while crashed:
         at += 1
         fuse = Fuse(at)
-        broken = Store(faulty(here.store.collection, fuse), Access, "auth/access", lanes=here.store.lanes)
+        broken = Store(faulty(here.store.collection, fuse), Access, "auth/access", deadlines=here.store.deadlines)
         try:
             await here.keys(broken).reseal()
             crashed = False

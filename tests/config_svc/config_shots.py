@@ -17,7 +17,7 @@ from typing import Literal
 import uvicorn
 from playwright.async_api import BrowserContext, Page, async_playwright
 
-from config_svc.commands.bulk_operations import LANE
+from config_svc.commands.bulk_operations import JOB
 from config_svc.domain.bulk_operations import BulkOperation, Pace
 from config_svc.domain.model import Failure, Mail
 from config_svc.schemas.bulk_file import read_csv
@@ -326,7 +326,7 @@ async def bulk(config: Config, id: str, name: str, customers: Sequence[str], pac
     await bulks.draft(id, name, await bulks.check(read_csv(text.encode()), by), by)
     if pace:
         await bulks.begin(id, pace, by, Command(f"begin-{id}", id))
-        due: Worker[BulkOperation] = Worker(store=bulks.store, lane=LANE, execute=bulks.work, lease=5)
+        due: Worker[BulkOperation] = Worker(store=bulks.store, job=JOB, execute=bulks.work, lease=5)
         while await due.once():
             await due.settled()
 

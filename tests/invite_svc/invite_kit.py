@@ -141,7 +141,7 @@ class Wizard:
             self.mongo.collection(INVITATIONS),
             Invitation,
             "invite/invitations",
-            lanes={"deadlines": invitations.next_deadline},
+            deadlines={"deadlines": invitations.next_deadline},
             clock=self.clock,
         )
         self.links = Links(KeyRing.from_file(keys.link), BASE)

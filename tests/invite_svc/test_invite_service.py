@@ -19,12 +19,12 @@ from shared.service.settings import Misconfigured, load
 from tests.invite_svc.invite_kit import CUSTOMER, ID, Wizard, requested
 
 
-def lane(wizard: Wizard) -> Worker[Invitation]:
-    return Worker(store=wizard.store, lane=deadlines.DEADLINES, execute=deadlines.on_deadline)
+def job(wizard: Wizard) -> Worker[Invitation]:
+    return Worker(store=wizard.store, job=deadlines.DEADLINES, execute=deadlines.on_deadline)
 
 
 async def test_due_work_reminds_and_then_proposes_the_expiry(wizard: Wizard) -> None:
-    due = lane(wizard)
+    due = job(wizard)
     assert await due.once() == 0
     wizard.later(days=3)
     assert await due.once() == 1
@@ -39,7 +39,7 @@ async def test_due_work_reminds_and_then_proposes_the_expiry(wizard: Wizard) -> 
 
 
 async def test_a_running_sign_in_puts_the_expiry_off(wizard: Wizard) -> None:
-    browser, due = await wizard.begun(), lane(wizard)
+    browser, due = await wizard.begun(), job(wizard)
     wizard.later(days=7, minutes=-1)
     await browser.send("/w/sign-in")
     wizard.later(minutes=2)

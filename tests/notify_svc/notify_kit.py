@@ -204,7 +204,7 @@ def settings(folder: Path, smtp_url: str, **changed: Any) -> NotifySettings:
 
 
 class Post:
-    """The service's documents and its lane `mail` on a real database, without Kafka; the clock is the test's."""
+    """The service's documents and its job `mail` on a real database, without Kafka; the clock is the test's."""
 
     def __init__(self, given: NotifySettings, mongo_url: str, database: str, mailer: Mailer | None = None) -> None:
         self.now = NOW
@@ -215,12 +215,16 @@ class Post:
         self.jobs = MailJobs(writer=self.writer, mailer=mailer or self.smtp, texts=self.texts, clock=self.clock)
         self.links = Links(KeyRing.from_file(given.link_keys_file), given.invite_url)
         self.store = self.new_store()
-        self.due = Worker(store=self.store, lane=MAIL, execute=self.jobs.execute)
+        self.due = Worker(store=self.store, job=MAIL, execute=self.jobs.execute)
 
     def new_store(self) -> Store[OutgoingMails]:
-        lanes = {MAIL: sending.next_deadline}
+        deadlines = {MAIL: sending.next_deadline}
         return Store(
-            self.mongo.collection(OUTGOING_MAILS), OutgoingMails, "notify/outgoing_mails", lanes=lanes, clock=self.clock
+            self.mongo.collection(OUTGOING_MAILS),
+            OutgoingMails,
+            "notify/outgoing_mails",
+            deadlines=deadlines,
+            clock=self.clock,
         )
 
     def clock(self) -> datetime:

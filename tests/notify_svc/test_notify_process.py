@@ -93,7 +93,10 @@ def environment(tmp_path: Path, mongo_url: str, mongo_database: str) -> dict[str
 async def store(mongo_url: str, mongo_database: str) -> AsyncIterator[Store[OutgoingMails]]:
     mongo = Mongo(mongo_url, f"{mongo_database}_notify")
     kept = Store(
-        mongo.collection(OUTGOING_MAILS), OutgoingMails, "notify/outgoing_mails", lanes={MAIL: sending.next_deadline}
+        mongo.collection(OUTGOING_MAILS),
+        OutgoingMails,
+        "notify/outgoing_mails",
+        deadlines={MAIL: sending.next_deadline},
     )
     await kept.prepare()
     yield kept

@@ -143,14 +143,14 @@ class World:
         raise AssertionError("the services never come to rest")
 
     def due(self) -> list[tuple[str, str]]:
-        """Deadlines that have come: (lane, document)."""
+        """Deadlines that have come: (job, document)."""
         found = []
         for (place, id), document in self.documents.items():
-            for lane, deadline in DEADLINES.items():
-                if lane.startswith(place) and document.state is not None:
+            for job, deadline in DEADLINES.items():
+                if job.startswith(place) and document.state is not None:
                     at = deadline(document.state)
                     if at is not None and at <= self.now:
-                        found.append((lane, id))
+                        found.append((job, id))
         return found
 
     def advance(self, by: timedelta) -> None:

@@ -11,7 +11,8 @@ from pymongo import MongoClient
 
 from shared.domain.rules import Unavailable
 from shared.service.settings import CommonSettings, load
-from shared.store.mongo import Index, Insert, Mongo
+from shared.store.mongo import Mongo
+from shared.store.operations import Index, Insert
 from tests.secured.secured_kit import BASE, Certificates, certificates
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import free_port

@@ -28,7 +28,8 @@ from shared.domain.rules import Clock, utc_now
 from shared.identity.bearer import Bearer
 from shared.identity.oidc import Issuer
 from shared.service.service import Service
-from shared.service.settings import load, read_secret
+from shared.service.setting_types import read_secret
+from shared.service.settings import load
 
 CALLS = 16
 BESIDE_CODES = 100
@@ -44,7 +45,7 @@ def build(
     # The return must bring the attempt's cookie, which a form posted by Microsoft's page would not.
     warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
     service = Service("auth", settings, clock=clock)
-    store = service.store(ACCESS, Access, lanes={"attempt": attempts.deadline, "keep": health.deadline})
+    store = service.store(ACCESS, Access, deadlines={"attempt": attempts.deadline, "keep": health.deadline})
     service.subscribe(SUBSCRIPTIONS)
     if entra is None or graph is None:
         entra, graph = _microsoft(settings, service)

@@ -18,7 +18,8 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from shared.contracts.guids import GUID
 from shared.crypto.sealed_box import SealKeysFile, SealPublicKeysFile
 from shared.crypto.vault import KeyRingFile
-from shared.service.settings import CaFile, CommonSettings, IssuerUrl, SecretFile, ServerUrl
+from shared.service.setting_types import CaFile, IssuerUrl, SecretFile, ServerUrl
+from shared.service.settings import CommonSettings
 
 AUTHORITY_HOSTS = frozenset(
     {

@@ -47,7 +47,7 @@ from shared.identity.oidc import Issuer
 from shared.identity.portal_sign_in import Operators
 from shared.identity.sessions import Sessions
 from shared.service.service import Service
-from shared.service.settings import read_secret
+from shared.service.setting_types import read_secret
 from shared.web.pages import Pages
 
 NAME = "config"
@@ -83,8 +83,8 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     bearer = Bearer(found, settings.api_audience, proxies=settings.proxies, clock=clock)
     service.provide(application=application, bearer=bearer, pages=pages, operators=operators, topic=settings.topic)
     service.subscribe((*SUBSCRIPTIONS, *COUNTS))
-    service.work(application.customers.store, deadlines.LANE, deadlines.on_deadline)
-    service.work(application.bulk_operations.store, bulk_operations.LANE, application.bulk_operations.work)
+    service.work(application.customers.store, deadlines.JOB, deadlines.on_deadline)
+    service.work(application.bulk_operations.store, bulk_operations.JOB, application.bulk_operations.work)
     service.serve(routes.router(application))
     service.loop("customer counts", partial(keep_counting, application.customer_counter))
     service.serve(event_docs.router)
@@ -100,7 +100,9 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
 
 def _application(service: Service, settings: ConfigSettings, ring: KeyRing, fakes: Any) -> Application:
     clock = service.clock
-    store = service.store(CUSTOMERS, Customer, lanes=deadlines.LANES, derived=index.derived, indexes=index.INDEXES)
+    store = service.store(
+        CUSTOMERS, Customer, deadlines=deadlines.DEADLINES, derived=index.derived, indexes=index.INDEXES
+    )
     service.store(TENANTS, Tenant)
     hourly_counts = service.store(HOURLY_COUNTS, HourlyCounts, derived=statistics.derived, indexes=statistics.INDEXES)
     cursors = Cursors(ring)
@@ -138,7 +140,7 @@ def _application(service: Service, settings: ConfigSettings, ring: KeyRing, fake
 
 
 def _bulk_operations(service: Service, customers: CustomerCommands, lists: Lists) -> BulkCommands:
-    operations = service.store(OPERATIONS, BulkOperation, lanes=bulk_operations.LANES, indexes=INDEXES)
+    operations = service.store(OPERATIONS, BulkOperation, deadlines=bulk_operations.DEADLINES, indexes=INDEXES)
     parts = service.store(PARTS, Part, indexes=PART_INDEXES)
     return BulkCommands(
         customers, BulkReads(operations=operations, parts=parts, customers=customers.store, lists=lists)

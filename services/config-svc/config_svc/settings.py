@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from shared.contracts.roles import NAMES
 from shared.crypto.sealed_box import SealPublicKeysFile
 from shared.crypto.vault import KeyRingFile
-from shared.service.settings import CaFile, CommonSettings, IssuerUrl, SecretFile
+from shared.service.setting_types import CaFile, IssuerUrl, SecretFile
+from shared.service.settings import CommonSettings
 from shared.web.logo import LogoFile
 
 _DURATION = re.compile(r"(\d{1,6})\s*([smhd]?)")

@@ -30,7 +30,7 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
         Keyed(kind="link", path=settings.link_keys_file),
         Keyed(kind="seal", path=settings.seal_keys_file, public=settings.seal_public_keys_file, reader="invite"),
     )
-    store = service.store(INVITATIONS, Invitation, lanes={deadlines.DEADLINES: invitations.next_deadline})
+    store = service.store(INVITATIONS, Invitation, deadlines={deadlines.DEADLINES: invitations.next_deadline})
     service.subscribe(SUBSCRIPTIONS)
     service.work(store, deadlines.DEADLINES, deadlines.on_deadline)
     link_keys = KeyRing.from_file(settings.link_keys_file)

@@ -22,7 +22,7 @@ def build(settings: NotifySettings, *, mailer: Mailer | None = None, clock: Cloc
     """The service; `mailer` is a fake in tests."""
     service = Service("notify", settings, clock=clock)
     service.keys(Keyed(kind="link", path=settings.link_keys_file))
-    store = service.store(OUTGOING_MAILS, OutgoingMails, lanes={MAIL: sending.next_deadline})
+    store = service.store(OUTGOING_MAILS, OutgoingMails, deadlines={MAIL: sending.next_deadline})
     texts = service.store(TEXTS, Texts)
     service.subscribe(SUBSCRIPTIONS)
     mailer = mailer or SmtpMailer(

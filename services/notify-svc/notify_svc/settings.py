@@ -14,7 +14,8 @@ from shared.crypto.secret import Secret
 from shared.crypto.vault import KeyRingFile
 from shared.i18n.catalogs import LANGUAGES
 from shared.identity.client_credentials import TokenSource
-from shared.service.settings import LOCAL_HOSTS, CaFile, CommonSettings, IssuerUrl, SecretFile, read_secret, secret_url
+from shared.service.setting_types import LOCAL_HOSTS, CaFile, IssuerUrl, SecretFile, read_secret, secret_url
+from shared.service.settings import CommonSettings
 
 StartTls = Literal["required", "optional", "off"]
 PORTS = {"smtps": 465, "smtp": 25}

@@ -7,7 +7,8 @@ import math
 from datetime import UTC, datetime, timedelta
 
 from shared.http.refusals import TooMany
-from shared.store.mongo import Collection, Index, Insert
+from shared.store.mongo import Collection
+from shared.store.operations import Index, Insert
 
 INDEXES = (Index(keys=(("expires_at", 1),), expire_after=0),)
 

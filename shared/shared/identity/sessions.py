@@ -10,7 +10,8 @@ from typing import Any
 
 from shared.contracts.events import Actor
 from shared.identity.bearer import Identity
-from shared.store.mongo import Collection, Index, Insert
+from shared.store.mongo import Collection
+from shared.store.operations import Index, Insert
 
 LIFETIME = timedelta(hours=8)
 IDLE = timedelta(minutes=30)

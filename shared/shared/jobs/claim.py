@@ -30,7 +30,7 @@ class GiveBack(Exception):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Claim(Generic[S]):
-    """A document held for one lane. `state` is renewed with the lease; `lost` when another holder has it."""
+    """A document held for one job. `state` is renewed with the lease; `lost` when another holder has it."""
 
     id: str
     state: S

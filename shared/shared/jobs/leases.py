@@ -1,8 +1,8 @@
-"""Leases over one lane of a store: claimed by guarded updates, renewed by one, released at a deadline.
+"""Leases over one job of a store: claimed by guarded updates, renewed by one, released at a deadline.
 
-A claim raises `lease.<lane>.n`, names the holder, and moves `due.<lane>` behind the lease, so that what is held is not
+A claim raises `lease.<job>.n`, names the holder, and moves `due.<job>` behind the lease, so that what is held is not
 found again. Rules never touch the lease; they set `due` by what the state says. All leases of a holder are renewed by
-one update over the sparse index of `lease.<lane>.by`: the cost of 2,000 held documents is that of one statement.
+one update over the sparse index of `lease.<job>.by`: the cost of 2,000 held documents is that of one statement.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from shared.observability.metrics import DUE_LATENESS
 from shared.store.mapping import Lease
-from shared.store.mongo import Document, Update
+from shared.store.operations import Document, Update
 from shared.store.store import Store
 
 S = TypeVar("S")
@@ -25,12 +25,12 @@ BULK = 500
 
 
 class Leases(Generic[S]):
-    """What one holder (one lane in one process) has claimed. Leases last `seconds`."""
+    """What one holder (one job in one process) has claimed. Leases last `seconds`."""
 
-    def __init__(self, store: Store[S], lane: str, seconds: float) -> None:
-        self._store, self._lane, self._life = store, lane, timedelta(seconds=seconds)
+    def __init__(self, store: Store[S], job: str, seconds: float) -> None:
+        self._store, self._job, self._life = store, job, timedelta(seconds=seconds)
         self._holder = secrets.token_hex(8)
-        self._due, self._lease = f"due.{lane}", f"lease.{lane}"
+        self._due, self._lease = f"due.{job}", f"lease.{job}"
 
     async def claim(self, limit: int, held: Collection[str]) -> tuple[list[Document], bool]:
         """Documents that are due now, at most `limit`, none of those `held` here; and whether there may be
@@ -50,7 +50,7 @@ class Leases(Generic[S]):
         found = await self._store.collection.find_ids(ids, fields=("version", "state", "lease", "trace"))
         won = [document for document in found if self._is_mine(document, until)]
         for document in won:
-            DUE_LATENESS.labels(self._lane).observe(late[document["_id"]].total_seconds())
+            DUE_LATENESS.labels(self._job).observe(late[document["_id"]].total_seconds())
         return won, len(ids) == limit
 
     async def _free(self, limit: int, held: Collection[str], now: datetime) -> list[tuple[str, datetime]]:
@@ -62,7 +62,7 @@ class Leases(Generic[S]):
                 {self._due: {"$lte": now}}, sort=((self._due, 1),), limit=size, fields=("due", "lease")
             )
             free = [
-                (document["_id"], document["due"][self._lane])
+                (document["_id"], document["due"][self._job])
                 for document in page
                 if document["_id"] not in held and not self._is_held(document, now)
             ]
@@ -71,11 +71,11 @@ class Leases(Generic[S]):
         return free[:limit]
 
     def _is_held(self, document: Document, now: datetime) -> bool:
-        until = document.get("lease", {}).get(self._lane, {}).get("until")
+        until = document.get("lease", {}).get(self._job, {}).get("until")
         return until is not None and until > now
 
     def _is_mine(self, document: Document, until: datetime) -> bool:
-        lease = document.get("lease", {}).get(self._lane, {})
+        lease = document.get("lease", {}).get(self._job, {})
         return (lease.get("by"), lease.get("until")) == (self._holder, until)
 
     async def overtaken(self, limit: int) -> list[str]:
@@ -84,7 +84,7 @@ class Leases(Generic[S]):
         page = await self._store.collection.find(
             {self._due: {"$lte": self._store.clock()}}, sort=((self._due, 1),), limit=limit, fields=("lease",)
         )
-        held = [(document["_id"], document.get("lease", {}).get(self._lane, {})) for document in page]
+        held = [(document["_id"], document.get("lease", {}).get(self._job, {})) for document in page]
         return [id for id, lease in held if lease.get("by") == self._holder]
 
     async def renew(self, held: int) -> tuple[datetime, dict[str, Document]]:
@@ -117,13 +117,13 @@ class Leases(Generic[S]):
                 return
 
     def _holds(self, document: Document, lease: Lease) -> bool:
-        kept = document["lease"][self._lane]
+        kept = document["lease"][self._job]
         return (kept["n"], kept.get("by")) == (lease.n, self._holder)
 
     def _ending(self, document: Document, at: datetime | None) -> Document:
         now = self._store.clock()
         ended: dict[str, Any] = {f"{self._lease}.until": now}
-        deadline = self._store.lanes[self._lane](self._store.found(document).state)
+        deadline = self._store.deadlines[self._job](self._store.stored(document).state)
         gone = {f"{self._lease}.by": ""}
         if deadline is None:
             return {"$set": ended, "$unset": gone | {self._due: ""}}

@@ -1,7 +1,7 @@
 """Due work: whatever touches the outside world (SMTP, Entra, Graph) or waits for a time, claimed by lease.
 
-A state holds its deadlines; `due.<lane>` is the earliest of one kind. What the work came to is applied by a rule with
-the cause `<id>/due/<lane>/<n>`: once per lease, whatever crashes.
+A state holds its deadlines; `due.<job>` is the earliest of one kind. What the work came to is applied by a rule with
+the cause `<id>/due/<job>/<n>`: once per lease, whatever crashes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shared.jobs.waiting import first
 from shared.observability import tracing
 from shared.observability.metrics import DUE_DONE
 from shared.store.mapping import Lease
-from shared.store.mongo import Document
+from shared.store.operations import Document
 from shared.store.store import Store, WriteNotification
 from shared.store.write_plan import Step
 
@@ -41,7 +41,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True, kw_only=True)
 class Worker(Generic[S]):
-    """Runs one lane of a store. `concurrency` documents at once; leases of `lease` seconds, renewed while
+    """Runs one job of a store. `concurrency` documents at once; leases of `lease` seconds, renewed while
     work runs.
 
     `execute` does the work and gives back its outcome. It may raise Unavailable (tried again
@@ -50,7 +50,7 @@ class Worker(Generic[S]):
     """
 
     store: Store[S]
-    lane: str
+    job: str
     execute: Execute[S]
     concurrency: int = 32
     lease: float = 30.0
@@ -67,14 +67,14 @@ class Worker(Generic[S]):
     _more: bool = False
 
     def __post_init__(self) -> None:
-        self._leases = Leases(self.store, self.lane, self.lease)
+        self._leases = Leases(self.store, self.job, self.lease)
         self.store.listeners.append(self._note)
-        DUE_DONE.labels(self.lane, "bug")  # at 0 from the start, so that the first one is a rise
+        DUE_DONE.labels(self.job, "bug")  # at 0 from the start, so that the first one is a rise
 
     def _note(self, written: WriteNotification) -> None:
         """A deadline that comes before the next look brings the look forward."""
-        for lane, at in written.due:
-            if lane == self.lane and at < self._next:
+        for job, at in written.due:
+            if job == self.job and at < self._next:
                 self._next = at
                 self._wake.set()
 
@@ -100,7 +100,7 @@ class Worker(Generic[S]):
             await self.notice()
             self.health(None)
         except Unavailable as error:  # what is held here goes on meanwhile
-            log.warning("due work %s waits: %s", self.lane, error)
+            log.warning("due work %s waits: %s", self.job, error)
             self.health(error.part)
             await first(stopping, timeout=self.tick)
             return
@@ -134,9 +134,9 @@ class Worker(Generic[S]):
     # --- leases -----------------------------------------------------------------------------------------
 
     def _claimed(self, document: Document, stopping: asyncio.Event) -> Claim[S]:
-        held = document["lease"][self.lane]
-        found = self.store.found(document)
-        lease = Lease(self.lane, held["n"], held["until"])
+        held = document["lease"][self.job]
+        found = self.store.stored(document)
+        lease = Lease(self.job, held["n"], held["until"])
         return Claim(
             id=found.id,
             state=found.state,
@@ -165,12 +165,12 @@ class Worker(Generic[S]):
     async def _mend(self, claims: dict[str, Claim[S]], heads: dict[str, Document], until: datetime) -> None:
         """What one update for all of them got wrong: a deadline that is later or gone, a lease nobody works on."""
         for claim in claims.values():
-            deadline = self.store.lanes[self.lane](claim.state)
+            deadline = self.store.deadlines[self.job](claim.state)
             if claim.id in heads and (deadline is None or deadline > until):
                 await self._leases.restore(claim.id, claim.version, deadline)
         for id in heads.keys() - claims.keys():
-            n = heads[id]["lease"][self.lane]["n"]
-            await self._leases.release(id, Lease(self.lane, n, until), None)
+            n = heads[id]["lease"][self.job]["n"]
+            await self._leases.release(id, Lease(self.job, n, until), None)
 
     async def notice(self) -> None:
         """Brings claims up to date whose document got a new deadline meanwhile: what is held for long (a
@@ -185,11 +185,11 @@ class Worker(Generic[S]):
         changed = []
         for id, claim in claims.items():
             head = heads.get(id)
-            claim.lost = head is None or head["lease"][self.lane]["n"] != claim.lease.n
+            claim.lost = head is None or head["lease"][self.job]["n"] != claim.lease.n
             if head is not None and head["version"] != claim.version:
                 changed.append(id)
         for document in await self.store.collection.find_ids(changed, fields=("version", "state")):
-            found = self.store.found(document)
+            found = self.store.stored(document)
             claims[found.id].state, claims[found.id].version = found.state, found.version
 
     # --- work -------------------------------------------------------------------------------------------
@@ -206,22 +206,22 @@ class Worker(Generic[S]):
             await self._release(claim, timedelta())
         except Unavailable as error:
             end = "away"
-            log.warning("due work %s of %s waits: %s", self.lane, claim.id, error)
+            log.warning("due work %s of %s waits: %s", self.job, claim.id, error)
             least = timedelta(seconds=error.retry_after)
             await self._release(claim, self._backoff(claim.id, least, LONGEST_PAUSE))
         except Exception:
             end = "bug"
-            log.exception("due work %s of %s failed", self.lane, claim.id)
+            log.exception("due work %s of %s failed", self.job, claim.id)
             least = timedelta(seconds=self.lease)
             await self._release(claim, self._backoff(claim.id, least, LONGEST_BUG_PAUSE))
         finally:
-            DUE_DONE.labels(self.lane, end).inc()
+            DUE_DONE.labels(self.job, end).inc()
             self._held.pop(claim.id, None)
             if self._more:
                 self._wake.set()
 
     def _span(self, claim: Claim[S]) -> AbstractContextManager[Span]:
-        name = f"{self.store.collection.name} {self.lane}"
+        name = f"{self.store.collection.name} {self.job}"
         attributes = {"tokenswitch.document": claim.id}
         return tracing.span(name, parent=tracing.context_of(claim.trace), attributes=attributes)
 
@@ -231,7 +231,7 @@ class Worker(Generic[S]):
         `seen`) is no reason to wait: what is due now is another thing."""
         if outcome is None:
             return await self._release(claim, None)
-        cause = f"{claim.id}/due/{claim.lease.lane}/{claim.lease.n}"
+        cause = f"{claim.id}/due/{claim.lease.job}/{claim.lease.n}"
         step: Step[S] = Step(rule=outcome.rule, facts=outcome.facts, cause=cause, trace=claim.trace)
         for round in range(OUTCOME_TRIES):
             try:
@@ -241,7 +241,7 @@ class Worker(Generic[S]):
                 continue
             moved_on = timedelta() if applied.version != seen else None
             return None if applied.changed else await self._release(claim, moved_on)
-        raise Unavailable("MongoDB", f"the outcome of {self.lane} for {claim.id} could not be kept")
+        raise Unavailable("MongoDB", f"the outcome of {self.job} for {claim.id} could not be kept")
 
     def _backoff(self, id: str, least: timedelta, longest: timedelta) -> timedelta:
         """Doubles with each try in a row, between `least` and `longest`."""

@@ -19,7 +19,8 @@ from shared.domain.rules import Clock, Refused, utc_now
 from shared.messaging.event_handlers import EventLog, Subscription, steps_of
 from shared.messaging.kafka import Cluster, KafkaRecord, stop, within
 from shared.observability.metrics import REFUSED, UNREADABLE
-from shared.store.mongo import Collection, Insert
+from shared.store.mongo import Collection
+from shared.store.operations import Insert
 from shared.store.store import Store
 from shared.store.write_plan import Step
 

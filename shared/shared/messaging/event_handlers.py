@@ -21,7 +21,8 @@ from shared.domain.rules import Change, Clock, utc_now
 from shared.messaging.kafka import KafkaRecord, Sender, SendRefused
 from shared.observability import tracing
 from shared.observability.metrics import DEAD_LETTERS, HANDLED, RAISED, REFUSED, UNREADABLE
-from shared.store.mongo import Collection, Document, Insert
+from shared.store.mongo import Collection
+from shared.store.operations import Document, Insert
 from shared.store.store import Refuses, Store
 from shared.store.write_plan import Step
 

@@ -24,7 +24,8 @@ from shared.jobs.waiting import first
 from shared.messaging.kafka import Sender, SendRefused
 from shared.observability import tracing
 from shared.observability.metrics import OUTBOX_AGE, REFUSED_RECORDS, RELAYED
-from shared.store.mongo import Collection, Document, Update
+from shared.store.mongo import Collection
+from shared.store.operations import Document, Update
 from shared.store.store import Store, WriteNotification
 
 log = logging.getLogger(__name__)

@@ -38,8 +38,9 @@ from shared.observability.logs import configure
 from shared.service.server import bind, serve
 from shared.service.settings import CommonSettings
 from shared.service.supervisor import Loop, Run, Runtime
-from shared.store.mapping import Derived, Lane
-from shared.store.mongo import Collection, Document, Index, Mongo
+from shared.store.mapping import Deadline, Derived
+from shared.store.mongo import Collection, Mongo
+from shared.store.operations import Document, Index
 from shared.store.store import Store
 from shared.web.pages import Pages
 
@@ -92,7 +93,7 @@ class Service:
         collection: str,
         state: type[S],
         *,
-        lanes: Mapping[str, Lane] | None = None,
+        deadlines: Mapping[str, Deadline] | None = None,
         derived: Derived | None = None,
         indexes: Sequence[Index] = (),
     ) -> Store[S]:
@@ -102,7 +103,7 @@ class Service:
             self.mongo.collection(collection),
             state,
             source,
-            lanes=lanes,
+            deadlines=deadlines,
             derived=derived,
             indexes=indexes,
             clock=self.clock,
@@ -135,10 +136,10 @@ class Service:
         """What it hears: rows of `on(Event, "<collection>", rule)`."""
         self._subscriptions += subscriptions
 
-    def work(self, store: Store[S], lane: str, execute: Execute[S], **options: Any) -> None:
+    def work(self, store: Store[S], job: str, execute: Execute[S], **options: Any) -> None:
         """Jobs that are due: `execute` may call the outside world. `options`: see `shared.jobs.worker.Worker`."""
-        worker = Worker(store=store, lane=lane, execute=execute, **({"grace": 6.0} | options))
-        self.loop(f"{store.collection.name}/{lane}", worker.run)
+        worker = Worker(store=store, job=job, execute=execute, **({"grace": 6.0} | options))
+        self.loop(f"{store.collection.name}/{job}", worker.run)
 
     def loop(self, name: str, run: Run) -> None:
         """A loop of its own, supervised: `run(stopping)` goes on until the event is set. It may raise Unavailable."""

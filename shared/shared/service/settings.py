@@ -18,34 +18,12 @@ from shared.service.setting_types import (
     IssuerUrl,
     PublicUrl,
     SecretFile,
-    ServerUrl,
-    issuer_url,
     matches,
     networks,
-    public_url,
     read_secret,
     secret_url,
-    server_url,
 )
 from shared.store.mongo import MongoAccess
-
-__all__ = [
-    "LOCAL_HOSTS",
-    "CaFile",
-    "CommonSettings",
-    "IssuerUrl",
-    "Misconfigured",
-    "PublicUrl",
-    "SecretFile",
-    "ServerUrl",
-    "issuer_url",
-    "load",
-    "public_url",
-    "read_secret",
-    "secret_url",
-    "sentence",
-    "server_url",
-]
 
 _BROKER = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 _DATABASE = re.compile(r"[A-Za-z0-9_-]{1,38}")

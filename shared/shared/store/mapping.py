@@ -9,29 +9,29 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from shared.store.mongo import Document, Insert, Update
+from shared.store.operations import Document, Insert, Update
 from shared.store.write_plan import ANSWERS_KEPT, SEEN_KEPT, Entry, Loaded, Plan
 
 S = TypeVar("S")
 
-Lane = Callable[[Any], "datetime | None"]
+Deadline = Callable[[Any], "datetime | None"]
 Derived = Callable[[Any], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Held by one worker over one lane of one document; `n` tells one holder from the next."""
+    """Held by one worker over one job of one document; `n` tells one holder from the next."""
 
-    lane: str
+    job: str
     n: int
     until: datetime
 
 
-class Form(Generic[S]):
+class DocumentMapping(Generic[S]):
     """How one collection's states are kept: their type, the deadlines in them, the fields to search by."""
 
-    def __init__(self, state_type: type[S], lanes: Mapping[str, Lane], derived: Derived | None) -> None:
-        self.lanes = lanes
+    def __init__(self, state_type: type[S], deadlines: Mapping[str, Deadline], derived: Derived | None) -> None:
+        self.deadlines = deadlines
         self._derived = derived
         self._adapter: TypeAdapter[S] = TypeAdapter(state_type)
 
@@ -55,15 +55,15 @@ class Form(Generic[S]):
         if plan.version == 0:
             return self._insert(plan, now)
         due = self._due(plan.state)
-        fields = self._fields(plan, now) | {f"due.{lane}": at for lane, at in due.items() if at}
+        fields = self._fields(plan, now) | {f"due.{job}": at for job, at in due.items() if at}
         where: Document = {"_id": plan.id, "version": plan.version}
         if release:
-            fields[f"lease.{release.lane}.until"] = now
-            where[f"lease.{release.lane}.n"] = release.n
+            fields[f"lease.{release.job}.until"] = now
+            where[f"lease.{release.job}.n"] = release.n
         change: Document = {"$set": fields}
-        gone = {f"due.{lane}": "" for lane, at in due.items() if not at}
+        gone = {f"due.{job}": "" for job, at in due.items() if not at}
         if release:
-            gone[f"lease.{release.lane}.by"] = ""
+            gone[f"lease.{release.job}.by"] = ""
         if gone:
             change["$unset"] = gone
         if pushed := _pushed(plan):
@@ -75,7 +75,7 @@ class Form(Generic[S]):
             "outbox": [_kept(entry) for entry in plan.entries],
             "seen": list(plan.causes),
             "answers": [dict(plan.answer)] if plan.answer else [],
-            "due": {lane: at for lane, at in self._due(plan.state).items() if at},
+            "due": {job: at for job, at in self._due(plan.state).items() if at},
         }
         return Insert({"_id": plan.id, **self._fields(plan, now), **lists})
 
@@ -91,7 +91,7 @@ class Form(Generic[S]):
         return fields
 
     def _due(self, state: S) -> dict[str, datetime | None]:
-        return {lane: deadline(state) for lane, deadline in self.lanes.items()}
+        return {job: deadline(state) for job, deadline in self.deadlines.items()}
 
 
 def _kept(entry: Entry) -> Document:

@@ -32,8 +32,6 @@ from shared.domain.rules import Unavailable
 from shared.observability.tracing_mongo import CommandSpans
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update, Written
 
-__all__ = ["Collection", "Document", "Filter", "Index", "Insert", "Mongo", "MongoAccess", "Sort", "Update", "Written"]
-
 T = TypeVar("T")
 
 _AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)

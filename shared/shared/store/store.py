@@ -17,8 +17,9 @@ from weakref import WeakValueDictionary
 
 from shared.domain.rules import Clock, Facts, Rule, Unavailable, utc_now
 from shared.observability import tracing
-from shared.store.mapping import Derived, Form, Lane, Lease
-from shared.store.mongo import Collection, Document, Filter, Index, Insert, Sort, Update
+from shared.store.mapping import Deadline, Derived, DocumentMapping, Lease
+from shared.store.mongo import Collection
+from shared.store.operations import Document, Filter, Index, Insert, Sort, Update
 from shared.store.write_plan import Command, Plan, Planned, Step, answered, plan_command, plan_fold
 
 S = TypeVar("S")
@@ -29,7 +30,7 @@ BULK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found(Generic[S]):
+class StoredDocument(Generic[S]):
     """A document as a reader sees it. `delayed`: it has events that Kafka has not got yet, since then."""
 
     id: str
@@ -51,7 +52,7 @@ class Applied(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class WriteNotification:
-    """A write that others wait for: ids with new outgoing events, and lanes with deadlines."""
+    """A write that others wait for: ids with new outgoing events, and jobs with their deadlines."""
 
     unsent: tuple[str, ...] = ()
     due: tuple[tuple[str, datetime], ...] = ()
@@ -65,7 +66,7 @@ class Refuses(Exception):
 
 
 class Store(Generic[S]):
-    """Documents of one collection. `lanes`: name -> the deadline that a state holds for that kind of due
+    """Documents of one collection. `deadlines`: name -> the deadline that a state holds for that kind of due
     work.
 
     `derived` gives fields for indexed search (kept under `index`); `source` is `<service>/<collection>`.
@@ -77,18 +78,18 @@ class Store(Generic[S]):
         state_type: type[S],
         source: str,
         *,
-        lanes: Mapping[str, Lane] | None = None,
+        deadlines: Mapping[str, Deadline] | None = None,
         derived: Derived | None = None,
         indexes: Sequence[Index] = (),
         clock: Clock = utc_now,
     ) -> None:
         self.collection, self.source, self.clock = collection, source, clock
-        self.lanes: Mapping[str, Lane] = lanes or {}
-        self._form: Form[S] = Form(state_type, self.lanes, derived)
+        self.deadlines: Mapping[str, Deadline] = deadlines or {}
+        self._mapping: DocumentMapping[S] = DocumentMapping(state_type, self.deadlines, derived)
         self._indexes = (
             Index(keys=(("unsent", 1),), sparse=True),
-            *(Index(keys=((f"due.{lane}", 1),), sparse=True) for lane in self.lanes),
-            *(Index(keys=((f"lease.{lane}.by", 1),), sparse=True) for lane in self.lanes),
+            *(Index(keys=((f"due.{job}", 1),), sparse=True) for job in self.deadlines),
+            *(Index(keys=((f"lease.{job}.by", 1),), sparse=True) for job in self.deadlines),
             *indexes,
         )
         self.listeners: list[Callable[[WriteNotification], None]] = []
@@ -99,17 +100,19 @@ class Store(Generic[S]):
 
     # --- reading -----------------------------------------------------------------------------------
 
-    async def get(self, id: str) -> Found[S] | None:
+    async def get(self, id: str) -> StoredDocument[S] | None:
         document = await self.collection.get(id)
-        return self.found(document) if document else None
+        return self.stored(document) if document else None
 
-    async def find(self, where: Filter, *, sort: Sort = (), limit: int = 100) -> list[Found[S]]:
+    async def find(self, where: Filter, *, sort: Sort = (), limit: int = 100) -> list[StoredDocument[S]]:
         documents = await self.collection.find(where, sort=sort, limit=limit, fields=("version", "state", "unsent"))
-        return [self.found(document) for document in documents]
+        return [self.stored(document) for document in documents]
 
-    def found(self, document: Document) -> Found[S]:
-        state = self._form.state(document)
-        return Found(id=document["_id"], version=document["version"], state=state, delayed=document.get("unsent"))
+    def stored(self, document: Document) -> StoredDocument[S]:
+        state = self._mapping.state(document)
+        return StoredDocument(
+            id=document["_id"], version=document["version"], state=state, delayed=document.get("unsent")
+        )
 
     # --- changing ----------------------------------------------------------------------------------
 
@@ -157,7 +160,7 @@ class Store(Generic[S]):
     ) -> Applied[S] | None:
         """None: somebody else wrote meanwhile."""
         document = await self.collection.get(id)
-        loaded = self._form.loaded(id, document)
+        loaded = self._mapping.loaded(id, document)
         if follows and document and document.get("trace"):
             step = replace(step, trace=self._followed(document["trace"]))
         if answer := answered(loaded, command):
@@ -178,7 +181,7 @@ class Store(Generic[S]):
         return tracing.traceparent_of(span) or trace
 
     async def _write_one(self, plan: Plan[S], release: Lease | None) -> bool:
-        written = await self.collection.write([self._form.write(plan, release, self.clock())])
+        written = await self.collection.write([self._mapping.write(plan, release, self.clock())])
         if written.refused:
             raise Refuses(f"{self.source} {plan.id}: {written.refused[plan.id]}")
         if written.complete:
@@ -220,7 +223,7 @@ class Store(Generic[S]):
 
     def _plan(self, id: str, document: Document | None, steps: Sequence[Step[S]], now: datetime) -> Planned[S]:
         try:
-            loaded = self._form.loaded(id, document)
+            loaded = self._mapping.loaded(id, document)
         except Exception as error:  # a stored state that this version cannot read must not hold up the others
             return Planned(None, tuple((step, error) for step in steps))
         return plan_fold(loaded, steps, self.source, now)
@@ -244,7 +247,7 @@ class Store(Generic[S]):
         operations: list[Insert | Update] = []
         for plan in plans:
             try:
-                operations.append(self._form.write(plan, None, self.clock()))
+                operations.append(self._mapping.write(plan, None, self.clock()))
             except Exception:
                 aside.add(plan.id)
         return operations
@@ -262,8 +265,8 @@ class Store(Generic[S]):
     def _notify(self, plans: Sequence[Plan[S]]) -> None:
         """Wakes who waits. Where a bulk was incomplete this is too often, which is harmless."""
         unsent = tuple(plan.id for plan in plans if plan.entries)
-        lanes = self.lanes.items()
-        due = [(lane, at) for plan in plans for lane, deadline in lanes if (at := deadline(plan.state))]
+        deadlines = self.deadlines.items()
+        due = [(job, at) for plan in plans for job, deadline in deadlines if (at := deadline(plan.state))]
         if unsent or due:
             written = WriteNotification(unsent, tuple(due))
             for listener in self.listeners:
@@ -279,5 +282,5 @@ def _still_held(lease: Lease | None, document: Document | None) -> Lease | None:
     """The lease, if it is still this one: an outcome counts without it too, but must not end another's."""
     if lease is None or document is None:
         return None
-    held = document.get("lease", {}).get(lease.lane, {})
+    held = document.get("lease", {}).get(lease.job, {})
     return lease if held.get("n") == lease.n else None

@@ -17,7 +17,8 @@ from auth_svc.microsoft.flows import Me
 from shared.contracts.events import AuthenticationStarted, AuthenticationStopped, SignInReturned
 from shared.crypto.secret import Secret
 from shared.domain.rules import Change, Unavailable
-from shared.store.mongo import Collection, Insert, Update, Written
+from shared.store.mongo import Collection
+from shared.store.operations import Insert, Update, Written
 from tests.auth_svc.auth_kit import MARK, TENANT, Bench, FakeMicrosoft, bench, redeemed
 
 HERE = (1, 1)

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from config_svc.commands.bulk_operations import LANE, BulkCommands
+from config_svc.commands.bulk_operations import JOB, BulkCommands
 from config_svc.domain.bulk_operations import BulkOperation, Pace
 from config_svc.schemas import bulk_file
 from shared.contracts.events import Actor
@@ -54,7 +54,7 @@ async def act(config: Config, id: str, verb: str, key: str = "") -> httpx.Respon
 async def work(config: Config) -> int:
     """One replica's due work, until nothing is due however late it gets."""
     commands = config.bulk_operations
-    due: Worker[BulkOperation] = Worker(store=commands.store, lane=LANE, execute=commands.work, lease=5)
+    due: Worker[BulkOperation] = Worker(store=commands.store, job=JOB, execute=commands.work, lease=5)
     rounds = 0
     for _ in range(60):
         if await due.once():
@@ -67,7 +67,7 @@ async def work(config: Config) -> int:
 
 
 async def _due_later(config: Config) -> bool:
-    return bool(await config.bulk_operations.store.collection.find({f"due.{LANE}": {"$gt": config.now}}, limit=1))
+    return bool(await config.bulk_operations.store.collection.find({f"due.{JOB}": {"$gt": config.now}}, limit=1))
 
 
 async def counts(config: Config, id: str) -> dict[str, int]:

@@ -13,7 +13,7 @@ from tests.config_svc.config_kit import C, Config
 
 def worker(config: Config) -> Worker[Customer]:
     """Another replica."""
-    return Worker(store=config.customers, lane=deadlines.LANE, execute=deadlines.on_deadline, lease=5)
+    return Worker(store=config.customers, job=deadlines.JOB, execute=deadlines.on_deadline, lease=5)
 
 
 async def work(*workers: Worker[Customer]) -> int:
@@ -54,4 +54,4 @@ async def test_a_cancelled_way_back_has_no_deadline_left(config: Config) -> None
     await config.gateway().post(f"/customers/{C}/switch", {"to": "app_registration"})
     await config.gateway().delete(f"/customers/{C}/switch", params={"switch": 2})
     document = await config.customers.collection.get(C)
-    assert document and document["due"].get(deadlines.LANE, config.now) > config.now + timedelta(days=100)
+    assert document and document["due"].get(deadlines.JOB, config.now) > config.now + timedelta(days=100)

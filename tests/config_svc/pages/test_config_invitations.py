@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from config_svc.commands.bulk_operations import LANE
+from config_svc.commands.bulk_operations import JOB
 from config_svc.domain.bulk_operations import MOST_IN_STEP, BulkOperation
 from shared.jobs.worker import Worker
 from tests.config_svc.config_kit import ADMIN, TENANT, Browser, C, Config
@@ -26,7 +26,7 @@ async def invite(config: Config, *ids: str) -> None:
 
 def worker(config: Config) -> Worker[BulkOperation]:
     commands = config.bulk_operations
-    return Worker(store=commands.store, lane=LANE, execute=commands.work, lease=5)
+    return Worker(store=commands.store, job=JOB, execute=commands.work, lease=5)
 
 
 async def work(config: Config) -> int:

@@ -30,7 +30,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asy
     config = Config(folder, mongo_url, f"test_lists_{folder.name}")
     await config.prepare()
     plans = [Plan(id=f"c-{n:05}", version=0, state=customer(n, config)) for n in range(1, MANY)]
-    await config.customers.collection.write([config.customers._form.write(plan, None, config.now) for plan in plans])
+    await config.customers.collection.write([config.customers._mapping.write(plan, None, config.now) for plan in plans])
     config.later(minutes=5)
     await invite(config, "alpha", "beta", "gamma")
     sock = socket.create_server(("127.0.0.1", 0))

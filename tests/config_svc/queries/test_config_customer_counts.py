@@ -36,7 +36,7 @@ async def some(tmp_path: Path, mongo_url: str) -> AsyncIterator[Config]:
 
 
 async def write(config: Config, rows: Sequence[tuple[Customer, int]]) -> None:
-    form = config.customers._form
+    form = config.customers._mapping
     for start in range(0, len(rows), 100):
         plans = [Plan(id=state.id, version=version, state=state) for state, version in rows[start : start + 100]]
         await config.customers.collection.write([form.write(plan, None, config.now) for plan in plans])
@@ -104,7 +104,7 @@ async def test_a_write_that_comes_later_than_its_plan_is_counted(some: Config) -
     await counter.counted()
     late = Plan(id="c-late", version=0, state=dataclasses.replace(customer(1, some), id="c-late"))
     some.now += timedelta(seconds=8)
-    await some.customers.collection.write([some.customers._form.write(late, None, some.now - timedelta(seconds=9))])
+    await some.customers.collection.write([some.customers._mapping.write(late, None, some.now - timedelta(seconds=9))])
     assert planned < some.now and (await counter.counted()).customers == COUNT + 1
 
 

@@ -29,7 +29,7 @@ from shared.contracts.events import (
     SwitchCompleted,
     TenantPinned,
 )
-from shared.store.mongo import Insert
+from shared.store.operations import Insert
 from tests.config_svc.config_kit import ADMIN, SECRET, C, Config
 
 AT = datetime(2126, 3, 1, 12, tzinfo=UTC)

@@ -75,7 +75,7 @@ async def many(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asyn
     folder: Path = tmp_path_factory.mktemp("config")
     config = Config(folder, mongo_url, f"test_plans_{folder.name}")
     await config.prepare()
-    form = config.customers._form
+    form = config.customers._mapping
     for start in range(0, COUNT, 100):
         plans = [Plan(id=f"c-{n:05}", version=0, state=customer(n, config)) for n in range(start, start + 100)]
         await config.customers.collection.write([form.write(plan, None, config.now) for plan in plans])

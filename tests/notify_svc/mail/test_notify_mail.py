@@ -340,7 +340,7 @@ async def test_a_kill_after_the_server_took_the_mail_repeats_the_same_mail(post:
         await asyncio.Event().wait()
 
     await post.hears(requested(), created())
-    dead = Worker(store=post.new_store(), lane=MAIL, execute=dies)
+    dead = Worker(store=post.new_store(), job=MAIL, execute=dies)
     await dead.once()
     await asyncio.wait_for(handed_over.wait(), 5)
     await post.works()
@@ -355,13 +355,13 @@ async def test_a_kill_after_the_server_took_the_mail_repeats_the_same_mail(post:
 
 async def test_two_replicas_send_each_mail_once(post: Post, mailbox: Any) -> None:
     await post.hears(requested(), created())
-    other = Worker(store=post.new_store(), lane=MAIL, execute=post.jobs.execute)
+    other = Worker(store=post.new_store(), job=MAIL, execute=post.jobs.execute)
     await asyncio.gather(post.works(), post.works(other))
     assert len(await mails(mailbox)) == 1
 
 
 async def test_a_mail_goes_out_when_it_is_owed_not_at_the_next_look(post: Post, mailbox: Any) -> None:
-    stopping, due = asyncio.Event(), Worker(store=post.store, lane=MAIL, execute=post.jobs.execute, tick=3600.0)
+    stopping, due = asyncio.Event(), Worker(store=post.store, job=MAIL, execute=post.jobs.execute, tick=3600.0)
     running = asyncio.create_task(due.run(stopping))
     await asyncio.sleep(0.3)
     await post.hears(requested(), created())

@@ -35,8 +35,8 @@ async def state_of(tallies: Store[Tally], id: str = "a") -> Tally:
     return found.state
 
 
-async def due_at(tallies: Store[Tally], lane: str = "mail") -> datetime | None:
+async def due_at(tallies: Store[Tally], job: str = "mail") -> datetime | None:
     document = await tallies.collection.get("a")
     assert document is not None
-    at: datetime | None = document["due"].get(lane)
+    at: datetime | None = document["due"].get(job)
     return at

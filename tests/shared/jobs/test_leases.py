@@ -10,7 +10,8 @@ import pytest
 from shared.domain.rules import Unavailable
 from shared.jobs.claim import Claim, GiveBack, Outcome
 from shared.jobs.worker import Worker
-from shared.store.mongo import Collection, Document, Filter, Mongo
+from shared.store.mongo import Collection, Mongo
+from shared.store.operations import Document, Filter
 from shared.store.store import Store
 from tests.shared.jobs.mailer_kit import due_at, mailer, sent, state_of
 from tests.shared.kit.core import NOW, Tally, Ticking, put, store
@@ -29,7 +30,7 @@ async def test_a_lease_that_runs_out_while_its_holder_still_works(
         return Outcome(sent)
 
     await tallies.apply("a", put(mail_at=NOW))
-    first = Worker(store=tallies, lane="mail", execute=slow)
+    first = Worker(store=tallies, job="mail", execute=slow)
     assert await first.once() == 1
     clock.move(31)
     second_goes_on = asyncio.Event()
@@ -38,7 +39,7 @@ async def test_a_lease_that_runs_out_while_its_holder_still_works(
         await second_goes_on.wait()
         return Outcome(put(checks=1, mail_at=NOW + timedelta(days=1)))
 
-    second = Worker(store=store(mongo.collection("tallies"), clock=clock), lane="mail", execute=second_works)
+    second = Worker(store=store(mongo.collection("tallies"), clock=clock), job="mail", execute=second_works)
     assert await second.once() == 1
     goes_on.set()
     await first.settled()
@@ -46,7 +47,7 @@ async def test_a_lease_that_runs_out_while_its_holder_still_works(
     assert held is not None
     lease = held["lease"]["mail"]
     assert (lease["n"], lease["until"]) == (2, clock() + timedelta(seconds=30))
-    assert await Worker(store=tallies, lane="mail", execute=mailer()).once() == 0  # the second one still holds it
+    assert await Worker(store=tallies, job="mail", execute=mailer()).once() == 0  # the second one still holds it
     second_goes_on.set()
     await second.settled()
     state = await state_of(tallies)
@@ -66,10 +67,10 @@ async def test_a_holder_that_lost_its_lease_hears_of_it(tallies: Store[Tally], m
             raise
 
     await tallies.apply("a", put(mail_at=NOW))
-    first = Worker(store=tallies, lane="mail", execute=polls)
+    first = Worker(store=tallies, job="mail", execute=polls)
     await first.once()
     clock.move(31)
-    second = Worker(store=store(mongo.collection("tallies"), clock=clock), lane="mail", execute=mailer())
+    second = Worker(store=store(mongo.collection("tallies"), clock=clock), job="mail", execute=mailer())
     await second.once()
     await first.renew()
     await asyncio.wait_for(given_back.wait(), 5)
@@ -90,8 +91,8 @@ async def test_renewals_keep_the_lease_and_bring_the_state(tallies: Store[Tally]
     for id in ("a", "b"):
         await tallies.apply(id, put(mail_at=NOW))
     holder, other = (
-        Worker(store=tallies, lane="mail", execute=looks),
-        Worker(store=tallies, lane="mail", execute=mailer()),
+        Worker(store=tallies, job="mail", execute=looks),
+        Worker(store=tallies, job="mail", execute=mailer()),
     )
     assert await holder.once() == 2
     for _ in range(4):
@@ -119,8 +120,8 @@ async def test_what_is_held_hears_at_the_next_look_that_its_document_was_overtak
     for id in ("a", "b"):
         await tallies.apply(id, put(mail_at=NOW))
     holder, other = (
-        Worker(store=tallies, lane="mail", execute=looks),
-        Worker(store=tallies, lane="mail", execute=mailer()),
+        Worker(store=tallies, job="mail", execute=looks),
+        Worker(store=tallies, job="mail", execute=mailer()),
     )
     await holder.once()
     await tallies.apply("a", put(note="overtaken", mail_at=NOW))
@@ -140,13 +141,13 @@ async def test_a_renewal_does_not_undo_a_deadline_that_a_rule_moved(
         await asyncio.Event().wait()
 
     await tallies.apply("a", put(mail_at=NOW))
-    holder = Worker(store=tallies, lane="mail", execute=forever)
+    holder = Worker(store=tallies, job="mail", execute=forever)
     await holder.once()
     await tallies.apply("a", put(mail_at=moved))  # a cancel, say, while the mail is being sent
     await holder.renew()
     assert await due_at(tallies) == moved
     clock.move(3600)  # the holder was killed: nobody executes what is no longer due
-    assert await Worker(store=tallies, lane="mail", execute=mailer()).once() == 0
+    assert await Worker(store=tallies, job="mail", execute=mailer()).once() == 0
     for task in holder._tasks:
         task.cancel()
     await holder.settled()
@@ -161,7 +162,7 @@ async def test_a_lease_of_our_own_that_ran_out_is_not_claimed_twice_here(tallies
         return Outcome(sent)
 
     await tallies.apply("a", put(mail_at=NOW))
-    due = Worker(store=tallies, lane="mail", execute=slow)
+    due = Worker(store=tallies, job="mail", execute=slow)
     assert await due.once() == 1
     clock.move(31)
     assert await due.once() == 0
@@ -193,7 +194,7 @@ async def test_a_release_does_not_undo_a_deadline_that_a_rule_moves_at_that_mome
 
     await tallies.apply("a", put(mail_at=NOW))
     late = Late(mongo.collection("tallies")._inner)
-    due = Worker(store=store(late, clock=clock), lane="mail", execute=gives_back)
+    due = Worker(store=store(late, clock=clock), job="mail", execute=gives_back)
     await due.once()
     await due.settled()
     assert (late.written, await due_at(tallies)) == (True, NOW + timedelta(days=1))

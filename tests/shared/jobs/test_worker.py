@@ -23,7 +23,7 @@ async def test_what_is_due_is_done_and_what_is_not_is_left(tallies: Store[Tally]
     await tallies.apply("later", put(mail_at=NOW + timedelta(minutes=5)))
     await tallies.apply("never", put())
     done: list[str] = []
-    due = Worker(store=tallies, lane="mail", execute=mailer(done))
+    due = Worker(store=tallies, job="mail", execute=mailer(done))
     for minutes, expected in ((0, ["now"]), (4, ["now"]), (6, ["now", "later"])):
         clock.now = NOW + timedelta(minutes=minutes)
         await due.once()
@@ -44,7 +44,7 @@ async def test_a_crash_at_any_await_loses_no_work_and_takes_no_outcome_in_twice(
         async def mail(claim: Claim[Tally], fuse: Fuse = fuse, work: Work = work) -> Outcome[Tally] | None:
             return await fuse.guard(work(claim))
 
-        due, crashed = Worker(store=broken, lane="mail", execute=mail), False
+        due, crashed = Worker(store=broken, job="mail", execute=mail), False
         try:
             await due.once()
         except Crash:
@@ -52,7 +52,7 @@ async def test_a_crash_at_any_await_loses_no_work_and_takes_no_outcome_in_twice(
         for task in set(due._tasks):
             crashed = isinstance((await asyncio.gather(task, return_exceptions=True))[0], Crash) or crashed
         clock.move(60)
-        fresh = Worker(store=tallies, lane="mail", execute=mailer(done))
+        fresh = Worker(store=tallies, job="mail", execute=mailer(done))
         await fresh.once()
         await fresh.settled()
         assert ((await state_of(tallies, id)).mails, 1 <= len(done) <= 2) == (1, True)
@@ -67,7 +67,7 @@ async def test_two_replicas_share_the_work(mongo: Mongo, tallies: Store[Tally], 
     for number in range(60):
         await tallies.apply(f"d{number:02}", put(mail_at=NOW))
     done: list[str] = []
-    replicas = [Worker(store=one, lane="mail", execute=mailer(done), concurrency=20) for one in (tallies, other)]
+    replicas = [Worker(store=one, job="mail", execute=mailer(done), concurrency=20) for one in (tallies, other)]
     for _ in range(6):
         await asyncio.gather(*(due.once() for due in replicas))
         await asyncio.gather(*(due.settled() for due in replicas))
@@ -80,7 +80,7 @@ async def outcome(tallies: Store[Tally], error: BaseException | None) -> Worker[
             raise error
 
     await tallies.apply("a", put(mail_at=NOW))
-    due = Worker(store=tallies, lane="mail", execute=ends)
+    due = Worker(store=tallies, job="mail", execute=ends)
     await due.once()
     await due.settled()
     return due
@@ -101,7 +101,7 @@ async def test_how_work_without_an_outcome_is_due_again(
     await outcome(tallies, error)
     assert await due_at(tallies) == NOW + timedelta(seconds=seconds)
     clock.move(seconds + 0.001)
-    assert await Worker(store=tallies, lane="mail", execute=mailer()).once() == 1
+    assert await Worker(store=tallies, job="mail", execute=mailer()).once() == 1
 
 
 async def test_an_outcome_that_came_too_late_leaves_what_is_due_now_due_at_once(
@@ -112,11 +112,11 @@ async def test_an_outcome_that_came_too_late_leaves_what_is_due_now_due_at_once(
         return Outcome(lambda state, now: None)
 
     await tallies.apply("a", put(mail_at=NOW))
-    due = Worker(store=tallies, lane="mail", execute=overtaken)
+    due = Worker(store=tallies, job="mail", execute=overtaken)
     await due.once()
     await due.settled()
     assert await due_at(tallies) == NOW
-    assert await Worker(store=tallies, lane="mail", execute=mailer()).once() == 1
+    assert await Worker(store=tallies, job="mail", execute=mailer()).once() == 1
 
 
 async def test_unavailable_and_bugs_are_tried_ever_more_rarely(tallies: Store[Tally], clock: Ticking) -> None:
@@ -141,13 +141,13 @@ async def test_two_lanes_of_one_document_are_held_apart(tallies: Store[Tally], c
 
     await tallies.apply("a", put(mail_at=NOW, check_at=NOW))
     mail, check = (
-        Worker(store=tallies, lane="mail", execute=mailer()),
-        Worker(store=tallies, lane="check", execute=checks),
+        Worker(store=tallies, job="mail", execute=mailer()),
+        Worker(store=tallies, job="check", execute=checks),
     )
     assert (await check.once(), await mail.once()) == (1, 1)
     await mail.settled()
     assert (
-        await Worker(store=tallies, lane="check", execute=checks).once() == 0
+        await Worker(store=tallies, job="check", execute=checks).once() == 0
     )  # the mail's outcome left the other lease alone
     go.set()
     await check.settled()
@@ -157,6 +157,6 @@ async def test_two_lanes_of_one_document_are_held_apart(tallies: Store[Tally], c
 
 def test_failures_of_a_lane_are_counted_from_nought(tallies: Store[Tally]) -> None:
     """So that the first one is a rise that an alert sees."""
-    Worker(store=tallies, lane="never ran", execute=mailer())
-    labels = {"lane": "never ran", "outcome": "bug"}
+    Worker(store=tallies, job="never ran", execute=mailer())
+    labels = {"job": "never ran", "outcome": "bug"}
     assert REGISTRY.get_sample_value("tokenswitch_due_done_total", labels) == 0

@@ -12,7 +12,8 @@ import pytest
 from shared.domain.rules import Unavailable, utc_now
 from shared.jobs.claim import Claim, Outcome
 from shared.jobs.worker import Worker
-from shared.store.mongo import Collection, Document, Filter, Mongo, Sort
+from shared.store.mongo import Collection, Mongo
+from shared.store.operations import Document, Filter, Sort
 from shared.store.store import Store
 from tests.shared.jobs.mailer_kit import mailer, sent
 from tests.shared.kit.core import Tally, eventually, put, store
@@ -58,7 +59,7 @@ async def mailed(tallies: Store[Tally], id: str = "a") -> bool:
 @pytest.mark.parametrize("seconds", [0.0, 0.3])
 async def test_work_starts_by_the_write_not_by_the_tick(tallies: Store[Tally], seconds: float) -> None:
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Worker(store=tallies, lane="mail", execute=mailer(), tick=1000).run(stopping))
+    running = asyncio.ensure_future(Worker(store=tallies, job="mail", execute=mailer(), tick=1000).run(stopping))
     await asyncio.sleep(0.3)
     await tallies.apply("far", put(mail_at=utc_now() + timedelta(days=1)))
     await tallies.fold({})
@@ -69,7 +70,7 @@ async def test_work_starts_by_the_write_not_by_the_tick(tallies: Store[Tally], s
 
 async def test_deadlines_far_away_cost_no_look(collection: Counting, tallies: Store[Tally]) -> None:
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Worker(store=tallies, lane="mail", execute=mailer(), tick=1000).run(stopping))
+    running = asyncio.ensure_future(Worker(store=tallies, job="mail", execute=mailer(), tick=1000).run(stopping))
     await asyncio.sleep(0.3)
     before = collection.reads
     for number in range(20):
@@ -84,7 +85,7 @@ async def test_more_work_than_hands_is_done_without_waiting_for_ticks(tallies: S
         await tallies.apply(f"d{number}", put(mail_at=utc_now()))
     stopping = asyncio.Event()
     running = asyncio.ensure_future(
-        Worker(store=tallies, lane="mail", execute=mailer(), concurrency=4, tick=1000).run(stopping)
+        Worker(store=tallies, job="mail", execute=mailer(), concurrency=4, tick=1000).run(stopping)
     )
 
     async def all_done() -> bool:
@@ -108,11 +109,11 @@ async def test_stopping_gives_back_what_waits_and_finishes_what_runs(tallies: St
     for id in ("waits", "runs"):
         await tallies.apply(id, put(mail_at=utc_now()))
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Worker(store=tallies, lane="mail", execute=polls).run(stopping))
+    running = asyncio.ensure_future(Worker(store=tallies, job="mail", execute=polls).run(stopping))
     await started.wait()
     await stop(stopping, running)
     assert await mailed(tallies, "runs")
-    other = Worker(store=tallies, lane="mail", execute=mailer())
+    other = Worker(store=tallies, job="mail", execute=mailer())
     assert await other.once() == 1  # at once, not after the lease
     await other.settled()
     assert await mailed(tallies, "waits")
@@ -124,7 +125,7 @@ async def test_what_does_not_end_in_time_is_given_back_too(tallies: Store[Tally]
 
     await tallies.apply("a", put(mail_at=utc_now()))
     stopping = asyncio.Event()
-    due = Worker(store=tallies, lane="mail", execute=hangs, grace=0.2)
+    due = Worker(store=tallies, job="mail", execute=hangs, grace=0.2)
     running = asyncio.ensure_future(due.run(stopping))
 
     async def held() -> bool:
@@ -132,7 +133,7 @@ async def test_what_does_not_end_in_time_is_given_back_too(tallies: Store[Tally]
 
     await eventually(held)
     await stop(stopping, running)
-    assert await Worker(store=tallies, lane="mail", execute=mailer()).once() == 1
+    assert await Worker(store=tallies, job="mail", execute=mailer()).once() == 1
 
 
 async def test_mongodb_away_ends_neither_the_loop_nor_the_work(collection: Counting, tallies: Store[Tally]) -> None:
@@ -144,7 +145,7 @@ async def test_mongodb_away_ends_neither_the_loop_nor_the_work(collection: Count
 
     await tallies.apply("a", put(mail_at=utc_now()))
     stopping = asyncio.Event()
-    due = Worker(store=tallies, lane="mail", execute=works, tick=0.05, lease=0.3, health=parts.append)
+    due = Worker(store=tallies, job="mail", execute=works, tick=0.05, lease=0.3, health=parts.append)
     running = asyncio.ensure_future(due.run(stopping))
 
     async def held() -> bool:

@@ -17,7 +17,7 @@ from shared.contracts.events import InvitationRevoked, LinkCopied, NewInvitation
 from shared.domain.rules import Change, Unavailable
 from shared.messaging.event_handlers import EventHandlers, EventLog, on
 from shared.messaging.kafka import Cluster, Producer, Sender, SendRefused, ensure_topics
-from shared.store.mapping import Lane
+from shared.store.mapping import Deadline
 from shared.store.mongo import Collection, Mongo
 from shared.store.store import Store
 from shared.store.write_plan import Command, Step
@@ -28,7 +28,7 @@ SOURCE = "toy/tallies"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """`taken`: the numbers of the facts taken in, in order. `mail_at`, `check_at`: the two lanes'
+    """`taken`: the numbers of the facts taken in, in order. `mail_at`, `check_at`: the two deadlines'
     deadlines."""
 
     customer: str
@@ -41,7 +41,7 @@ class Tally:
     check_at: datetime | None = None
 
 
-LANES: dict[str, Lane] = {"mail": lambda state: state.mail_at, "check": lambda state: state.check_at}
+DEADLINES: dict[str, Deadline] = {"mail": lambda state: state.mail_at, "check": lambda state: state.check_at}
 
 
 def take(state: Tally | None, fact: LinkCopied, now: datetime) -> Change[Tally]:
@@ -83,7 +83,7 @@ def command(key: str, digest: str = "d") -> Command:
 
 
 def store(collection: Collection, **more: Any) -> Store[Tally]:
-    return Store(collection, Tally, SOURCE, lanes=LANES, **more)
+    return Store(collection, Tally, SOURCE, deadlines=DEADLINES, **more)
 
 
 TABLE = [

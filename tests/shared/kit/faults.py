@@ -10,7 +10,8 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.contracts.cloudevents import Headers
 from shared.messaging.kafka import Cluster, Sender
-from shared.store.mongo import Collection, Document, Filter, Insert, Sort, Update, Written
+from shared.store.mongo import Collection
+from shared.store.operations import Document, Filter, Insert, Sort, Update, Written
 
 T = TypeVar("T")
 

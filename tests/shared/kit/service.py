@@ -87,7 +87,7 @@ def routes(service: Service, things: Store[Thing], heard: Store[Thing]) -> APIRo
 
 def build(settings: CommonSettings) -> Service:
     service = Service("config", settings, public_url=settings.portal_url)
-    things = service.store("things", Thing, lanes={"work": lambda state: state.due_at})
+    things = service.store("things", Thing, deadlines={"work": lambda state: state.due_at})
     heard = service.store("heard", Thing)
     service.subscribe([on(CustomerRegistered, "heard", hear)])
     service.work(things, "work", work, tick=0.2, grace=float(os.environ.get("GRACE", "6")))

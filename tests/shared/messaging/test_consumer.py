@@ -16,7 +16,7 @@ from shared.messaging.consumer import Consumer
 from shared.messaging.event_handlers import MAX_PER_DOCUMENT, EventHandlers, EventLog
 from shared.messaging.kafka import Cluster, KafkaRecord
 from shared.messaging.outbox_relay import OutboxRelay
-from shared.store.mongo import Document
+from shared.store.operations import Document
 from tests.shared.kit.core import Memory, World, end_world, event_handlers, eventually, headers, make_world
 from tests.shared.kit.faults import Crash, FaultyCluster, Fuse, faulty
 

@@ -17,7 +17,8 @@ from opentelemetry.trace import SpanKind
 from shared.observability import tracing
 from shared.observability.tracing import context_of, current_trace, traceparent_of
 from shared.observability.tracing_sdk import provider
-from shared.store.mongo import Insert, Mongo
+from shared.store.mongo import Mongo
+from shared.store.operations import Insert
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 

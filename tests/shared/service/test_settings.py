@@ -9,7 +9,8 @@ import pytest
 from pydantic import AfterValidator, SecretStr
 
 from shared.crypto.vault import KeyRingFile
-from shared.service.settings import CommonSettings, Misconfigured, SecretFile, load, read_secret, secret_url
+from shared.service.setting_types import SecretFile, read_secret, secret_url
+from shared.service.settings import CommonSettings, Misconfigured, load
 
 GOOD = {
     "KAFKA_BOOTSTRAP": "127.0.0.1:9092,[::1]:9093",

@@ -9,7 +9,8 @@ import pytest
 
 from shared.contracts.events import EmailFailed
 from shared.domain.rules import Change, Refused, Unavailable
-from shared.store.mongo import Index, Insert, Mongo
+from shared.store.mongo import Mongo
+from shared.store.operations import Index, Insert
 from shared.store.store import Refuses, Store
 from shared.store.write_plan import MAX_EVENT_BYTES, MAX_UNSENT, TooLarge
 from tests.shared.kit.core import NOW, Tally, add, command, put, step, store

@@ -14,7 +14,8 @@ from shared.jobs.worker import Worker
 from shared.messaging.event_handlers import EventHandlers, EventLog
 from shared.messaging.kafka import KafkaRecord
 from shared.messaging.outbox_relay import OutboxRelay
-from shared.store.mongo import Collection, Document, Filter, Insert, Mongo, Sort, Update, Written
+from shared.store.mongo import Collection, Mongo
+from shared.store.operations import Document, Filter, Insert, Sort, Update, Written
 from shared.store.store import Store
 from tests.shared.jobs.mailer_kit import mailer
 from tests.shared.kit.core import Memory, Tally, add, command, headers, put, step, store
@@ -88,8 +89,8 @@ async def everything(tallies: Store[Tally]) -> None:
         await tallies.apply(claim.id, put(note="changed"))
         await due.renew()
 
-    due = Worker(store=tallies, lane="check", execute=held)
-    for work in (Worker(store=tallies, lane="mail", execute=mailer()), due):
+    due = Worker(store=tallies, job="check", execute=held)
+    for work in (Worker(store=tallies, job="mail", execute=mailer()), due):
         await work.once()
         await work.settled()
 

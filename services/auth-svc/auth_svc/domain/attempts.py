@@ -281,6 +281,6 @@ def _closed(attempt: Attempt, state: AttemptState, reason: str | None) -> Attemp
 
 
 def deadline(access: Access) -> datetime | None:
-    """When the attempt's due work is to go on (lane `attempt`)."""
+    """When the attempt's due work is to go on (job `attempt`)."""
     attempt = access.attempt
     return attempt.next if attempt and attempt.open else None

@@ -204,7 +204,7 @@ def _wait(tries: int) -> timedelta:
 
 
 def deadlines(access: Access) -> dict[str, datetime]:
-    """What is to be done, and when (lane `keep`)."""
+    """What is to be done, and when (job `keep`)."""
     if access.removed:
         return {}
     registration, grant = access.registration, access.grant

@@ -1,4 +1,4 @@
-"""The lane `attempt`: one step of a sign-in at a time, each ending in its outcome.
+"""The job `attempt`: one step of a sign-in at a time, each ending in its outcome.
 
 A claim is one step; the next step is due at once. What fails for good is `attempts.failed` with a reason; what is
 away is waited for until the attempt's own time is over.

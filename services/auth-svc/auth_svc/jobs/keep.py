@@ -1,4 +1,4 @@
-"""The lane `keep`: secrets resealed, tenants resolved, access validated on request, refreshed and proven
+"""The job `keep`: secrets resealed, tenants resolved, access validated on request, refreshed and proven
 daily.
 
 One claim does one thing, the most urgent first; the next is due at once.

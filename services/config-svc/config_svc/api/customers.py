@@ -20,7 +20,7 @@ from shared.domain.rules import Refused
 from shared.http.idempotency import etag
 from shared.http.pagination import CursorParam, Limit
 from shared.identity.bearer import ADMIN, OPERATOR, VIEWER, require
-from shared.store.store import Found
+from shared.store.store import StoredDocument
 
 SwitchFilter = Literal[
     "running", "none", "requested", "invited", "opened", "authenticating", "completed", "cancelled", "expired", "failed"
@@ -61,7 +61,7 @@ def router(application: Application) -> APIRouter:
         if applied.state is None:
             raise Refused("customer_unknown", "There is no such customer; check the id.", status=404)
         status = 201 if applied.changed and applied.version == 1 else 200
-        return _one(Found(id=id, version=applied.version, state=applied.state), application, status)
+        return _one(StoredDocument(id=id, version=applied.version, state=applied.state), application, status)
 
     @routes.get(
         "/customers",
@@ -105,6 +105,6 @@ def router(application: Application) -> APIRouter:
     return routes
 
 
-def _one(found: Found[Any], application: Application, status: int) -> Response:
+def _one(found: StoredDocument[Any], application: Application, status: int) -> Response:
     body = to_jsonable_python(views.customer(found, application.clock()))
     return JSONResponse(body, status, headers={"ETag": etag(found.state.edition)})

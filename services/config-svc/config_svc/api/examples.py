@@ -14,7 +14,7 @@ from config_svc.domain.model import Customer, Grant, Mail, Switch
 from config_svc.schemas import bulk_operations, views
 from config_svc.schemas.bulk_operations import Shown
 from shared.contracts.events import Account, Actor, Person
-from shared.store.store import Found
+from shared.store.store import StoredDocument
 
 NOW = datetime(2026, 11, 23, 12, 27, 30, tzinfo=UTC)
 TENANT = "11111111-2222-4333-8444-555555555555"
@@ -55,7 +55,7 @@ PROBLEMS: Mapping[int, tuple[str, str, str | None]] = {
 
 
 @cache
-def _customer() -> Found[Customer]:
+def _customer() -> StoredDocument[Customer]:
     switch = Switch(
         number=1,
         to="token",
@@ -89,7 +89,7 @@ def _customer() -> Found[Customer]:
         claimed_at=NOW,
         expires_at=NOW + timedelta(days=90),
     )
-    return Found(
+    return StoredDocument(
         id="contoso",
         version=7,
         state=Customer(

@@ -22,7 +22,7 @@ from config_svc.texts.event_texts import describe, doer
 from shared.contracts.events import Actor
 from shared.http.pagination import CursorParam, Limit
 from shared.identity.bearer import OPERATOR, VIEWER, require
-from shared.store.mongo import Document
+from shared.store.operations import Document
 
 CSV_TOO, CSV_HEAD = "A page; with `Accept: text/csv` all rows.", "id,customer,...\r\n"
 CustomerQuery = Annotated[str | None, Query(pattern=ID)]

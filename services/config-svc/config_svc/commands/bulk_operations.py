@@ -41,8 +41,8 @@ from shared.observability import tracing
 from shared.store.store import Store
 from shared.store.write_plan import Command
 
-LANE = "rows"
-LANES = {LANE: bulk_operations.due}
+JOB = "rows"
+DEADLINES = {JOB: bulk_operations.due}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from shared.crypto.secret import Secret
 from shared.domain.rules import Change, Clock, Facts, Refused, Rule, Unavailable
 from shared.http.rate_limits import Limits
 from shared.observability.tracing import current_trace, new_trace
-from shared.store.store import Applied, Found, Store
+from shared.store.store import Applied, Store, StoredDocument
 from shared.store.write_plan import MAX_UNSENT, Command
 
 HOUR = timedelta(hours=1)
@@ -42,10 +42,10 @@ class CustomerCommands:
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    async def find(self, id: str) -> Found[Customer] | None:
+    async def find(self, id: str) -> StoredDocument[Customer] | None:
         return await self.store.get(id)
 
-    async def get(self, id: str) -> Found[Customer]:
+    async def get(self, id: str) -> StoredDocument[Customer]:
         """Raises: Refused (404, or 410 for one that was removed)."""
         found = await self.store.get(id)
         if found is None:

@@ -6,8 +6,8 @@ from config_svc.domain import switches
 from config_svc.domain.model import Customer
 from shared.jobs.claim import Claim, Outcome
 
-LANE = "deadlines"
-LANES = {LANE: switches.deadline}
+JOB = "deadlines"
+DEADLINES = {JOB: switches.deadline}
 
 
 async def on_deadline(claim: Claim[Customer]) -> Outcome[Customer]:

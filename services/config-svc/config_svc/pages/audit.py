@@ -17,7 +17,7 @@ from config_svc.queries import csv_export
 from config_svc.queries.history import DOERS, AuditFilter
 from config_svc.texts.event_texts import EVENT_TEXTS, PLACES, describe
 from shared.contracts.events import REGISTRY
-from shared.store.mongo import Document
+from shared.store.operations import Document
 
 PAGE = 50
 HERE, CSV = "/audit", "/audit.csv"

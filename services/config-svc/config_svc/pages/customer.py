@@ -18,7 +18,7 @@ from config_svc.schemas.customers import ResendBody
 from config_svc.texts import state_texts
 from shared.domain.rules import Refused
 from shared.identity.portal_sign_in import own_path
-from shared.store.store import Found
+from shared.store.store import StoredDocument
 
 LIVE_TIMELINE = 200
 GONE, STOP_ASKING = 410, 286
@@ -77,7 +77,7 @@ async def show_customer(
     )
 
 
-def _context(found: Found[Customer], application: Application, layout: PortalLayout) -> dict[str, Any]:
+def _context(found: StoredDocument[Customer], application: Application, layout: PortalLayout) -> dict[str, Any]:
     customer, now, gettext = found.state, application.clock(), layout.gettext
     switch, failure = customer.switch, customer.failure
     return {

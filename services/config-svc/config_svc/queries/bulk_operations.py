@@ -14,7 +14,7 @@ from config_svc.queries.index import in_bulk
 from config_svc.queries.lists import Lists
 from config_svc.schemas.bulk_operations import Counts, Shown
 from shared.domain.rules import Refused
-from shared.store.mongo import Index
+from shared.store.operations import Index
 from shared.store.store import Store
 
 OPERATIONS, PARTS = "bulk_operations", "bulk_parts"

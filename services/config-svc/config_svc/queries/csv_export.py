@@ -16,8 +16,8 @@ from config_svc.queries import authentication_status
 from config_svc.schemas import views
 from config_svc.texts.event_texts import Say, describe
 from shared.domain.rules import Clock
-from shared.store.mongo import Document
-from shared.store.store import Found
+from shared.store.operations import Document
+from shared.store.store import StoredDocument
 
 COLUMNS = (
     "id",
@@ -78,7 +78,7 @@ def answer(lines: AsyncIterator[str], name: str) -> StreamingResponse:
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def export(rows: AsyncIterator[Found[Customer]], clock: Clock) -> AsyncIterator[str]:
+async def export(rows: AsyncIterator[StoredDocument[Customer]], clock: Clock) -> AsyncIterator[str]:
     """Line by line, so that any number of rows can be exported."""
     yield line({name: name for name in COLUMNS})
     async for row in rows:
@@ -105,6 +105,6 @@ def _act(row: Document, say: Say) -> Mapping[str, Any]:
     }
 
 
-def status(rows: AsyncIterator[Found[Customer]], clock: Clock, say: Say) -> StreamingResponse:
+def status(rows: AsyncIterator[StoredDocument[Customer]], clock: Clock, say: Say) -> StreamingResponse:
     lines = (authentication_status.line(row.state, clock(), say) async for row in rows)
     return answer(table(lines, authentication_status.COLUMNS), "authentication-status")

@@ -23,7 +23,7 @@ from config_svc.queries.index import EXPIRES_SOON, LOTS, SEP, filter_key
 from shared.contracts.events import InForce
 from shared.domain.rules import Clock, Unavailable
 from shared.jobs.waiting import first
-from shared.store.mongo import Document, Filter
+from shared.store.operations import Document, Filter
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,8 @@ from config_svc.queries.index import SEP, TOP, fold
 from shared.contracts.cloudevents import Record, encode
 from shared.contracts.events import REGISTRY
 from shared.http.pagination import Cursors
-from shared.store.mongo import Collection, Document, Index
+from shared.store.mongo import Collection
+from shared.store.operations import Document, Index
 
 TIMELINE_INDEXES = (Index(keys=(("customer", 1), ("order", 1))), Index(keys=(("order", 1),)))
 FILTERS: Mapping[str, str] = {"customer": "customer", "actor": "who", "action": "action"}

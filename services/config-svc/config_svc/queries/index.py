@@ -16,7 +16,7 @@ from itertools import combinations, product
 from typing import Any
 
 from config_svc.domain.model import Customer, Switch
-from shared.store.mongo import Index
+from shared.store.operations import Index
 
 SEP = "\t"
 TOP = "\U0010ffff"

@@ -16,8 +16,8 @@ from config_svc.domain.model import Customer
 from config_svc.queries.index import EVERY, FAR, NEAR, TOP
 from config_svc.queries.ranges import FEW, SHOWN, Query, customers, health, invitations
 from shared.http.pagination import Cursors
-from shared.store.mongo import Document
-from shared.store.store import Found, Store
+from shared.store.operations import Document
+from shared.store.store import Store, StoredDocument
 
 __all__ = ["Lists", "Query", "Slice", "customers", "health", "invitations"]
 
@@ -39,7 +39,7 @@ HINTS_KEPT, HINT_SECONDS = 500, 30.0
 class Slice:
     """One page: its rows, and the cursors of the pages beside it."""
 
-    rows: tuple[Found[Customer], ...]
+    rows: tuple[StoredDocument[Customer], ...]
     next: str | None = None
     previous: str | None = None
 
@@ -100,7 +100,7 @@ class Lists:
         after = (_key(query, documents[-1]) if documents else start) if backwards else edge
         before = edge if backwards else (first or start) if start is not None else None
         return Slice(
-            tuple(self._store.found(document) for document in documents),
+            tuple(self._store.stored(document) for document in documents),
             self._cursor(query, False, after, not documents and backwards),
             self._cursor(query, True, before, not documents and not backwards),
         )
@@ -110,13 +110,13 @@ class Lists:
         values = (backwards, key, *([True] if inclusive else []))
         return self._cursors.write(query.scope, values) if key else None
 
-    async def every(self, query: Query) -> AsyncIterator[Found[Customer]]:
+    async def every(self, query: Query) -> AsyncIterator[StoredDocument[Customer]]:
         """All rows, for an export: page by page, each by the index."""
         start: str | None = None
         while True:
             read = await self._read(Span(query=query, start=start, falls=query.descending), EXPORT_STEP)
             for document in await self._whole(read.documents):
-                yield self._store.found(document)
+                yield self._store.stored(document)
             start = _key(query, read.documents[-1]) if len(read.documents) == EXPORT_STEP else read.stopped
             if start is None:
                 return
@@ -124,7 +124,7 @@ class Lists:
     async def named(self, ids: Iterable[str]) -> dict[str, Customer]:
         """The customers of these ids, as they are now."""
         documents = await self._store.collection.find_ids(ids, fields=SHOWN)
-        return {document["_id"]: self._store.found(document).state for document in documents}
+        return {document["_id"]: self._store.stored(document).state for document in documents}
 
     # --- reading -------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from config_svc.queries.index import ATTENTION, EXPIRES_SOON, SEP, TOP, filter_key, fold, sought
-from shared.store.mongo import Document, Filter, Sort
+from shared.store.operations import Document, Filter, Sort
 
 SHOWN = ("version", "state", "unsent")
 ALONE = {"all": "invited", "pending": "pending"}

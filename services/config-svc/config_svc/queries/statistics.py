@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from config_svc.domain.hourly_counts import EDGES, REASON, SHARES, TOOK, HourlyCounts
 from config_svc.queries.cached import Cached
 from shared.domain.rules import Clock
-from shared.store.mongo import Index
+from shared.store.operations import Index
 from shared.store.store import Store
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -11,13 +11,13 @@ from config_svc.domain.model import Customer, Failure, Grant, Switch
 from shared.contracts.events import Account
 from shared.contracts.reasons import explain
 from shared.contracts.roles import role_names
-from shared.store.store import Found
+from shared.store.store import StoredDocument
 
 API = "/api/v1"
 STEPS = ("requested", "invited", "opened", "authenticating", "completed")
 
 
-def customer(found: Found[Customer], now: datetime) -> dict[str, Any]:
+def customer(found: StoredDocument[Customer], now: datetime) -> dict[str, Any]:
     """A customer as the API shows it."""
     state = found.state
     return {
@@ -46,7 +46,7 @@ def customer(found: Found[Customer], now: datetime) -> dict[str, Any]:
     }
 
 
-def brief(found: Found[Customer], now: datetime) -> dict[str, Any]:
+def brief(found: StoredDocument[Customer], now: datetime) -> dict[str, Any]:
     """A customer as a row of a list."""
     full = customer(found, now)
     names = (
@@ -201,7 +201,7 @@ def links(state: Customer) -> dict[str, str]:
     return known
 
 
-def invitation(found: Found[Customer], now: datetime) -> dict[str, Any]:
+def invitation(found: StoredDocument[Customer], now: datetime) -> dict[str, Any]:
     """A row of Pending Invitations: the invitation's dates, and those of the token that it led to."""
     state, of = found.state, found.state.switch
     if of is None or of.invitee is None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from invite_svc.domain.model import Attempt, Invitation
 from shared.crypto.sealed_box import Opener, SealError
 from shared.crypto.secret import Secret
-from shared.service.settings import LOCAL_HOSTS
+from shared.service.setting_types import LOCAL_HOSTS
 
 EVENTS = {"code": "DeviceCodeIssued", "sign_in": "SignInReady"}
 """The event that brought it, by the stage of the attempt."""
