@@ -18,7 +18,7 @@ from shared.contracts.events import AuthenticationStarted, CustomerRegistered, E
 from shared.messaging.kafka import Cluster
 
 DOMAIN = "contoso.example"
-INTERVAL, SECONDS, START_WITHIN = 5.0, 30, 400
+INTERVAL, SECONDS, START_SECONDS = 5.0, 30, 400
 SIZES = ((500, "32"), (2000, "128"))
 
 
@@ -76,12 +76,12 @@ async def _send(producer: object, topic: str, event: Event) -> None:
 
 
 async def _until_all_poll(entra: httpx.AsyncClient, flows: int) -> None:
-    deadline = time.monotonic() + START_WITHIN
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if len(await _polls(entra)) >= flows:
             return
         await asyncio.sleep(2)
-    raise RuntimeError(f"not all of {flows} flows were started in {START_WITHIN} s")
+    raise RuntimeError(f"not all of {flows} flows were started in {START_SECONDS} s")
 
 
 async def _watch(entra: httpx.AsyncClient) -> dict[str, list[float]]:

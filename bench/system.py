@@ -16,7 +16,7 @@ import psutil
 from tokenswitch_dev.runner.ports import DEFAULTS
 from tokenswitch_dev.stack.process import free_port
 
-START_WITHIN = 180.0
+START_SECONDS = 180.0
 
 
 @dataclass(frozen=True, slots=True)

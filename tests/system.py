@@ -14,7 +14,6 @@ from tokenswitch_dev import services
 from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
 from tokenswitch_dev.runner import plan, ports
 from tokenswitch_dev.runner.token import bearer_token
-from tokenswitch_dev.simulator.demo import PROVIDER_TENANT
 from tokenswitch_dev.stack.process import Child, answers_ok, free_port, signal_group
 
 SERVICES = tuple(service.name for service in services.SERVICES)
@@ -125,7 +124,7 @@ class WholeSystem:
         """A bearer token of the provider's gateway; one a role serves all tests."""
         if role not in self._tokens:
             at = self.plan
-            self._tokens[role] = bearer_token(role, at.authority, plan.API_AUDIENCE, at.ca_file, PROVIDER_TENANT)
+            self._tokens[role] = bearer_token(role, at.authority, at.ca_file)
         return self._tokens[role]
 
 

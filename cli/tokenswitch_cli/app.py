@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tokenswitch_cli import bulk, customers, output, session, switches, watch
-from tokenswitch_cli.common import Chosen, Json, api, ends
+from tokenswitch_cli.common import Json, Target, api, reports_problems
 from tokenswitch_cli.errors import USAGE, Problem
 
 app = typer.Typer(
@@ -29,11 +29,11 @@ def main(
     ] = None,
     ca_file: Annotated[str | None, typer.Option(envvar="TOKENSWITCH_CA_FILE", help="A private authority, PEM.")] = None,
 ) -> None:
-    Chosen.url, Chosen.ca_file = url, ca_file
+    Target.url, Target.ca_file = url, ca_file
 
 
 @app.command()
-@ends
+@reports_problems
 def login(
     url: Annotated[str | None, typer.Option(help="The portal, like https://portal.example.com.")] = None,
     ca_file: Annotated[str | None, typer.Option(help="A private authority, PEM.")] = None,
@@ -42,19 +42,19 @@ def login(
     moved: Annotated[bool, typer.Option("--moved", help="The portal that you know has this address now.")] = False,
 ) -> None:
     """Sign in at the provider's Microsoft tenant, in a browser."""
-    address = url or Chosen.url or session.kept("last.json").get("url")
+    address = url or Target.url or session.load("last.json").get("url")
     if not address:
         raise Problem("Name the portal: `tokenswitch login --url https://portal.example.com`.", USAGE)
-    where = session.place(address, ca_file or Chosen.ca_file)
-    told = session.told(where)
-    session.demand_known(where, told, moved)
-    output.say(f"Signing in at {told['authority']}; {where.url} will get tokens for {', '.join(told['scopes'])}.")
+    where = session.portal_address(address, ca_file or Target.ca_file)
+    sign_in = session.sign_in_of(where)
+    session.demand_known(where, sign_in, moved)
+    output.say(f"Signing in at {sign_in['authority']}; {where.url} will get tokens for {', '.join(sign_in['scopes'])}.")
     show = None if browser else _shown
-    person = session.Login(where, told).by_browser(show, port)
-    session.keep(
-        "sign-in.json", json_module.dumps(session.kept("sign-in.json") | {where.url: {**told, "person": person}})
+    person = session.Login(where, sign_in).by_browser(show, port)
+    session.save(
+        "sign-in.json", json_module.dumps(session.load("sign-in.json") | {where.url: {**sign_in, "person": person}})
     )
-    session.keep("last.json", json_module.dumps({"url": where.url, "ca_file": where.ca_file}))
+    session.save("last.json", json_module.dumps({"url": where.url, "ca_file": where.ca_file}))
     output.say(f"Signed in as {person} at {where.url}.")
 
 
@@ -64,19 +64,19 @@ def _shown(address: str) -> None:
 
 
 @app.command()
-@ends
+@reports_problems
 def logout() -> None:
     """Forget the tokens on this machine."""
     output.say("Signed out." if session.forget() else "Nobody was signed in.")
 
 
 @app.command()
-@ends
+@reports_problems
 def whoami(json: Json = False) -> None:
     """Who you are for the portal, and what you may do."""
     with api() as portal:
-        found = portal.get("/me") | {"url": portal.where.url}
-    output.as_json(found) if json else output.facts(found | {"roles": ", ".join(found["roles"])})
+        person = portal.get("/me") | {"url": portal.where.url}
+    output.as_json(person) if json else output.facts(person | {"roles": ", ".join(person["roles"])})
 
 
 app.add_typer(customers.app, name="customers")

@@ -15,19 +15,19 @@ import typer
 
 from tokenswitch_cli import output
 from tokenswitch_cli.client import Api
-from tokenswitch_cli.common import Json, Limit, api, ends
+from tokenswitch_cli.common import Json, Limit, api, reports_problems
 from tokenswitch_cli.errors import FAILED, USAGE, Problem
 
 app = typer.Typer(no_args_is_help=True, help="Bulk switches: how far they are, and what to do with them.")
 HERE = "/bulk-switches"
-LOOK_EVERY, LONGEST_FOLLOW = 2.0, 24 * 3600
+POLL_SECONDS, MAX_FOLLOW_SECONDS = 2.0, 24 * 3600
 CSV = {"Content-Type": "text/csv; charset=utf-8"}
 UNANSWERED = ("requested", "invited", "opened")
 Id = Annotated[str, typer.Argument(help="The bulk switch's id, or `last`: the newest that has begun.", metavar="BULK")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Options:
     name: str
     per_minute: int
     first: int
@@ -45,7 +45,7 @@ class Chosen:
         }
 
 
-def from_file(portal: Api, file: Path, chosen: Chosen, check: bool, follow: bool, json: bool) -> None:
+def from_file(portal: Api, file: Path, options: Options, *, check: bool, follow: bool, json: bool) -> None:
     """The same file with the same options is the same bulk switch: it goes on where it was."""
     try:
         text = file.read_bytes()
@@ -54,16 +54,16 @@ def from_file(portal: Api, file: Path, chosen: Chosen, check: bool, follow: bool
     if check:
         _checked(portal, text, json)
         return
-    key = hashlib.sha256(text + json_module.dumps(chosen.query, sort_keys=True).encode()).hexdigest()
+    key = hashlib.sha256(text + json_module.dumps(options.query, sort_keys=True).encode()).hexdigest()
     try:
-        answer = portal.command(HERE, key=key, content=text, headers=CSV, params=chosen.query)
+        answer = portal.command(HERE, key=key, content=text, headers=CSV, params=options.query)
     except Problem as problem:
         if problem.answer.get("code") != "bulk_problems":
             raise
-        found = problem.answer["problems"]
-        _tell(found)
-        said = f"{len(found)} lines have problems, nobody was asked: correct them, or leave them out by"
-        raise Problem(said, problem.code, problem.answer) from None
+        problems = problem.answer["problems"]
+        _tell(problems)
+        sentence = f"{len(problems)} lines have problems, nobody was asked: correct them, or leave them out by"
+        raise Problem(sentence, problem.code, problem.answer) from None
     if follow:
         _follow(portal, answer["bulk"], json)
         return
@@ -71,13 +71,13 @@ def from_file(portal: Api, file: Path, chosen: Chosen, check: bool, follow: bool
 
 
 def _checked(portal: Api, text: bytes, json: bool) -> None:
-    found = portal.command(f"{HERE}/check", content=text, headers=CSV)
+    report = portal.command(f"{HERE}/check", content=text, headers=CSV)
     if json:
-        output.as_json(found)
+        output.as_json(report)
     else:
-        _tell(found["problems"])
-    output.say(f"{found['good']} of {found['rows']} lines can be asked.")
-    if found["problems"]:
+        _tell(report["problems"])
+    output.say(f"{report['good']} of {report['rows']} lines can be asked.")
+    if report["problems"]:
         raise typer.Exit(FAILED)
 
 
@@ -88,40 +88,40 @@ def _tell(problems: Any) -> None:
 
 def _follow(portal: Api, id: str, json: bool) -> None:
     """Shows how far it is until all are asked or somebody must go on. Ctrl-C leaves it running."""
-    before, until = "", time.monotonic() + LONGEST_FOLLOW
+    before, until = "", time.monotonic() + MAX_FOLLOW_SECONDS
     try:
         while time.monotonic() < until:
-            found = portal.get(f"{HERE}/{id}")
-            line = _line(found)
+            bulk = portal.get(f"{HERE}/{id}")
+            line = _line(bulk)
             if line != before and not json:
                 output.say(line)
             before = line
-            if found["state"] in ("ended", "stopped", "paused"):
+            if bulk["state"] in ("ended", "stopped", "paused"):
                 break
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_SECONDS)
         else:
             raise Problem(f"It still runs after a day: `tokenswitch bulk show {id}`.", FAILED)
     except KeyboardInterrupt:
         output.say(f"It goes on without you: `tokenswitch bulk show {id}`.")
         raise
     if json:
-        output.as_json(found)
-    elif found["state"] == "paused":
+        output.as_json(bulk)
+    elif bulk["state"] == "paused":
         output.say(f"It waits: look at what came of the first, then `tokenswitch bulk resume {id}`.")
 
 
-def _line(found: dict[str, Any]) -> str:
-    counts = found["counts"]
+def _line(bulk: dict[str, Any]) -> str:
+    counts = bulk["counts"]
     asked = counts["all"] - counts["problem"] - counts["waiting"]
     open_ = sum(counts.get(state, 0) for state in UNANSWERED)
     return (
-        f"{found['name']} ({found['state']}): {asked} of {counts['all'] - counts['problem']} asked, "
+        f"{bulk['name']} ({bulk['state']}): {asked} of {counts['all'] - counts['problem']} asked, "
         f"{counts['refused']} refused, {open_} not answered, {counts.get('completed', 0)} completed"
     )
 
 
 @app.command("list")
-@ends
+@reports_problems
 def list_(limit: Annotated[int, typer.Option(help="Rows at most.", min=1, max=100)] = 20, json: Json = False) -> None:
     """The newest bulk switches."""
     with api() as portal:
@@ -136,16 +136,16 @@ def list_(limit: Annotated[int, typer.Option(help="Rows at most.", min=1, max=10
 
 
 @app.command()
-@ends
+@reports_problems
 def show(bulk: Id = "last", json: Json = False) -> None:
     """How far one is."""
     with api() as portal:
-        found = portal.get(f"{HERE}/{_id(portal, bulk)}")
-    output.as_json(found) if json else output.facts({"id": found["id"], "progress": _line(found), **found["counts"]})
+        row = portal.get(f"{HERE}/{_id(portal, bulk)}")
+    output.as_json(row) if json else output.facts({"id": row["id"], "progress": _line(row), **row["counts"]})
 
 
 @app.command()
-@ends
+@reports_problems
 def rows(
     bulk: Id = "last",
     state: Annotated[list[str] | None, typer.Option(help="Only these states (may be repeated).")] = None,
@@ -156,21 +156,21 @@ def rows(
     """Its lines as they stand now."""
     wanted = list(UNANSWERED) if unanswered else state or None
     with api() as portal:
-        found = list(portal.every(f"{HERE}/{_id(portal, bulk)}/rows", limit, state=wanted))
+        lines = list(portal.every(f"{HERE}/{_id(portal, bulk)}/rows", limit, state=wanted))
     if json:
-        output.as_json(found)
+        output.as_json(lines)
         return
     output.table(
         ("line", "customer", "administrator", "state", "problem"),
         [
             (row["line"], row["customer"], row["admin_email"], row["state"], row["detail"] or row["problem"])
-            for row in found
+            for row in lines
         ],
     )
 
 
 @app.command()
-@ends
+@reports_problems
 def result(
     bulk: Id = "last", to: Annotated[Path | None, typer.Option(help="A file; else it is printed.")] = None
 ) -> None:
@@ -190,7 +190,7 @@ def result(
 
 
 def _command(verb: str, what: str) -> None:
-    @ends
+    @reports_problems
     def act(bulk: Id = "last", json: Json = False) -> None:
         with api() as portal:
             answer = portal.command(f"{HERE}/{_id(portal, bulk)}/{verb}")
@@ -212,7 +212,7 @@ for _verb, _what in {
 def _id(portal: Api, bulk: str) -> str:
     if bulk != "last":
         return quote(bulk, safe="")
-    found = [row for row in portal.get(HERE, limit=100)["items"] if row["state"] != "draft"]
-    if not found:
+    begun = [row for row in portal.get(HERE, limit=100)["items"] if row["state"] != "draft"]
+    if not begun:
         raise Problem("There is no bulk switch yet: `tokenswitch switch --file customers.csv`.", FAILED)
-    return str(found[0]["id"])
+    return str(begun[0]["id"])

@@ -12,18 +12,18 @@ import httpx
 
 from tokenswitch_cli import session
 from tokenswitch_cli.errors import AWAY, NOT_SIGNED_IN, Problem, of_answer
-from tokenswitch_cli.session import Login, Place
+from tokenswitch_cli.session import Login, PortalAddress
 
 API = "/api/v1"
-TRIES, WAIT, LONGEST_WAIT = 4, 1.0, 30.0
-MOST_PAGES = 10_000
-AWAYS = (502, 503, 504)
+TRIES, WAIT_SECONDS, MAX_WAIT_SECONDS = 4, 1.0, 30.0
+MAX_PAGES = 10_000
+UNAVAILABLE_STATUSES = (502, 503, 504)
 
 
 class Api:
     """`token`: given by the caller; without it that of `tokenswitch login`."""
 
-    def __init__(self, where: Place, token: str | None = None, client: httpx.Client | None = None) -> None:
+    def __init__(self, where: PortalAddress, token: str | None = None, client: httpx.Client | None = None) -> None:
         self.where, self._token = where, token
         self._login: Login | None = None
         self._turn = 0
@@ -43,7 +43,7 @@ class Api:
 
     def _signed_in(self) -> Login:
         if self._login is None:
-            kept = session.kept("sign-in.json").get(self.where.url)
+            kept = session.load("sign-in.json").get(self.where.url)
             if not kept:
                 raise Problem(f"You are not signed in: run `tokenswitch login --url {self.where.url}`.", NOT_SIGNED_IN)
             self._login = Login(self.where, kept)
@@ -79,7 +79,7 @@ class Api:
         """Rows of all pages, `limit` at most (0: all)."""
         cursor, given = None, 0
         name = "place" if path.endswith("/rows") else "cursor"
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             page = self.get(path, **{name: cursor, "limit": min(100, limit or 100), **query})
             for row in page["items"]:
                 yield row
@@ -96,7 +96,7 @@ class Api:
 
     def _sent(self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any) -> httpx.Response:
         """Tries again while the portal is away; reading and commands with a key may be repeated."""
-        wait = WAIT
+        wait = WAIT_SECONDS
         for self._turn in range(TRIES):
             last = self._turn == TRIES - 1
             try:
@@ -110,27 +110,27 @@ class Api:
             else:
                 if answer.is_success:
                     return answer
-                if answer.status_code not in AWAYS or last:
+                if answer.status_code not in UNAVAILABLE_STATUSES or last:
                     raise refusal(answer)
                 wait = _asked(answer, wait)
             time.sleep(wait)
-            wait = min(LONGEST_WAIT, wait * 2)
+            wait = min(MAX_WAIT_SECONDS, wait * 2)
         raise AssertionError("every last try returns or raises")
 
 
 def _asked(answer: httpx.Response, wait: float) -> float:
     """How long to wait: as long as it says, if it says so in seconds."""
-    said = answer.headers.get("retry-after", "")
-    return min(LONGEST_WAIT, float(said) if said.isdecimal() else wait)
+    header = answer.headers.get("retry-after", "")
+    return min(MAX_WAIT_SECONDS, float(header) if header.isdecimal() else wait)
 
 
 def refusal(answer: httpx.Response) -> Problem:
     """What an answer that refuses says; whatever stands between us and the portal may have written it."""
     try:
-        said = answer.json()
+        body = answer.json()
     except ValueError:
-        said = {}
-    return of_answer(answer.status_code, said if isinstance(said, dict) else {})
+        body = {}
+    return of_answer(answer.status_code, body if isinstance(body, dict) else {})
 
 
 def given_token() -> str | None:

@@ -21,7 +21,7 @@ Limit = Annotated[int, typer.Option(help="Rows at most; 0 for all.", min=0)]
 Customer = Annotated[str, typer.Argument(help="The customer's id.", metavar="CUSTOMER")]
 
 
-class Chosen:
+class Target:
     """Where commands go, chosen before them: `tokenswitch --url ... COMMAND`, the environment, or the last login."""
 
     url: str | None = None
@@ -30,15 +30,15 @@ class Chosen:
 
 def api() -> Api:
     """Raises: Problem, where no portal was named."""
-    last = session.kept("last.json")
-    url = Chosen.url or last.get("url")
+    last = session.load("last.json")
+    url = Target.url or last.get("url")
     if not url:
         raise Problem("Name the portal: `tokenswitch login --url https://portal.example.com`.", USAGE)
-    ca_file = Chosen.ca_file or (last.get("ca_file") if url.rstrip("/") == last.get("url") else None)
-    return Api(session.place(url, ca_file), given_token())
+    ca_file = Target.ca_file or (last.get("ca_file") if url.rstrip("/") == last.get("url") else None)
+    return Api(session.portal_address(url, ca_file), given_token())
 
 
-def ends(command: F) -> F:
+def reports_problems(command: F) -> F:
     """A problem ends the command with its sentence and code; Ctrl-C with 130."""
 
     @functools.wraps(command)
@@ -61,11 +61,11 @@ def ends(command: F) -> F:
     return run  # type: ignore[return-value]
 
 
-def at(customer: str, what: str = "") -> str:
+def customer_path(customer: str, what: str = "") -> str:
     """The path of a customer, or of something of theirs; whatever was typed as an id stays one part of it."""
     return f"/customers/{quote(customer, safe='')}{what}"
 
 
-def body(**said: Any) -> dict[str, Any]:
+def body(**fields: Any) -> dict[str, Any]:
     """Only what was given."""
-    return {name: value for name, value in said.items() if value not in (None, "", (), [])}
+    return {name: value for name, value in fields.items() if value not in (None, "", (), [])}

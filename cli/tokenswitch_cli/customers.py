@@ -13,19 +13,19 @@ import typer
 
 from tokenswitch_cli import output
 from tokenswitch_cli.client import Api
-from tokenswitch_cli.common import Customer, Json, Limit, api, at, body, ends
+from tokenswitch_cli.common import Customer, Json, Limit, api, body, customer_path, reports_problems
 from tokenswitch_cli.errors import AWAY, FAILED, NOT_SIGNED_IN, USAGE, Problem
 
 app = typer.Typer(no_args_is_help=True, help="Customers: list, show, import.")
 COLUMNS = ("id", "name", "tenant", "reference", "client_id", "client_secret", "secret_expires_on")
 NEEDED = COLUMNS[:3]
-MOST = 10_000
+MAX_ROWS = 10_000
 PLAIN_NAME = re.compile(r"[a-z_]{1,30}")
 """Names of columns that are told; a file without a heading has a client secret where a name should be."""
 
 
 @app.command("list")
-@ends
+@reports_problems
 def list_(
     q: Annotated[str | None, typer.Argument(help="Beginnings of words.")] = None,
     method: Annotated[str | None, typer.Option(help="token, app_registration or none.")] = None,
@@ -50,34 +50,34 @@ def list_(
 
 
 @app.command()
-@ends
+@reports_problems
 def show(customer: Customer, json: Json = False) -> None:
     """One customer: how it is reached, whether that works, its switch."""
     with api() as portal:
-        found = portal.get(at(customer))
+        record = portal.get(customer_path(customer))
     if json:
-        output.as_json(found)
+        output.as_json(record)
         return
-    switch, reason = found["switch"] or {}, found["status_reason"] or {}
+    switch, reason = record["switch"] or {}, record["status_reason"] or {}
     output.facts(
         {
-            "id": found["id"],
-            "name": found["name"],
-            "tenant": found["tenant"],
-            "tenant id": found["tenant_id"],
-            "method": found["method"],
-            "status": found["status"],
-            "since": found["status_at"],
+            "id": record["id"],
+            "name": record["name"],
+            "tenant": record["tenant"],
+            "tenant id": record["tenant_id"],
+            "method": record["method"],
+            "status": record["status"],
+            "since": record["status_at"],
             "reason": reason.get("sentence") or reason.get("code"),
-            "roles": ", ".join(found["roles"]) or None,
-            "secret expires": found["secret_expires_on"],
+            "roles": ", ".join(record["roles"]) or None,
+            "secret expires": record["secret_expires_on"],
             "switch": f"{switch['number']} to {switch['to']}: {switch['state']}" if switch else None,
         }
     )
 
 
 @app.command("import")
-@ends
+@reports_problems
 def import_(
     file: Annotated[Path, typer.Argument(help=f"CSV with the columns {', '.join(NEEDED)} and more.")],
     check: Annotated[bool, typer.Option("--check", help="Only look at the file.")] = False,
@@ -125,52 +125,52 @@ def read(file: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
     twice = sorted({name for name in reader.fieldnames or () if list(reader.fieldnames or ()).count(name) > 1})
     if missing or unknown or twice:
         names = ", ".join(name for name in unknown if PLAIN_NAME.fullmatch(name)) if not missing else ""
-        told = (
+        kinds = (
             ("missing", ", ".join(missing)),
             ("unknown", names or str(len(unknown) or "")),
             ("twice", ", ".join(name for name in twice if name in COLUMNS)),
         )
-        said = "; ".join(f"{what}: {names}" for what, names in told if names)
-        raise Problem(f"The first line of {file} must name columns of {', '.join(COLUMNS)} ({said}).", USAGE)
+        faults = "; ".join(f"{what}: {names}" for what, names in kinds if names)
+        raise Problem(f"The first line of {file} must name columns of {', '.join(COLUMNS)} ({faults}).", USAGE)
     try:
         rows = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise Problem(f"Line {reader.line_num} of {file} is not CSV ({error}).", USAGE) from None
-    if len(rows) > MOST:
-        raise Problem(f"{file} has more than {MOST} lines; split it.", USAGE)
+    if len(rows) > MAX_ROWS:
+        raise Problem(f"{file} has more than {MAX_ROWS} lines; split it.", USAGE)
     return rows, _problems(rows)
 
 
 def _problems(rows: list[tuple[int, dict[str, str]]]) -> list[str]:
     seen: set[str] = set()
-    found = []
+    problems = []
     for line, row in rows:
         gaps = [name for name in NEEDED if not (row.get(name) or "").strip()]
         if not gaps and (row.get("client_secret") or "").strip() and not (row.get("client_id") or "").strip():
-            found.append(f"line {line}: a client_secret needs its client_id")
+            problems.append(f"line {line}: a client_secret needs its client_id")
         elif gaps or None in row:
-            found.append(f"line {line}: {', '.join(gaps) + ' is missing' if gaps else 'more cells than columns'}")
+            problems.append(f"line {line}: {', '.join(gaps) + ' is missing' if gaps else 'more cells than columns'}")
         elif row["id"].strip() in seen:
-            found.append(f"line {line}: {row['id']} stands in an earlier line already")
+            problems.append(f"line {line}: {row['id']} stands in an earlier line already")
         seen.add((row.get("id") or "").strip())
-    return found
+    return problems
 
 
 def _put(portal: Api, line: int, row: Mapping[str, str]) -> dict[str, Any]:
-    said = {name: (row.get(name) or "").strip() for name in COLUMNS}
-    registration = body(**{name: said[name] for name in COLUMNS[4:]})
+    cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+    registration = body(**{name: cells[name] for name in COLUMNS[4:]})
     try:
         portal.put(
-            at(said["id"]),
+            customer_path(cells["id"]),
             body(
-                name=said["name"],
-                tenant=said["tenant"],
-                app_registration=registration if said["client_id"] else None,
+                name=cells["name"],
+                tenant=cells["tenant"],
+                app_registration=registration if cells["client_id"] else None,
             )
-            | ({"reference": said["reference"] or None} if "reference" in row else {}),
+            | ({"reference": cells["reference"] or None} if "reference" in row else {}),
         )
     except Problem as problem:
         if problem.code in (AWAY, NOT_SIGNED_IN):
             raise
-        return {"line": line, "id": said["id"], "problem": problem.sentence}
-    return {"line": line, "id": said["id"], "problem": None}
+        return {"line": line, "id": cells["id"], "problem": problem.sentence}
+    return {"line": line, "id": cells["id"], "problem": None}

@@ -24,7 +24,7 @@ SIGN_IN_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PortalAddress:
     """A portal, and the certificate authority where it has a private one."""
 
     url: str
@@ -35,7 +35,7 @@ class Place:
         return httpx.Client(base_url=self.url, verify=_verify(self.ca_file), timeout=TIMEOUT, trust_env=not local)
 
 
-def place(url: str, ca_file: str | None) -> Place:
+def portal_address(url: str, ca_file: str | None) -> PortalAddress:
     """Raises: Problem, for an address that tokens must not be sent to."""
     parts = urlsplit(url.rstrip("/"))
     if parts.scheme not in ("https", "http") or not parts.hostname:
@@ -44,7 +44,7 @@ def place(url: str, ca_file: str | None) -> Place:
         raise Problem("Tokens are sent over https only; give the portal's https address.", USAGE)
     if ca_file and not Path(ca_file).is_file():
         raise Problem(f"There is no file {ca_file}; give the certificate authority's as PEM.", USAGE)
-    return Place(url.rstrip("/"), str(Path(ca_file).resolve()) if ca_file else None)
+    return PortalAddress(url.rstrip("/"), str(Path(ca_file).resolve()) if ca_file else None)
 
 
 def _verify(ca_file: str | None) -> Any:
@@ -63,7 +63,7 @@ def folder() -> Path:
     return Path(given) if given else Path(base) / "tokenswitch"
 
 
-def keep(name: str, text: str) -> None:
+def save(name: str, text: str) -> None:
     """Written whole or not at all, readable by its user alone."""
     folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, path = tempfile.mkstemp(dir=folder())  # made with mode 0600
@@ -72,12 +72,12 @@ def keep(name: str, text: str) -> None:
     Path(path).replace(folder() / name)
 
 
-def kept(name: str) -> dict[str, Any]:
+def load(name: str) -> dict[str, Any]:
     try:
-        found = json.loads((folder() / name).read_text("utf-8"))
+        content = json.loads((folder() / name).read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def forget() -> bool:
@@ -94,18 +94,18 @@ class Login:
     """MSAL for one portal, by what the portal says of its sign-in (`GET /api/v1/sign-in`), and `person`: who signed in
     there last. The cache may hold other people, and those of other portals."""
 
-    def __init__(self, where: Place, told: Mapping[str, Any]) -> None:
+    def __init__(self, where: PortalAddress, sign_in: Mapping[str, Any]) -> None:
         self._cache = msal.SerializableTokenCache()
-        self._cache.deserialize(json.dumps(kept("tokens.json")))
-        self._scopes = [str(scope) for scope in told["scopes"]]
-        self._person = str(told.get("person", ""))
+        self._cache.deserialize(json.dumps(load("tokens.json")))
+        self._scopes = [str(scope) for scope in sign_in["scopes"]]
+        self._person = str(sign_in.get("person", ""))
         session = requests.Session()
-        session.trust_env = urlsplit(str(told["authority"])).hostname not in LOOPBACK
+        session.trust_env = urlsplit(str(sign_in["authority"])).hostname not in LOOPBACK
         session.verify = where.ca_file or True
         try:
             self._app = msal.PublicClientApplication(
-                str(told["client_id"]),
-                authority=str(told["authority"]),
+                str(sign_in["client_id"]),
+                authority=str(sign_in["authority"]),
                 token_cache=self._cache,
                 timeout=10,
                 instance_discovery=False,
@@ -122,8 +122,8 @@ class Login:
                 self._scopes, prompt="select_account", timeout=SIGN_IN_SECONDS, port=port, **more
             )
         except (msal.BrowserInteractionTimeoutError, OSError) as error:
-            said = f"Nobody signed in within {SIGN_IN_SECONDS // 60} minutes, or no port could be opened ({error})"
-            raise Problem(f"{said}; run `tokenswitch login` again.", NOT_SIGNED_IN) from None
+            sentence = f"Nobody signed in within {SIGN_IN_SECONDS // 60} minutes, or no port could be opened ({error})"
+            raise Problem(f"{sentence}; run `tokenswitch login` again.", NOT_SIGNED_IN) from None
         return str(self._taken(answer).get("id_token_claims", {}).get("preferred_username", ""))
 
     def silently(self) -> str:
@@ -137,11 +137,11 @@ class Login:
 
     def _taken(self, answer: Mapping[str, Any] | None) -> Mapping[str, Any]:
         if self._cache.has_state_changed:
-            keep("tokens.json", self._cache.serialize())
+            save("tokens.json", self._cache.serialize())
         if answer and "access_token" in answer:
             return answer
-        said = str((answer or {}).get("error_description", "")).partition("\n")[0]
-        raise Problem(f"You are not signed in: run `tokenswitch login`. {said}".strip(), NOT_SIGNED_IN)
+        reason = str((answer or {}).get("error_description", "")).partition("\n")[0]
+        raise Problem(f"You are not signed in: run `tokenswitch login`. {reason}".strip(), NOT_SIGNED_IN)
 
 
 def _unreached(error: Exception) -> Problem:
@@ -164,27 +164,27 @@ class _Timed:
         self._session.close()
 
 
-def demand_known(where: Place, told: Mapping[str, Any], moved: bool) -> None:
+def demand_known(where: PortalAddress, sign_in: Mapping[str, Any], moved: bool) -> None:
     """A portal that wants the tokens of one known under another address may be somebody else's. Raises: Problem."""
     if moved or urlsplit(where.url).hostname in LOOPBACK:
         return
-    for url, known in kept("sign-in.json").items():
-        if url != where.url and (known.get("client_id"), known.get("scopes")) == (told["client_id"], told["scopes"]):
-            said = (
+    for url, known in load("sign-in.json").items():
+        same = all(known.get(name) == sign_in[name] for name in ("client_id", "scopes"))
+        if same and url != where.url:
+            sentence = (
                 f"{where.url} asks for the tokens of {url}. If that portal has moved, say --moved; else do not sign in."
             )
-            raise Problem(said, USAGE)
+            raise Problem(sentence, USAGE)
 
 
-def told(where: Place) -> Mapping[str, Any]:
+def sign_in_of(where: PortalAddress) -> Mapping[str, Any]:
     """How one signs in there. Raises: Problem."""
     try:
         with where.client() as client:
             answer = client.get("/api/v1/sign-in")
-            said = answer.json()
+            body: dict[str, Any] = answer.json()
     except (httpx.HTTPError, ValueError) as error:
         raise Problem(f"{where.url} does not answer as a portal does: {error}", AWAY) from None
     if answer.status_code != 200:
-        raise Problem(str(said.get("detail", "This portal has no sign-in for the command line.")), NOT_SIGNED_IN, said)
-    found: Mapping[str, Any] = said
-    return found
+        raise Problem(str(body.get("detail", "This portal has no sign-in for the command line.")), NOT_SIGNED_IN, body)
+    return body

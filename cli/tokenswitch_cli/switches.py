@@ -10,10 +10,10 @@ import typer
 
 from tokenswitch_cli import bulk, output
 from tokenswitch_cli.client import Api
-from tokenswitch_cli.common import Customer, Json, Limit, api, at, body, ends
+from tokenswitch_cli.common import Customer, Json, Limit, api, body, customer_path, reports_problems
 from tokenswitch_cli.errors import AWAY, FAILED, NOT_SIGNED_IN, USAGE, Problem
 
-LOOK_EVERY = 2.0
+POLL_SECONDS = 2.0
 Number = Annotated[int | None, typer.Option("--switch", help="Which switch is meant; else the current one.")]
 
 
@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@ends
+@reports_problems
 def validate(
     customers: Annotated[list[str], typer.Argument(help="Ids of customers.", metavar="CUSTOMER...")],
     wait: Annotated[int, typer.Option(help="Seconds to wait for the outcomes; 0: do not wait.", min=0, max=3600)] = 60,
@@ -47,7 +47,7 @@ def validate(
 def _asked(portal: Api, id: str, alone: bool) -> str:
     """Why this one was refused; one of several does not keep the others from being asked."""
     try:
-        portal.command(at(id, "/validation"))
+        portal.command(customer_path(id, "/validation"))
     except Problem as problem:
         if alone or problem.code in (AWAY, NOT_SIGNED_IN):
             raise
@@ -57,14 +57,14 @@ def _asked(portal: Api, id: str, alone: bool) -> str:
 
 def _outcome(portal: Api, id: str, until: float | None) -> dict[str, Any]:
     while True:
-        found = portal.get(at(id))
-        if found["status"] != "checking" or until is None or time.monotonic() >= until:
-            reason = found["status_reason"] or {}
-            return {"id": id, "status": found["status"], "reason": reason.get("sentence") or reason.get("code")}
-        time.sleep(LOOK_EVERY)
+        customer = portal.get(customer_path(id))
+        if customer["status"] != "checking" or until is None or time.monotonic() >= until:
+            reason = customer["status_reason"] or {}
+            return {"id": id, "status": customer["status"], "reason": reason.get("sentence") or reason.get("code")}
+        time.sleep(POLL_SECONDS)
 
 
-@ends
+@reports_problems
 def switch(
     customer: Annotated[str | None, typer.Argument(help="The customer's id; or --file.", metavar="[CUSTOMER]")] = None,
     email: Annotated[str | None, typer.Option(help="The administrator who is to sign in.")] = None,
@@ -104,12 +104,12 @@ def switch(
     with api() as portal:
         if file is not None:
             waves = 10 if first is None else first
-            chosen = bulk.Chosen(
+            options = bulk.Options(
                 name=name or file.stem, per_minute=pace or 60, first=waves, pause=not go_on, skip_problems=skip_problems
             )
-            bulk.from_file(portal, file, chosen=chosen, check=check, follow=follow, json=json)
+            bulk.from_file(portal, file, options=options, check=check, follow=follow, json=json)
             return
-        said = body(
+        request = body(
             to=to or "token",
             admin_email=email,
             admin_name=name,
@@ -117,11 +117,11 @@ def switch(
             reference=reference,
             renew=renew or None,
         )
-        answer = portal.command(at(str(customer), "/switch"), said)
+        answer = portal.command(customer_path(str(customer), "/switch"), request)
     output.as_json(answer) if json else output.say(f"Switch {answer['switch']} of {customer} has begun.")
 
 
-@ends
+@reports_problems
 def resend(
     customer: Customer,
     number: Number = None,
@@ -130,27 +130,28 @@ def resend(
 ) -> None:
     """Send the invitation again."""
     with api() as portal:
-        said = body(switch=number or _current(portal, customer), admin_email=email)
-        answer = portal.command(at(customer, "/switch/resend"), said)
+        request = body(switch=number or _current(portal, customer), admin_email=email)
+        answer = portal.command(customer_path(customer, "/switch/resend"), request)
     output.as_json(answer) if json else output.say(f"The invitation of switch {answer['switch']} is on its way.")
 
 
-@ends
+@reports_problems
 def cancel(customer: Customer, number: Number = None, json: Json = False) -> None:
     """End a running switch; what is in force stays in force."""
     with api() as portal:
-        answer = portal.delete(at(customer, "/switch"), "switch_ended", switch=number or _current(portal, customer))
+        number = number or _current(portal, customer)
+        answer = portal.delete(customer_path(customer, "/switch"), "switch_ended", switch=number)
     output.as_json(answer) if json else output.say(f"Switch {answer['switch']} is cancelled.")
 
 
 def _current(portal: Api, customer: str) -> int:
-    found = portal.get(at(customer))["switch"]
-    if not found:
+    switch = portal.get(customer_path(customer))["switch"]
+    if not switch:
         raise Problem(f"{customer} has no switch; ask for one by `tokenswitch switch`.", FAILED)
-    return int(found["number"])
+    return int(switch["number"])
 
 
-@ends
+@reports_problems
 def pending(
     q: Annotated[str | None, typer.Argument(help="Beginnings of words.")] = None,
     state: Annotated[str, typer.Option(help="all, pending, or a state.")] = "pending",
@@ -180,7 +181,7 @@ def pending(
     )
 
 
-@ends
+@reports_problems
 def status(
     q: Annotated[str | None, typer.Argument(help="Beginnings of words.")] = None,
     state: Annotated[str, typer.Option(help="failed, checking, unknown, successful, or all.")] = "failed",
@@ -207,11 +208,11 @@ def status(
         raise typer.Exit(FAILED)
 
 
-@ends
+@reports_problems
 def timeline(customer: Customer, limit: Limit = 30, json: Json = False) -> None:
     """What happened to a customer, newest first."""
     with api() as portal:
-        rows = list(portal.every(at(customer, "/timeline"), limit))
+        rows = list(portal.every(customer_path(customer, "/timeline"), limit))
     if json:
         output.as_json(rows)
         return

@@ -12,17 +12,17 @@ import typer
 
 from tokenswitch_cli import output
 from tokenswitch_cli.client import Api, refusal
-from tokenswitch_cli.common import Json, api, ends
+from tokenswitch_cli.common import Json, api, reports_problems
 from tokenswitch_cli.errors import AWAY, Problem
 
-WAIT, LONGEST_WAIT, MOST_TRIES = 1.0, 30.0, 100
+WAIT_SECONDS, MAX_WAIT_SECONDS, MAX_TRIES = 1.0, 30.0, 100
 
 
 def add_to(app: typer.Typer) -> None:
     app.command()(watch)
 
 
-@ends
+@reports_problems
 def watch(
     customer: Annotated[str | None, typer.Option(help="Only this customer's events.")] = None,
     kind: Annotated[list[str] | None, typer.Option("--type", help="Only these types (may be repeated).")] = None,
@@ -37,10 +37,12 @@ def watch(
                 return
 
 
-def _wanted(found: Iterable[dict[str, Any]], customer: str | None, kinds: list[str] | None) -> Iterator[dict[str, Any]]:
+def _wanted(
+    all_events: Iterable[dict[str, Any]], customer: str | None, kinds: list[str] | None
+) -> Iterator[dict[str, Any]]:
     return (
         event
-        for event in found
+        for event in all_events
         if customer in (None, event["data"].get("customer")) and (not kinds or event["type"] in kinds)
     )
 
@@ -51,15 +53,15 @@ def _line(event: dict[str, Any]) -> str:
 
 def events(portal: Api) -> Iterator[dict[str, Any]]:
     """Every event since now, none twice. Raises: Problem, when the portal stays away."""
-    last, wait, failed = "", WAIT, 0
-    while failed < MOST_TRIES:
+    last, wait, failed = "", WAIT_SECONDS, 0
+    while failed < MAX_TRIES:
         try:
             with portal.stream("/events", {"Last-Event-ID": last} if last else {}) as answer:
                 if answer.status_code != 200:
                     answer.read()
                     raise refusal(answer)
                 for kind, id, data in messages(answer.iter_lines()):
-                    last, wait, failed = id or last, WAIT, 0
+                    last, wait, failed = id or last, WAIT_SECONDS, 0
                     if kind == "reset":
                         output.say(f"Some events were missed: {(data or {}).get('reason')}.")
                     elif not kind and data is not None:
@@ -71,7 +73,7 @@ def events(portal: Api) -> Iterator[dict[str, Any]]:
                 raise
         failed += 1
         time.sleep(wait)
-        wait = min(LONGEST_WAIT, wait * 2)
+        wait = min(MAX_WAIT_SECONDS, wait * 2)
     raise Problem("The portal is away; try again later.", AWAY)
 
 

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 async def test_an_account_without_the_role_a_refusal_and_an_expired_code(world: World, walkers: Walkers) -> None:
     customer = await world.customer()
-    people = await walkers(customer)
-    wizard = await invited(people)
+    walk = await walkers(customer)
+    wizard = await invited(walk)
 
     code = await wizard.get_code(customer.user("user"))
     microsoft = await wizard.microsoft()
@@ -26,7 +26,7 @@ async def test_an_account_without_the_role_a_refusal_and_an_expired_code(world: 
     await microsoft.identify(customer.user("user"))
     await microsoft.finish()
     await wizard.refused(f"You signed in as {customer.user('user')}.")
-    await expect(people.portal.page.get_by_text("The last sign-in failed")).to_be_visible()
+    await expect(walk.portal.page.get_by_text("The last sign-in failed")).to_be_visible()
 
     code = await wizard.get_code(customer.user("admin"))
     microsoft = await wizard.microsoft()
@@ -44,8 +44,8 @@ async def test_an_account_without_the_role_a_refusal_and_an_expired_code(world: 
 
 async def test_an_account_of_another_tenant_is_told_so_by_microsoft(world: World, walkers: Walkers) -> None:
     customer, other = await world.customer(), await world.tenant()
-    people = await walkers(customer)
-    wizard = await invited(people)
+    walk = await walkers(customer)
+    wizard = await invited(walk)
     microsoft = await wizard.sign_in()
     await microsoft.pick(other.user("admin"))
     await microsoft.password()
@@ -58,8 +58,8 @@ async def test_an_account_of_another_tenant_is_told_so_by_microsoft(world: World
 
 async def test_security_defaults_block_the_code_so_the_button_is_recommended(world: World, walkers: Walkers) -> None:
     customer = await world.customer(device_code="security_defaults")
-    people = await walkers(customer)
-    wizard = await invited(people)
+    walk = await walkers(customer)
+    wizard = await invited(walk)
     code = await wizard.get_code(customer.user("admin"))
     microsoft = await wizard.microsoft()
     await microsoft.enter_code(code)
@@ -75,12 +75,12 @@ async def test_security_defaults_block_the_code_so_the_button_is_recommended(wor
 
 async def test_continue_here_in_a_second_browser(world: World, walkers: Walkers, chromium: Browser) -> None:
     customer = await world.customer()
-    people = await walkers(customer)
-    first = await invited(people)
+    walk = await walkers(customer)
+    first = await invited(walk)
     await first.get_code(customer.user("admin"))
     window = await open_window(chromium)
     second = Wizard(await window.page())
-    await second.page.goto(await people.mailbox.link())
+    await second.page.goto(await walk.mailbox.link())
     await expect(second.page.get_by_text("open in another browser")).to_be_visible()
     await second.continue_here()
     await first.screen("elsewhere").wait_for()
@@ -98,13 +98,13 @@ async def test_without_script_the_wizard_by_device_code_works(
     world: World, walkers: Walkers, chromium: Browser
 ) -> None:
     customer = await world.customer()
-    people = await walkers(customer)
-    await people.portal.show(customer.id)
-    await people.portal.invite(customer.user("admin"))
-    await people.mailbox.open_newest(customer.user("admin"), INVITATION)
+    walk = await walkers(customer)
+    await walk.portal.show(customer.id)
+    await walk.portal.invite(customer.user("admin"))
+    await walk.mailbox.open_newest(customer.user("admin"), INVITATION)
     window = await open_window(chromium, script=False)
     wizard = Wizard(await window.page())
-    await wizard.page.goto(await people.mailbox.link())
+    await wizard.page.goto(await walk.mailbox.link())
     await wizard.start()
     code = await wizard.get_code(customer.user("admin"))
     await world.approve(code, customer.user("admin"))

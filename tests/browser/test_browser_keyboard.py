@@ -39,10 +39,10 @@ async def begun(chromium: Browser, world: World, customer: Customer, **more: obj
 
 async def test_the_operator_asks_resends_and_cancels(world: World, walkers: Walkers) -> None:
     customer = await world.customer()
-    people = await walkers(customer, signed_in=False)
-    page, person = people.portal.page, Keyboard(people.portal.page)
-    await page.goto(people.places.portal)
-    await signs_in(person, people.someone.operator)
+    walk = await walkers(customer, signed_in=False)
+    page, person = walk.portal.page, Keyboard(walk.portal.page)
+    await page.goto(walk.addresses.portal)
+    await signs_in(person, walk.people.operator)
     await expect(page.get_by_role("heading", name="Customers", exact=True)).to_be_visible()
 
     await person.to("Skip to the content")

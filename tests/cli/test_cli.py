@@ -42,8 +42,8 @@ ROW = {
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("TOKENSWITCH_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("TOKENSWITCH_TOKEN", "a-token")
-    monkeypatch.setattr(client, "WAIT", 0.0)
-    monkeypatch.setattr(watch, "WAIT", 0.0)
+    monkeypatch.setattr(client, "WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "WAIT_SECONDS", 0.0)
     yield tmp_path / "home"
 
 
@@ -52,7 +52,7 @@ def portal(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[httpx.Request]]:
     """A portal that answers by `portal.answer`; the requests that it got."""
     seen = Portal()
     monkeypatch.setattr(
-        session.Place,
+        session.PortalAddress,
         "client",
         lambda place: httpx.Client(base_url=place.url, transport=httpx.MockTransport(seen.take)),
     )
@@ -194,13 +194,13 @@ def test_events_go_on_where_they_were_and_none_comes_twice(portal: Any) -> None:
 def test_tokens_are_sent_over_https_only_and_kept_for_their_user_alone(home: Path) -> None:
     for url in ("http://portal.example.com", "ftp://x", "portal"):
         with pytest.raises(Problem) as problem:
-            session.place(url, None)
+            session.portal_address(url, None)
         assert problem.value.code == USAGE
-    assert session.place("http://localhost:8000/", None).url == "http://localhost:8000"
-    session.keep("tokens.json", '{"a": 1}')
-    assert session.kept("tokens.json") == {"a": 1}
+    assert session.portal_address("http://localhost:8000/", None).url == "http://localhost:8000"
+    session.save("tokens.json", '{"a": 1}')
+    assert session.load("tokens.json") == {"a": 1}
     assert stat.S_IMODE((home / "tokens.json").stat().st_mode) == 0o600 and stat.S_IMODE(home.stat().st_mode) == 0o700
-    assert session.forget() and not session.forget() and session.kept("tokens.json") == {}
+    assert session.forget() and not session.forget() and session.load("tokens.json") == {}
 
 
 def test_who_is_not_signed_in_is_told_what_to_run(portal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,8 +220,8 @@ def test_a_token_is_renewed_while_a_command_runs_for_hours(
     portal: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("TOKENSWITCH_TOKEN")
-    monkeypatch.setattr(bulk, "LOOK_EVERY", 0.0)
-    session.keep("sign-in.json", json.dumps({PORTAL: {"client_id": "c", "authority": "https://a", "scopes": []}}))
+    monkeypatch.setattr(bulk, "POLL_SECONDS", 0.0)
+    session.save("sign-in.json", json.dumps({PORTAL: {"client_id": "c", "authority": "https://a", "scopes": []}}))
     tokens = iter(["first", "second", "third"])
     monkeypatch.setattr(client, "Login", lambda *_: SimpleNamespace(silently=lambda: next(tokens)))
     running = {"name": "n", "state": "running", "counts": {"all": 1, "problem": 0, "waiting": 1, "refused": 0}}
@@ -260,13 +260,13 @@ def test_who_signed_in_last_at_a_portal_is_who_one_is_there(home: Path, monkeypa
                 },
             }
         )
-    session.keep("tokens.json", cache.serialize())
+    session.save("tokens.json", cache.serialize())
     told = {"client_id": "c", "authority": authority, "scopes": ["s"]}
     for person in ("blake", "avery"):
-        login = session.Login(session.place(PORTAL, None), {**told, "person": f"{person}@p.example"})
+        login = session.Login(session.portal_address(PORTAL, None), {**told, "person": f"{person}@p.example"})
         assert login.silently() == f"of {person}"
     with pytest.raises(Problem, match="tokenswitch login"):
-        session.Login(session.place(PORTAL, None), {**told, "person": "casey@p.example"}).silently()
+        session.Login(session.portal_address(PORTAL, None), {**told, "person": "casey@p.example"}).silently()
 
 
 def part(value: Any) -> str:
@@ -376,7 +376,7 @@ def test_while_microsoft_is_away_one_is_told_to_try_again(portal: Any, monkeypat
     monkeypatch.delenv("TOKENSWITCH_TOKEN")
     monkeypatch.setattr(session._Timed, "get", away)
     told = {"client_id": "c", "authority": "https://login.example.com/t", "scopes": ["s"], "person": "a"}
-    session.keep("sign-in.json", json.dumps({PORTAL: told}))
+    session.save("sign-in.json", json.dumps({PORTAL: told}))
     found = run("customers", "list")
     assert (found.exit_code, "try again later" in found.stderr, portal[:]) == (AWAY, True, [])
 
@@ -407,7 +407,7 @@ def test_a_file_without_a_heading_does_not_show_its_secrets(portal: Any, tmp_pat
 
 def test_a_portal_that_asks_for_anothers_tokens_is_refused(portal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"client_id": "c", "authority": "https://login.example.com/t", "scopes": ["api://x/.default"]}
-    session.keep("sign-in.json", json.dumps({"https://portal.example.com": told}))
+    session.save("sign-in.json", json.dumps({"https://portal.example.com": told}))
     portal.answer = answers(httpx.Response(200, json=told))
     monkeypatch.setattr(session, "Login", lambda *_: SimpleNamespace(by_browser=lambda *_: "a@p.example"))
     evil = ["login", "--url", "https://portal-example.com"]

@@ -72,7 +72,7 @@ def running(folder: Path, entra: Kit, kafka: str, mongo: str, **more: str) -> It
         "LINK_KEYS_FILE": str(keys.link),
         "SEAL_PUBLIC_KEYS_FILE": str(keys.seal_public),
     }
-    token = bearer_token("operator", entra.authority, "api://tokenswitch", entra.running.ca_file, PROVIDER_TENANT)
+    token = bearer_token("operator", entra.authority, entra.running.ca_file)
     with log.open("ab") as out:
         command = [sys.executable, "-m", "config_svc"]
         popen = subprocess.Popen(command, env=os.environ | env | more, stdout=out, stderr=out)

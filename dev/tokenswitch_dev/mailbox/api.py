@@ -79,7 +79,7 @@ def _matches(mail: Mail, query: str) -> bool:
 def routes(mails: Mails, faults: Faults) -> APIRouter:
     api = APIRouter(prefix="/api/v1")
 
-    def found(mail_id: str) -> Mail:
+    def existing(mail_id: str) -> Mail:
         mail = mails.get(mail_id)
         if mail is None:
             raise HTTPException(404, "There is no such mail; it may have been deleted.")
@@ -96,16 +96,16 @@ def routes(mails: Mails, faults: Faults) -> APIRouter:
 
     @api.get("/message/{mail_id}")
     def message(mail_id: str) -> dict[str, Any]:
-        return detail(found(mail_id))
+        return detail(existing(mail_id))
 
     @api.get("/message/{mail_id}/headers")
     def headers(mail_id: str) -> dict[str, list[str]]:
-        mail = found(mail_id)
+        mail = existing(mail_id)
         return {name: [str(value) for value in mail.message.get_all(name, [])] for name in mail.message}
 
     @api.get("/message/{mail_id}/raw")
     def raw(mail_id: str) -> Response:
-        return Response(found(mail_id).raw, media_type="text/plain; charset=utf-8")
+        return Response(existing(mail_id).raw, media_type="text/plain; charset=utf-8")
 
     @api.delete("/messages")
     def delete(wanted: Wanted | None = None) -> Response:

@@ -38,7 +38,7 @@ def routes(mails: Mails) -> APIRouter:
     templates = Environment(loader=PackageLoader("tokenswitch_dev.mailbox"), autoescape=select_autoescape())
     templates.filters["linked"] = linked
 
-    def found(mail_id: str) -> Mail:
+    def existing(mail_id: str) -> Mail:
         mail = mails.get(mail_id)
         if mail is None:
             raise HTTPException(404, "There is no such mail; it may have been deleted.")
@@ -54,11 +54,11 @@ def routes(mails: Mails) -> APIRouter:
 
     @pages.get("/mail/{mail_id}")
     def one(mail_id: str) -> HTMLResponse:
-        return page("mail.html", mail=found(mail_id), html=bool(found(mail_id).body("html")))
+        return page("mail.html", mail=existing(mail_id), html=bool(existing(mail_id).body("html")))
 
     @pages.get("/mail/{mail_id}/html")
     def framed(mail_id: str) -> HTMLResponse:
-        html = '<base target="_blank">' + found(mail_id).body("html")
+        html = '<base target="_blank">' + existing(mail_id).body("html")
         return HTMLResponse(html, headers={"Content-Security-Policy": FRAME_POLICY, "Referrer-Policy": "no-referrer"})
 
     @pages.post("/delete")

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-TIMEOUT = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
 class NoMail(AssertionError):
@@ -60,4 +60,4 @@ class MailReader(ABC):
     @cached_property
     def _client(self) -> httpx.Client:
         """One for all questions: to make one costs more than to ask."""
-        return httpx.Client(timeout=TIMEOUT, trust_env=False)
+        return httpx.Client(timeout=TIMEOUT_SECONDS, trust_env=False)

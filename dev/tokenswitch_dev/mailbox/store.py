@@ -82,8 +82,8 @@ class Mails:
         return None
 
     def list(self, start: int = 0, limit: int = 50) -> list[Mail]:
-        found = (self._read(mail_id) for mail_id in self.ids()[start : start + limit])
-        return [mail for mail in found if mail is not None]
+        mails = (self._read(mail_id) for mail_id in self.ids()[start : start + limit])
+        return [mail for mail in mails if mail is not None]
 
     def remove(self, mail_id: str) -> None:
         self._known.pop(mail_id, None)

@@ -56,9 +56,9 @@ def _order(section: tuple[str, list[Row]]) -> tuple[int, list[int]]:
 
 
 def without_meaning() -> list[str]:
-    """Settings that nobody has said the meaning of."""
+    """Settings that nobody has description the meaning of."""
     fields = {(name.upper(), field.description) for of in CLASSES.values() for name, field in of.model_fields.items()}
-    return sorted(name for name, said in fields if not said and name not in MEANINGS)
+    return sorted(name for name, description in fields if not description and name not in MEANINGS)
 
 
 def _rows() -> tuple[dict[str, list[Row]], list[Row]]:

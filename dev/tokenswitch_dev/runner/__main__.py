@@ -19,8 +19,8 @@ from tokenswitch_dev.runner.console import Console
 from tokenswitch_dev.runner.supervisor import GaveUp, Supervised, stop_all
 from tokenswitch_dev.stack.process import PR_SET_PDEATHSIG
 
-READY_WITHIN = 180.0
-LOCK_PATIENCE = 15.0
+READY_SECONDS = 180.0
+LOCK_SECONDS = 15.0
 
 
 class Refusal(Exception):
@@ -63,7 +63,7 @@ def only_one(home: Path) -> Iterator[None]:
 
 
 def _locked(handle: int) -> bool:
-    deadline = time.monotonic() + LOCK_PATIENCE
+    deadline = time.monotonic() + LOCK_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,7 +123,7 @@ async def _live(system: plan.System, supervised: list[Supervised], console: Cons
 
 async def _ready(one: Supervised, console: Console) -> None:
     try:
-        await asyncio.wait_for(one.ready.wait(), READY_WITHIN)
+        await asyncio.wait_for(one.ready.wait(), READY_SECONDS)
     except TimeoutError:
         raise GaveUp(f"{one.program.name} is not ready; its log: {console.path(one.program.name)}") from None
 

@@ -19,15 +19,15 @@ SHOWN_ONCE = {"time", "level", "service", "logger", "message"}
 def readable(text: str) -> str:
     """A service's JSON line as a person reads it; any other line as it is. The file keeps what was written."""
     try:
-        told = json.loads(text) if text.startswith("{") else None
+        entry = json.loads(text) if text.startswith("{") else None
     except ValueError:
         return text
-    if not isinstance(told, dict) or "message" not in told:
+    if not isinstance(entry, dict) or "message" not in entry:
         return text
-    level = str(told.get("level", "info")).upper()
-    extra = "".join(f"  {name}={value}" for name, value in told.items() if name not in SHOWN_ONCE)
+    level = str(entry.get("level", "info")).upper()
+    extra = "".join(f"  {name}={value}" for name, value in entry.items() if name not in SHOWN_ONCE)
     loud = "" if level == "INFO" else f"{level}: "
-    return f"{str(told.get('time', ''))[11:19]} {loud}{told['message']}{extra}"
+    return f"{str(entry.get('time', ''))[11:19]} {loud}{entry['message']}{extra}"
 
 
 class Console:

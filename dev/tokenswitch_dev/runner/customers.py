@@ -14,9 +14,9 @@ from pathlib import Path
 import httpx
 
 from tokenswitch_dev.runner.token import NoToken, bearer_token
-from tokenswitch_dev.simulator.demo import API_AUDIENCE, PROVIDER_TENANT, DemoCustomer, customers
+from tokenswitch_dev.simulator.demo import DemoCustomer, customers
 
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 class NotRegistered(Exception):
@@ -30,7 +30,7 @@ def customer_id(customer: DemoCustomer) -> str:
 async def register(portal: str, authority: str, ca_file: Path, host: str | None = None) -> int:
     """How many were new. `host`: the portal's public name, where it is reached by another address."""
     try:
-        token = await asyncio.to_thread(bearer_token, "admin", authority, API_AUDIENCE, ca_file, PROVIDER_TENANT)
+        token = await asyncio.to_thread(bearer_token, "admin", authority, ca_file)
     except NoToken as wrong:
         raise NotRegistered(str(wrong)) from wrong
     headers = {"Authorization": f"Bearer {token}"} | ({"Host": host} if host else {})
@@ -61,7 +61,7 @@ async def _asked(
     portal: httpx.AsyncClient, method: str, path: str, body: dict[str, object] | None = None
 ) -> httpx.Response:
     """The portal may be briefly away while it starts; a 503 or a refused connection is asked again."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         try:
             answer = await portal.request(method, path, json=body)

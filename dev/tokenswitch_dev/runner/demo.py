@@ -15,8 +15,8 @@ from tokenswitch_dev.runner import plan, ports
 from tokenswitch_dev.runner.customers import customer_id
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.walkthrough.browser import NoChromium, launch
-from tokenswitch_dev.walkthrough.places import Places, Someone
-from tokenswitch_dev.walkthrough.steps import cast, sixteen
+from tokenswitch_dev.walkthrough.people import Addresses, People
+from tokenswitch_dev.walkthrough.steps import begin, steps
 
 
 class NotRunning(Exception):
@@ -31,21 +31,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def places() -> Places:
+def addresses() -> Addresses:
     """From the same variables as `make run` (PORT_PORTAL and so on)."""
     system = plan.System(Path(), ports.read(os.environ))
-    return Places(system.portal, system.mailbox, system.entra_pages)
+    return Addresses(system.portal, system.mailbox, system.entra_pages)
 
 
-def someone(customer: str) -> Someone:
+def people(customer: str) -> People:
     known = {customer_id(one): one for one in demo.customers()}
     if customer not in known:
         raise NotRunning(f"There is no demo customer {customer!r}; choose one of {', '.join(known)}.")
-    return Someone(customer=customer, name=known[customer].name, admin=known[customer].admin)
+    return People(customer=customer, name=known[customer].name, admin=known[customer].admin)
 
 
-def demand_running(where: Places) -> None:
-    for address in (f"{where.portal}/readyz", where.mailbox, where.microsoft):
+def demand_running(at: Addresses) -> None:
+    for address in (f"{at.portal}/readyz", at.mailbox, at.microsoft):
         try:
             answered = httpx.get(address, timeout=5, trust_env=False).is_success
         except httpx.HTTPError:
@@ -56,19 +56,19 @@ def demand_running(where: Places) -> None:
             )
 
 
-async def walk(where: Places, who: Someone, into: Path) -> None:
+async def run(at: Addresses, who: People, into: Path) -> None:
     async with async_playwright() as playwright:
         browser = await launch(playwright)
-        people = await cast(browser, where, who)
-        await people.portal.sign_in(who.operator)
-        await people.portal.show(who.customer)
-        if await people.portal.make_ready():
+        walk = await begin(browser, at, who)
+        await walk.portal.sign_in(who.operator)
+        await walk.portal.show(who.customer)
+        if await walk.portal.make_ready():
             print(f" 0. {who.name} was taken back to its app registration first.", flush=True)
-        async for step in sixteen(people):
+        async for step in steps(walk):
             shot = into / f"{step.number:02d}-{step.name}.png"
             await _shoot(step.page, shot)
-            print(f"{step.number:2d}. {step.told}  [{shot}]", flush=True)
-        await people.close()
+            print(f"{step.number:2d}. {step.what}  [{shot}]", flush=True)
+        await walk.close()
         await browser.close()
 
 
@@ -79,10 +79,10 @@ async def _shoot(page: Page, shot: Path) -> None:
 def main(arguments: list[str] | None = None) -> int:
     asked = parse(arguments)
     try:
-        where, who = places(), someone(asked.customer)
-        demand_running(where)
+        at, who = addresses(), people(asked.customer)
+        demand_running(at)
         asked.into.mkdir(parents=True, exist_ok=True)
-        asyncio.run(walk(where, who, asked.into))
+        asyncio.run(run(at, who, asked.into))
     except (NotRunning, NoChromium, ports.WrongPort) as wrong:
         print(wrong, file=sys.stderr)
         return 1

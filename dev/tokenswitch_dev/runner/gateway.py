@@ -42,8 +42,8 @@ def route(text: str) -> Route:
 
 async def by_name(host: str, port: int) -> Sequence[Address]:
     """Asked for each connection, since replicas come and go; sorted, since the answer's order changes."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
-    return sorted({(str(entry[4][0]), port) for entry in found})
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
+    return sorted({(str(entry[4][0]), port) for entry in entries})
 
 
 @dataclass
@@ -68,9 +68,9 @@ class Gateway:
 
     async def _next(self) -> Wire | None:
         with contextlib.suppress(OSError):
-            found = list(await self.resolve(self.route.host, self.route.to))
-            first = next(self._turns) % max(len(found), 1)
-            for host, port in found[first:] + found[:first]:
+            replicas = list(await self.resolve(self.route.host, self.route.to))
+            first = next(self._turns) % max(len(replicas), 1)
+            for host, port in replicas[first:] + replicas[:first]:
                 with contextlib.suppress(OSError, TimeoutError):
                     return await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS)
         return None

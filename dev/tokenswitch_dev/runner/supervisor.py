@@ -14,10 +14,10 @@ from tokenswitch_dev.runner.console import Console
 from tokenswitch_dev.runner.plan import Program
 from tokenswitch_dev.stack.process import die_with_parent, signal_group
 
-RESTARTS, WITHIN = 5, 60.0
-PAUSE = 1.0
+RESTARTS, RESTART_SECONDS = 5, 60.0
+PAUSE_SECONDS = 1.0
 LINE_LIMIT = 1_000_000
-SERVICE_GRACE, SERVER_GRACE = 6.5, 2.5
+SERVICE_GRACE_SECONDS, SERVER_GRACE_SECONDS = 6.5, 2.5
 
 
 class GaveUp(Exception):
@@ -43,7 +43,7 @@ class Supervised:
             if self._stopping:
                 return
             self._count_death()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _once(self, command: Sequence[str]) -> None:
         if self._stopping:
@@ -88,7 +88,7 @@ class Supervised:
         code = self._process.returncode if self._process else None
         self._deaths.append(time.monotonic())
         name, log = self.program.name, self._console.path(self.program.name)
-        if len(self._deaths) == RESTARTS and self._deaths[-1] - self._deaths[0] < WITHIN:
+        if len(self._deaths) == RESTARTS and self._deaths[-1] - self._deaths[0] < RESTART_SECONDS:
             raise GaveUp(f"{name} ended {RESTARTS} times within a minute (last code {code}); its log: {log}")
         self._console.say(f"{name} ended (code {code}); starting it again. Its log: {log}")
 
@@ -108,5 +108,5 @@ class Supervised:
 
 async def stop_all(programs: Sequence[Supervised]) -> None:
     """Services first: they still have to hand over their work to Kafka and MongoDB."""
-    for server, grace in ((False, SERVICE_GRACE), (True, SERVER_GRACE)):
+    for server, grace in ((False, SERVICE_GRACE_SECONDS), (True, SERVER_GRACE_SECONDS)):
         await asyncio.gather(*(one.stop(grace) for one in programs if one.program.server is server))

@@ -8,16 +8,19 @@ from pathlib import Path
 
 import requests
 
-from tokenswitch_dev.simulator.demo import GATEWAY_APPS, PROVIDER_TENANT
+from tokenswitch_dev.simulator.demo import API_AUDIENCE, GATEWAY_APPS, PROVIDER_TENANT
 
-TIMEOUT = (3, 10)
+TIMEOUT_SECONDS = (3, 10)
 
 
 class NoToken(Exception):
     """The sign-in service gave none; the message says what to do."""
 
 
-def bearer_token(role: str, authority: str, audience: str, ca_file: Path | None, tenant: str) -> str:
+def bearer_token(
+    role: str, authority: str, ca_file: Path | None, *, audience: str = API_AUDIENCE, tenant: str = PROVIDER_TENANT
+) -> str:
+    """Of the gateway that has this role. Raises: NoToken."""
     app = GATEWAY_APPS[role]
     form = {
         "grant_type": "client_credentials",
@@ -33,8 +36,8 @@ def bearer_token(role: str, authority: str, audience: str, ca_file: Path | None,
 
 def _asked(session: requests.Session, address: str, form: dict[str, str]) -> str:
     try:
-        said = session.post(address, data=form, timeout=TIMEOUT, allow_redirects=False)
-        body = said.json()
+        answer = session.post(address, data=form, timeout=TIMEOUT_SECONDS, allow_redirects=False)
+        body = answer.json()
     except (requests.RequestException, OSError, ValueError) as wrong:
         raise NoToken(f"{address} does not answer; is the system running (make run)? {wrong}") from wrong
     if "access_token" not in body:
@@ -47,11 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("role", choices=sorted(GATEWAY_APPS))
     parser.add_argument("--authority", default="https://localhost:8443")
     parser.add_argument("--tenant", default=PROVIDER_TENANT)
-    parser.add_argument("--audience", default="api://tokenswitch")
+    parser.add_argument("--audience", default=API_AUDIENCE)
     parser.add_argument("--ca-file", type=Path, default=Path(".run/entra/ca.pem"))
     asked = parser.parse_args(arguments)
     try:
-        print(bearer_token(asked.role, asked.authority, asked.audience, asked.ca_file, asked.tenant))
+        print(bearer_token(asked.role, asked.authority, asked.ca_file, audience=asked.audience, tenant=asked.tenant))
     except NoToken as wrong:
         print(f"No token: {wrong}", file=sys.stderr)
         return 1

@@ -49,21 +49,21 @@ ENVIRONMENT = {
 
 
 def prepare(home: Path) -> None:
-    held, servers, entra = home / "secrets", home / "servers", home / "entra"
-    for folder in (home, held, servers, entra):
+    secrets_dir, servers, entra = home / "secrets", home / "servers", home / "entra"
+    for folder in (home, secrets_dir, servers, entra):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    make_keys(held)
-    write_secrets(held)
+    make_keys(secrets_dir)
+    write_secrets(secrets_dir)
     ca = certificate_authority(entra)
     for name in ("kafka-ca.pem", "mongo-ca.pem"):
-        (held / name).write_bytes(ca.read_bytes())
+        (secrets_dir / name).write_bytes(ca.read_bytes())
     (servers / "ca.pem").write_bytes(ca.read_bytes())
     authority = trustme.CA.from_pem(ca.read_bytes(), (entra / "ca-key.pem").read_bytes())
     for server in SERVERS:
         _certificate(authority, server, servers)
-    _passwords(held, servers)
-    told = ENVIRONMENT | {"SECRETS": str(held.resolve()), "TRIAL": str(home.resolve())}
-    (home / "env").write_text("".join(f"{name}={value}\n" for name, value in told.items()))
+    _passwords(secrets_dir, servers)
+    settings = ENVIRONMENT | {"SECRETS": str(secrets_dir.resolve()), "TRIAL": str(home.resolve())}
+    (home / "env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     _let_containers_read(home)
 
 

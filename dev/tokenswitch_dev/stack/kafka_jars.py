@@ -18,7 +18,7 @@ from jgo.maven import MavenContext
 
 VERSION = "4.3.1"
 FETCHES_AT_ONCE = 4
-TIMEOUT = 60
+TIMEOUT_SECONDS = 60
 CHECKED = "checked"
 
 
@@ -92,7 +92,7 @@ def _right(path: Path, jar: Jar) -> bool:
 
 def _fetch_all(missing: list[Jar], home: Path) -> None:
     logging.getLogger("jgo").setLevel(logging.ERROR)
-    maven = MavenContext(repo_cache=home.parent / "maven", timeout=TIMEOUT)
+    maven = MavenContext(repo_cache=home.parent / "maven", timeout=TIMEOUT_SECONDS)
     say(f"Apache Kafka {VERSION}: fetching {len(missing)} files, once ...")
     with ThreadPoolExecutor(FETCHES_AT_ONCE) as pool:
         for fetch in [pool.submit(_fetch, maven, jar, home) for jar in missing]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
-GRACE = 8.0
+GRACE_SECONDS = 8.0
 SERVER_PORTS = (11_000, 32_000)
 
 
@@ -131,7 +131,7 @@ class Child:
             time.sleep(0.03)
         raise StartFailed(f"{self.argv[0]} was not ready in {timeout:.0f} s ({self.log}):\n{tail(self.log)}")
 
-    def stop(self, grace: float = GRACE) -> None:
+    def stop(self, grace: float = GRACE_SECONDS) -> None:
         """SIGTERM (a frozen one is thawed first), after the grace SIGKILL; nothing of its group is left."""
         if self.process is None:
             return

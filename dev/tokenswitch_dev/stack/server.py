@@ -7,11 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from tokenswitch_dev.stack.process import GRACE, Child
+from tokenswitch_dev.stack.process import GRACE_SECONDS, Child
 
 S = TypeVar("S", bound="EmbeddedServer")
 
-START_TIMEOUT = 60.0
+START_SECONDS = 60.0
 
 
 class EmbeddedServer(ABC):
@@ -38,7 +38,7 @@ class EmbeddedServer(ABC):
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def start(self, timeout: float = START_TIMEOUT) -> None:
+    def start(self, timeout: float = START_SECONDS) -> None:
         self.prepare()
         self._child = Child(self.command(), self.data_dir / "server.log")
         self._child.start()
@@ -54,7 +54,7 @@ class EmbeddedServer(ABC):
             raise RuntimeError("start the server first")
         return self._child
 
-    def stop(self, grace: float = GRACE) -> None:
+    def stop(self, grace: float = GRACE_SECONDS) -> None:
         if self._child is not None:
             self._child.stop(grace)
 

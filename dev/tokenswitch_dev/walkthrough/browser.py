@@ -28,7 +28,7 @@ ARGUMENTS = (
 )
 LAPTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-PATIENCE = 20_000
+TIMEOUT_MILLISECONDS = 20_000
 NO_CHROMIUM = (
     "There is no Chromium here: install one (Debian: apt-get install chromium; macOS: brew install --cask "
     "chromium), or name it in CHROMIUM."
@@ -49,7 +49,7 @@ def chromium() -> str:
 
 
 async def launch(playwright: Playwright) -> Browser:
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=TIMEOUT_MILLISECONDS)
     return await playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
 
 
@@ -83,7 +83,7 @@ async def open_window(
         timezone_id="Europe/London",
         permissions=["clipboard-read", "clipboard-write"],
     )
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(TIMEOUT_MILLISECONDS)
     window = Window(context)
     context.on("console", window._heard)
     context.on("weberror", lambda error: window._broke(error.error))

@@ -10,7 +10,7 @@ from typing import Any
 from playwright.async_api import Locator, Page, expect
 
 BUTTON = "Open the invitation"
-ARRIVES_WITHIN = 30.0
+ARRIVAL_SECONDS = 30.0
 
 
 class Mailbox:
@@ -29,9 +29,9 @@ class Mailbox:
         """Counted in a window of its own, closed before the list renews itself under our hands."""
         page = await self.page.context.new_page()
         await page.goto(self._address)
-        found = await _mails(page, to, subject).count()
+        number = await _mails(page, to, subject).count()
         await page.close()
-        return found
+        return number
 
     async def follow(self) -> Page:
         """Its button, which opens the wizard in a new tab."""
@@ -43,16 +43,16 @@ class Mailbox:
 
     async def link(self) -> str:
         """Its address, to be opened elsewhere."""
-        found = await self.page.locator("pre a[href*='/i/']").first.get_attribute("href")
-        return found or ""
+        address = await self.page.locator("pre a[href*='/i/']").first.get_attribute("href")
+        return address or ""
 
 
 class Mailpit(Mailbox):
     """Its mails are found by its API; the mail itself is shown as Mailpit shows it, links in a new tab."""
 
     async def open_newest(self, to: str, subject: str, count: int = 1) -> None:
-        found = await self._once_there(to, subject, count)
-        await self.page.goto(f"{self._address}/view/{found[0]['ID']}.html?embed=1")
+        mails = await self._once_there(to, subject, count)
+        await self.page.goto(f"{self._address}/view/{mails[0]['ID']}.html?embed=1")
 
     async def count(self, to: str, subject: str) -> int:
         return len(await self._found(to, subject))
@@ -68,12 +68,12 @@ class Mailpit(Mailbox):
         return await self.page.get_by_role("link", name=BUTTON).get_attribute("href") or ""
 
     async def _once_there(self, to: str, subject: str, count: int) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + ARRIVES_WITHIN
-        while len(found := await self._found(to, subject)) < count:
+        deadline = time.monotonic() + ARRIVAL_SECONDS
+        while len(mails := await self._found(to, subject)) < count:
             if time.monotonic() > deadline:
-                raise AssertionError(f"mail {count} to {to} did not come within {ARRIVES_WITHIN:.0f} s")
+                raise AssertionError(f"mail {count} to {to} did not come within {ARRIVAL_SECONDS:.0f} s")
             await asyncio.sleep(0.2)
-        return found
+        return mails
 
     async def _found(self, to: str, subject: str) -> list[dict[str, Any]]:
         """Newest first."""
@@ -85,8 +85,8 @@ class Mailpit(Mailbox):
 
 async def mailbox_at(page: Page, address: str) -> Mailbox:
     """Only Mailpit says what it is."""
-    told = await page.context.request.get(f"{address}/api/v1/info")
-    return (Mailpit if told.ok else Mailbox)(page, address)
+    info = await page.context.request.get(f"{address}/api/v1/info")
+    return (Mailpit if info.ok else Mailbox)(page, address)
 
 
 def _mails(page: Page, to: str, subject: str) -> Locator:

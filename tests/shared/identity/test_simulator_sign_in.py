@@ -52,8 +52,7 @@ async def test_the_gateways_tokens_count(kit: Kit, issuer: Issuer, role: str) ->
 
     app.get("/api/who")(who)
     install_errors(app)
-    ca_file, tenant = kit.running.ca_file, demo.PROVIDER_TENANT
-    token = await asyncio.to_thread(bearer_token, role, kit.authority, AUDIENCE, ca_file, tenant)
+    token = await asyncio.to_thread(bearer_token, role, kit.authority, kit.running.ca_file, audience=AUDIENCE)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PORTAL) as client:
         response = await client.get("/api/who", headers={"authorization": f"Bearer {token}"})
     assert response.json() == demo.GATEWAY_APPS[role].client_id

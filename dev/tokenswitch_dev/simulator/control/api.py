@@ -8,20 +8,20 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ValidationError
 
-from tokenswitch_dev.simulator.control.shortcuts import approve, authorize, decline
-from tokenswitch_dev.simulator.control.wishes import (
-    AccountWish,
-    ApproveWish,
-    AuthorizeWish,
-    ClockWish,
-    DeclineWish,
-    FaultWish,
-    PolicyWish,
-    RedirectWish,
-    RevokeWish,
-    RolesWish,
-    SecretWish,
+from tokenswitch_dev.simulator.control.requests import (
+    AccountRequest,
+    ApproveRequest,
+    AuthorizeRequest,
+    ClockRequest,
+    DeclineRequest,
+    FaultRequest,
+    PolicyRequest,
+    RedirectRequest,
+    RevokeRequest,
+    RolesRequest,
+    SecretRequest,
 )
+from tokenswitch_dev.simulator.control.shortcuts import approve, authorize, decline
 from tokenswitch_dev.simulator.directory.directory import Account, App, Secret, Tenant
 from tokenswitch_dev.simulator.simulator import Simulator
 from tokenswitch_dev.simulator.wire.calls import Answer, Call, answer
@@ -39,10 +39,10 @@ def control(sim: Simulator, call: Call) -> Answer:
         return answer(reader(sim)) if reader else _wrong(404, f"There is no /_sim/{name}.")
     if (call.method, name) == ("DELETE", "faults"):
         return answer({"removed": sim.faults.remove(**_filter(sim, call.query))})
-    found = WRITERS.get(name)
-    if found is None or call.method != "POST":
+    writer = WRITERS.get(name)
+    if writer is None or call.method != "POST":
         return _wrong(404, f"There is no {call.method} /_sim/{name}.")
-    model, act = found
+    model, act = writer
     try:
         return answer(act(sim, model.model_validate(call.json())))
     except ValidationError as wrong:
@@ -52,7 +52,7 @@ def control(sim: Simulator, call: Call) -> Answer:
 
 
 def _wrong(status: int, detail: str) -> Answer:
-    return answer({"error": "wrong_wish", "error_description": detail}, status)
+    return answer({"error": "invalid_request", "error_description": detail}, status)
 
 
 def _filter(sim: Simulator, query: dict[str, str]) -> dict[str, Any]:
@@ -60,96 +60,96 @@ def _filter(sim: Simulator, query: dict[str, str]) -> dict[str, Any]:
     if "id" in query:
         wanted["id"] = int(query["id"])
     if "tenant" in query:
-        found = sim.directory.tenant(query["tenant"])
-        wanted["tenant"] = found.tid if found else query["tenant"]
+        tenant = sim.directory.tenant(query["tenant"])
+        wanted["tenant"] = tenant.tid if tenant else query["tenant"]
     return wanted
 
 
 def _tenant(sim: Simulator, name: str) -> Tenant:
-    found = sim.directory.tenant(name)
-    if found is None:
+    tenant = sim.directory.tenant(name)
+    if tenant is None:
         raise Unknown(f"There is no tenant {name!r}.")
-    return found
+    return tenant
 
 
 def _account(sim: Simulator, tenant: Tenant, name: str) -> Account:
     by_upn = next((a for a in tenant.accounts if a.upn.lower() == name.lower()), None)
-    found = sim.directory.account_by_login(tenant.tid, name) or by_upn
-    if found is None:
+    account = sim.directory.account_by_login(tenant.tid, name) or by_upn
+    if account is None:
         raise Unknown(f"There is no account {name!r} in {tenant.domain}.")
-    return found
+    return account
 
 
 def _app(sim: Simulator, client_id: str) -> App:
-    found = sim.directory.app(client_id)
-    if found is None:
+    app = sim.directory.app(client_id)
+    if app is None:
         raise Unknown(f"There is no application {client_id!r}.")
-    return found
+    return app
 
 
-def _faults(sim: Simulator, wish: FaultWish) -> dict[str, Any]:
-    code = wish.code or wish.kind
-    if wish.where not in PLACES or not known(code):
-        raise Unknown(f"No fault {code!r} at {wish.where!r}; places are {', '.join(PLACES)}.")
-    tid = "*" if wish.tenant == "*" else _tenant(sim, wish.tenant).tid
+def _faults(sim: Simulator, request: FaultRequest) -> dict[str, Any]:
+    code = request.code or request.kind
+    if request.where not in PLACES or not known(code):
+        raise Unknown(f"No fault {code!r} at {request.where!r}; places are {', '.join(PLACES)}.")
+    tid = "*" if request.tenant == "*" else _tenant(sim, request.tenant).tid
     fault = Fault(
-        where=wish.where,
+        where=request.where,
         code=code,
         tenant=tid,
-        account=wish.account.lower(),
-        times=wish.times,
-        retry_after=wish.retry_after,
-        seconds=wish.seconds,
+        account=request.account.lower(),
+        times=request.times,
+        retry_after=request.retry_after,
+        seconds=request.seconds,
     )
     return {"id": sim.faults.add(fault).id}
 
 
-def _revoke(sim: Simulator, wish: RevokeWish) -> dict[str, Any]:
-    tenant = _tenant(sim, wish.tenant)
-    accounts = [_account(sim, tenant, wish.account)] if wish.account else tenant.accounts
+def _revoke(sim: Simulator, request: RevokeRequest) -> dict[str, Any]:
+    tenant = _tenant(sim, request.tenant)
+    accounts = [_account(sim, tenant, request.account)] if request.account else tenant.accounts
     sim.revoke(tenant, accounts)
     return {"revoked": [account.upn for account in accounts]}
 
 
-def _roles(sim: Simulator, wish: RolesWish) -> dict[str, Any]:
-    tenant = _tenant(sim, wish.tenant)
-    account = _account(sim, tenant, wish.account)
-    account.roles = wish.roles
+def _roles(sim: Simulator, request: RolesRequest) -> dict[str, Any]:
+    tenant = _tenant(sim, request.tenant)
+    account = _account(sim, tenant, request.account)
+    account.roles = request.roles
     sim.directory.save(tenant)
     return account.model_dump()
 
 
-def _accounts(sim: Simulator, wish: AccountWish) -> dict[str, Any]:
-    tenant = _tenant(sim, wish.tenant)
-    account = _account(sim, tenant, wish.account)
-    account.enabled = wish.enabled
+def _accounts(sim: Simulator, request: AccountRequest) -> dict[str, Any]:
+    tenant = _tenant(sim, request.tenant)
+    account = _account(sim, tenant, request.account)
+    account.enabled = request.enabled
     sim.directory.save(tenant)
     return account.model_dump()
 
 
-def _secrets(sim: Simulator, wish: SecretWish) -> dict[str, Any]:
-    app = _app(sim, wish.client_id)
-    if wish.value is not None:
-        app.secrets = [Secret(value=wish.value)]
-    if wish.expired is not None:
-        wish.expires = sim.clock.now() - 1 if wish.expired else None
+def _secrets(sim: Simulator, request: SecretRequest) -> dict[str, Any]:
+    app = _app(sim, request.client_id)
+    if request.value is not None:
+        app.secrets = [Secret(value=request.value)]
+    if request.expired is not None:
+        request.expires = sim.clock.now() - 1 if request.expired else None
     for secret in app.secrets:
-        secret.expires = wish.expires
+        secret.expires = request.expires
     sim.directory.save(sim.directory.tenants[app.tenant])
     return {"client_id": app.client_id, "secrets": [{"id": s.id, "expires": s.expires} for s in app.secrets]}
 
 
-def _redirects(sim: Simulator, wish: RedirectWish) -> dict[str, Any]:
+def _redirects(sim: Simulator, request: RedirectRequest) -> dict[str, Any]:
     """One more address of an application: for tests whose servers take free ports."""
-    app = _app(sim, wish.client_id)
-    app.redirect_uris = sorted({*app.redirect_uris, wish.uri})
+    app = _app(sim, request.client_id)
+    app.redirect_uris = sorted({*app.redirect_uris, request.uri})
     sim.directory.save(sim.directory.tenants[app.tenant])
     return {"redirect_uris": app.redirect_uris}
 
 
-def _policies(sim: Simulator, wish: PolicyWish) -> dict[str, Any]:
-    tenant = _tenant(sim, wish.tenant)
-    for name, value in wish.model_dump(exclude={"tenant"}, exclude_none=True).items():
+def _policies(sim: Simulator, request: PolicyRequest) -> dict[str, Any]:
+    tenant = _tenant(sim, request.tenant)
+    for name, value in request.model_dump(exclude={"tenant"}, exclude_none=True).items():
         setattr(tenant, name, value)
     return sim.directory.save(tenant).model_dump(exclude={"apps"})
 
@@ -160,21 +160,21 @@ def _tenants(sim: Simulator, tenant: Tenant) -> dict[str, Any]:
     return sim.directory.save(tenant).model_dump()
 
 
-def _clock(sim: Simulator, wish: ClockWish) -> dict[str, Any]:
-    sim.clock.advance(wish.advance)
+def _clock(sim: Simulator, request: ClockRequest) -> dict[str, Any]:
+    sim.clock.advance(request.advance)
     return {"now": sim.clock.now()}
 
 
-def _approve(sim: Simulator, wish: ApproveWish) -> dict[str, Any]:
-    return approve(sim, wish.user_code, wish.account, wish.consent)
+def _approve(sim: Simulator, request: ApproveRequest) -> dict[str, Any]:
+    return approve(sim, request.user_code, request.account, request.consent)
 
 
-def _decline(sim: Simulator, wish: DeclineWish) -> dict[str, Any]:
-    return decline(sim, wish.user_code)
+def _decline(sim: Simulator, request: DeclineRequest) -> dict[str, Any]:
+    return decline(sim, request.user_code)
 
 
-def _authorize(sim: Simulator, wish: AuthorizeWish) -> dict[str, Any]:
-    parts = urlsplit(wish.url)
+def _authorize(sim: Simulator, request: AuthorizeRequest) -> dict[str, Any]:
+    parts = urlsplit(request.url)
     asked = Call(
         method="GET",
         path=parts.path,
@@ -183,7 +183,7 @@ def _authorize(sim: Simulator, wish: AuthorizeWish) -> dict[str, Any]:
         body=b"",
         tenant=parts.path.strip("/").partition("/")[0],
     )
-    return authorize(sim, asked, wish.account, wish.consent)
+    return authorize(sim, asked, request.account, request.consent)
 
 
 def _log(sim: Simulator) -> dict[str, Any]:
@@ -205,16 +205,16 @@ READERS: dict[str, Callable[[Simulator], dict[str, Any]]] = {
     "clock": lambda sim: {"now": sim.clock.now()},
 }
 WRITERS: dict[str, tuple[type[BaseModel], Callable[[Simulator, Any], dict[str, Any]]]] = {
-    "faults": (FaultWish, _faults),
-    "revoke": (RevokeWish, _revoke),
-    "roles": (RolesWish, _roles),
-    "accounts": (AccountWish, _accounts),
-    "secrets": (SecretWish, _secrets),
-    "policies": (PolicyWish, _policies),
-    "redirects": (RedirectWish, _redirects),
+    "faults": (FaultRequest, _faults),
+    "revoke": (RevokeRequest, _revoke),
+    "roles": (RolesRequest, _roles),
+    "accounts": (AccountRequest, _accounts),
+    "secrets": (SecretRequest, _secrets),
+    "policies": (PolicyRequest, _policies),
+    "redirects": (RedirectRequest, _redirects),
     "tenants": (Tenant, _tenants),
-    "clock": (ClockWish, _clock),
-    "approve": (ApproveWish, _approve),
-    "decline": (DeclineWish, _decline),
-    "authorize": (AuthorizeWish, _authorize),
+    "clock": (ClockRequest, _clock),
+    "approve": (ApproveRequest, _approve),
+    "decline": (DeclineRequest, _decline),
+    "authorize": (AuthorizeRequest, _authorize),
 }

@@ -62,15 +62,15 @@ def _refused(refusal: Refusal) -> dict[str, Any]:
     return {"outcome": "refused", "code": refusal.code, "error": refusal.row.error, "text": refusal.text}
 
 
-def _left(said: Answer) -> dict[str, Any]:
+def _left(answered: Answer) -> dict[str, Any]:
     """The way back to the application: an address, or the form that Microsoft's page would post."""
-    if "location" in said.headers:
-        target = said.headers["location"]
+    if "location" in answered.headers:
+        target = answered.headers["location"]
         return {"outcome": "declined" if "error=" in target else "approved", "redirect": target}
-    text = said.body.decode()
+    text = answered.body.decode()
     action = re.search(r'action="([^"]*)"', text)
     if action is None:
-        return {"outcome": "broken", "status": said.status}
+        return {"outcome": "broken", "status": answered.status}
     fields = re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', text)
     form = {html.unescape(name): html.unescape(value) for name, value in fields}
     outcome = "declined" if "error" in form else "approved"

@@ -8,9 +8,9 @@ from typing import Generic, TypeVar
 
 from tokenswitch_dev.simulator.directory.store import Store
 
-CODE_LIFETIME = 600.0
-REFRESH_LIFETIME = 90 * 86400.0
-PAGE_LIFETIME = 3600.0
+CODE_LIFE_SECONDS = 600.0
+REFRESH_LIFE_SECONDS = 90 * 86400.0
+PAGE_LIFE_SECONDS = 3600.0
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
@@ -74,20 +74,20 @@ class SignIn:
     values: dict[str, str] = field(default_factory=dict)
 
 
-Kept = TypeVar("Kept", DeviceCode, AuthCode, RefreshToken, SignIn)
+Item = TypeVar("Item", DeviceCode, AuthCode, RefreshToken, SignIn)
 
 
-class Shelf(Generic[Kept]):
+class Collection(Generic[Item]):
     """One kind of the above: all in memory, each change written through."""
 
-    def __init__(self, store: Store, kind: str, make: type[Kept]) -> None:
+    def __init__(self, store: Store, kind: str, make: type[Item]) -> None:
         self._store, self._kind = store, kind
-        self.items: dict[str, Kept] = {key: make(**value) for key, value in store.load(kind).items()}
+        self.items: dict[str, Item] = {key: make(**value) for key, value in store.load(kind).items()}
 
-    def get(self, key: str) -> Kept | None:
+    def get(self, key: str) -> Item | None:
         return self.items.get(key)
 
-    def put(self, item: Kept) -> Kept:
+    def put(self, item: Item) -> Item:
         self.items[item.key] = item
         self._store.put(self._kind, item.key, asdict(item))
         return item
@@ -99,10 +99,10 @@ class Shelf(Generic[Kept]):
 
 class Grants:
     def __init__(self, store: Store) -> None:
-        self.devices = Shelf(store, "device", DeviceCode)
-        self.codes = Shelf(store, "code", AuthCode)
-        self.refresh = Shelf(store, "refresh", RefreshToken)
-        self.signins = Shelf(store, "signin", SignIn)
+        self.devices = Collection(store, "device", DeviceCode)
+        self.codes = Collection(store, "code", AuthCode)
+        self.refresh = Collection(store, "refresh", RefreshToken)
+        self.signins = Collection(store, "signin", SignIn)
         self._user_codes = {code.user_code: code.key for code in self.devices.items.values()}
 
     def new_device(self, client_id: str, authority: str, scopes: list[str], expires: float) -> DeviceCode:
@@ -128,7 +128,7 @@ class Grants:
             self.devices.drop(code.key)
         for auth in [c for c in self.codes.items.values() if c.expires < now - 86400]:
             self.codes.drop(auth.key)
-        for token in [t for t in self.refresh.items.values() if t.issued < now - 2 * REFRESH_LIFETIME]:
+        for token in [t for t in self.refresh.items.values() if t.issued < now - 2 * REFRESH_LIFE_SECONDS]:
             self.refresh.drop(token.key)
         for page in [s for s in self.signins.items.values() if s.expires < now]:
             self.signins.drop(page.key)

@@ -7,7 +7,7 @@ from typing import Any
 from tokenswitch_dev.simulator.demo import API_CLIENT_ID
 from tokenswitch_dev.simulator.directory.directory import App, Tenant
 from tokenswitch_dev.simulator.endpoints.clients import check_client
-from tokenswitch_dev.simulator.endpoints.tokens import GRAPH, LIFETIME, api_app_token, graph_app_token
+from tokenswitch_dev.simulator.endpoints.tokens import GRAPH, TOKEN_LIFE_SECONDS, api_app_token, graph_app_token
 from tokenswitch_dev.simulator.simulator import Simulator
 from tokenswitch_dev.simulator.wire.errors import Refusal, refuse
 from tokenswitch_dev.simulator.wire.faults import Fault
@@ -47,4 +47,9 @@ def _token(sim: Simulator, app: App, tenant: Tenant, scope: str) -> dict[str, An
         made = api_app_token(sim, app, tenant, resource)
     else:
         return refuse("500011", scope=resource, tenant=tenant.name)
-    return {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "access_token": made}
+    return {
+        "token_type": "Bearer",
+        "expires_in": TOKEN_LIFE_SECONDS,
+        "ext_expires_in": TOKEN_LIFE_SECONDS,
+        "access_token": made,
+    }

@@ -7,7 +7,7 @@ from html import escape
 from urllib.parse import urlencode
 
 from tokenswitch_dev.simulator.directory.directory import App
-from tokenswitch_dev.simulator.directory.grants import PAGE_LIFETIME, SignIn, opaque_page
+from tokenswitch_dev.simulator.directory.grants import PAGE_LIFE_SECONDS, SignIn, opaque_page
 from tokenswitch_dev.simulator.endpoints.scopes import api_of, parse_scopes
 from tokenswitch_dev.simulator.endpoints.signin import Who, issue_code
 from tokenswitch_dev.simulator.simulator import Simulator
@@ -69,7 +69,7 @@ def _page(sim: Simulator, authority: str, client_id: str, scopes: list[str], ask
         client_id=client_id,
         authority=authority,
         scopes=scopes,
-        expires=sim.clock.now() + PAGE_LIFETIME,
+        expires=sim.clock.now() + PAGE_LIFE_SECONDS,
     )
     page.request = {name: asked[name] for name in KEPT if name in asked}
     page.login = asked.get("login_hint", "")

@@ -35,9 +35,9 @@ def check_client(app: App, form: dict[str, str], secret: str, now: float) -> Ref
 
 
 def _check_secret(app: App, secret: str, now: float) -> Refusal | None:
-    found = next((s for s in app.secrets if hmac.compare_digest(s.value.encode(), secret.encode())), None)
-    if found is None:
+    match = next((s for s in app.secrets if hmac.compare_digest(s.value.encode(), secret.encode())), None)
+    if match is None:
         return refuse("7000215", client=app.client_id)
-    if found.expires is not None and found.expires <= now:
+    if match.expires is not None and match.expires <= now:
         return refuse("7000222", client=app.client_id)
     return None

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from tokenswitch_dev.simulator.directory.directory import ROLE_NAMES, Account, Tenant
-from tokenswitch_dev.simulator.endpoints.tokens import GRAPH, LIFETIME
+from tokenswitch_dev.simulator.endpoints.tokens import GRAPH, TOKEN_LIFE_SECONDS
 from tokenswitch_dev.simulator.simulator import Simulator
 from tokenswitch_dev.simulator.wire.calls import Answer, Call, answer
 from tokenswitch_dev.simulator.wire.errors import CLAIMS
@@ -66,7 +66,7 @@ def _stopped(sim: Simulator, call: Call, caller: Caller, claims: dict[str, Any])
     if fault:
         return _faulty(sim, call, caller, fault)
     age = sim.clock.now() - claims["xms_sim"]
-    if age > LIFETIME + 300:
+    if age > TOKEN_LIFE_SECONDS + 300:
         return _failed(call, EXPIRED)
     watched = caller.account and "CP1" in claims.get("xms_cc", [])
     revoked = caller.account is not None and caller.account.revoked_at >= claims["xms_sim"]
@@ -76,11 +76,11 @@ def _stopped(sim: Simulator, call: Call, caller: Caller, claims: dict[str, Any])
 def _faulty(sim: Simulator, call: Call, caller: Caller, fault: Fault) -> Answer:
     if fault.code == "cae":
         return _challenged(sim, call, caller)
-    found = graph_fault(fault)
-    if isinstance(found, Answer):
-        return found
-    busy = {"retry-after": str(fault.retry_after)} if found[0] in (429, 503) else {}
-    return _failed(call, found, busy)
+    failure = graph_fault(fault)
+    if isinstance(failure, Answer):
+        return failure
+    busy = {"retry-after": str(fault.retry_after)} if failure[0] in (429, 503) else {}
+    return _failed(call, failure, busy)
 
 
 def _challenged(sim: Simulator, call: Call, caller: Caller) -> Answer:
@@ -112,12 +112,12 @@ def _failed(call: Call, failure: Failure, headers: dict[str, str] | None = None)
 
 def _routed(call: Call, caller: Caller) -> Answer:
     for method, pattern, handler in ROUTES:
-        found = re.fullmatch(pattern, call.path.removeprefix("/v1.0"))
-        if found and method == call.method:
-            result = handler(caller, call, *found.groups())
+        match = re.fullmatch(pattern, call.path.removeprefix("/v1.0"))
+        if match and method == call.method:
+            result = handler(caller, call, *match.groups())
             return _failed(call, result) if isinstance(result, tuple) else answer(result)
     segment = call.path.removeprefix("/v1.0/").partition("/")[0]
-    return _failed(call, (400, "BadRequest", f"Resource not found for the segment '{segment}'."))
+    return _failed(call, (400, "BadRequest", f"Resource not match for the segment '{segment}'."))
 
 
 def _me(caller: Caller, _call: Call) -> dict[str, Any] | Failure:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tokenswitch_dev.simulator.directory.directory import Account, Tenant
-from tokenswitch_dev.simulator.directory.grants import REFRESH_LIFETIME, RefreshToken
+from tokenswitch_dev.simulator.directory.grants import REFRESH_LIFE_SECONDS, RefreshToken
 from tokenswitch_dev.simulator.endpoints.scopes import missing_consent, parse_scopes
 from tokenswitch_dev.simulator.endpoints.tokens import RESERVED, Person
 from tokenswitch_dev.simulator.simulator import Simulator
@@ -49,7 +49,7 @@ def _disabled(_sim: Simulator, _old: RefreshToken, person: Person) -> Refusal | 
 
 
 def _idle(sim: Simulator, old: RefreshToken, _person: Person) -> Refusal | None:
-    idle = old.issued + REFRESH_LIFETIME <= sim.clock.now()
+    idle = old.issued + REFRESH_LIFE_SECONDS <= sim.clock.now()
     return refuse("700082", issued=_time(old.issued)) if idle else None
 
 

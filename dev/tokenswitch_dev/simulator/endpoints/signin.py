@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from tokenswitch_dev.simulator.directory.directory import Account, App, Tenant
 from tokenswitch_dev.simulator.directory.grants import (
-    CODE_LIFETIME,
-    PAGE_LIFETIME,
+    CODE_LIFE_SECONDS,
+    PAGE_LIFE_SECONDS,
     AuthCode,
     SignIn,
     opaque_code,
@@ -32,7 +32,7 @@ def start_device(sim: Simulator, typed: str) -> SignIn | Refusal:
         return refuse("70018")
     if code.expires <= sim.clock.now():
         return refuse("70019")
-    expires = sim.clock.now() + PAGE_LIFETIME
+    expires = sim.clock.now() + PAGE_LIFE_SECONDS
     page = SignIn(
         key=opaque_page(),
         kind="device",
@@ -119,7 +119,7 @@ def issue_code(sim: Simulator, page: SignIn, who: Who) -> AuthCode:
             tid=who.tenant.tid,
             oid=who.account.oid,
             scopes=page.scopes,
-            expires=sim.clock.now() + CODE_LIFETIME,
+            expires=sim.clock.now() + CODE_LIFE_SECONDS,
             nonce=asked.get("nonce", ""),
             challenge=asked.get("code_challenge", ""),
         )

@@ -17,7 +17,7 @@ from tokenswitch_dev.simulator.endpoints.clients import check_client, credential
 from tokenswitch_dev.simulator.endpoints.refresh_rules import check_refresh, refresh_person
 from tokenswitch_dev.simulator.endpoints.scopes import api_of, parse_scopes
 from tokenswitch_dev.simulator.endpoints.tokens import (
-    LIFETIME,
+    TOKEN_LIFE_SECONDS,
     Person,
     api_user_token,
     client_info,
@@ -201,14 +201,14 @@ def _by_refresh_token(sim: Simulator, asked: Asked) -> Result:
     old = sim.grants.refresh.get(asked.form.get("refresh_token", ""))
     if old is None or old.client_id != asked.client_id:
         return refuse("70000")
-    found = refresh_person(sim, old, asked.tenant, asked.form.get("scope", ""), _capabilities(asked))
-    if isinstance(found, Refusal):
-        return found
-    fault = sim.faults.hit("refresh", found.tenant, found.account.login)
+    person = refresh_person(sim, old, asked.tenant, asked.form.get("scope", ""), _capabilities(asked))
+    if isinstance(person, Refusal):
+        return person
+    fault = sim.faults.hit("refresh", person.tenant, person.account.login)
     if fault:
         return fault
-    wrong = check_client(found.app, asked.form, asked.secret, sim.clock.now()) or check_refresh(sim, old, found)
-    return wrong or issue(sim, found, old.origin, old)
+    wrong = check_client(person.app, asked.form, asked.secret, sim.clock.now()) or check_refresh(sim, old, person)
+    return wrong or issue(sim, person, old.origin, old)
 
 
 def _by_client_credentials(sim: Simulator, asked: Asked) -> Result:
@@ -221,8 +221,8 @@ def issue(sim: Simulator, person: Person, origin: str, old: RefreshToken | None)
     body: dict[str, Any] = {
         "token_type": "Bearer",
         "scope": granted_scope(person.scopes),
-        "expires_in": LIFETIME,
-        "ext_expires_in": LIFETIME,
+        "expires_in": TOKEN_LIFE_SECONDS,
+        "ext_expires_in": TOKEN_LIFE_SECONDS,
         "access_token": _access_token(sim, person),
     }
     if "offline_access" in person.scopes or old:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from tokenswitch_dev.simulator.directory.directory import EVERY_MEMBER, Account, App, Tenant
 from tokenswitch_dev.simulator.simulator import Simulator
 
-LIFETIME = 3599
+TOKEN_LIFE_SECONDS = 3599
 GRAPH = "00000003-0000-0000-c000-000000000000"
 RESERVED = {"openid", "profile", "email", "offline_access"}
 
@@ -49,7 +49,7 @@ def id_token(sim: Simulator, person: Person) -> str:
         "iss": sim.issuer(tenant.tid),
         "iat": now,
         "nbf": now,
-        "exp": now + LIFETIME + 301,
+        "exp": now + TOKEN_LIFE_SECONDS + 301,
         "name": account.name or account.upn,
         "oid": account.oid,
         "preferred_username": account.login,
@@ -105,7 +105,7 @@ def api_app_token(sim: Simulator, app: App, tenant: Tenant, audience: str) -> st
         "iss": sim.issuer(tenant.tid),
         "iat": now,
         "nbf": now,
-        "exp": now + LIFETIME + 301,
+        "exp": now + TOKEN_LIFE_SECONDS + 301,
         "azp": app.client_id,
         "azpacr": "1",
         "oid": principal,
@@ -126,7 +126,7 @@ def api_user_token(sim: Simulator, person: Person, audience: str, roles: list[st
         "iss": sim.issuer(person.tenant.tid),
         "iat": now,
         "nbf": now,
-        "exp": now + LIFETIME + 301,
+        "exp": now + TOKEN_LIFE_SECONDS + 301,
         "azp": person.app.client_id,
         "azpacr": "0",
         "name": person.account.name or person.account.upn,
@@ -149,7 +149,7 @@ def _graph_claims(sim: Simulator, app: App, tenant: Tenant) -> dict[str, Any]:
         "iss": f"https://sts.windows.net/{tenant.tid}/",
         "iat": now,
         "nbf": now,
-        "exp": now + LIFETIME + 301,
+        "exp": now + TOKEN_LIFE_SECONDS + 301,
         "app_displayname": app.name,
         "appid": app.client_id,
         "tid": tenant.tid,

@@ -169,10 +169,10 @@ def build_pages(sim: Simulator) -> Starlette:
 
     def route(path: str, page: Page, *methods: str) -> Route:
         async def endpoint(request: Request) -> Response:
-            said = page(pages, await _call(request))
-            await asyncio.sleep(said.delay)
-            headers = {"cache-control": "no-store", **said.headers}
-            return Response(said.body, said.status, headers, said.content_type)
+            answer = page(pages, await _call(request))
+            await asyncio.sleep(answer.delay)
+            headers = {"cache-control": "no-store", **answer.headers}
+            return Response(answer.body, answer.status, headers, answer.content_type)
 
         return Route(path, endpoint, methods=list(methods or ("GET",)))
 

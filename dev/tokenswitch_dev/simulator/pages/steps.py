@@ -70,10 +70,10 @@ def _approve(sim: Simulator, page: SignIn, form: dict[str, str]) -> Answer | Non
 
 def _policies(sim: Simulator, page: SignIn, who: Who) -> Answer | None:
     fault = sim.faults.hit("browser", who.tenant, who.account.login)
-    found = row(fault.code) if fault else None
-    if fault and found is None:
+    error = row(fault.code) if fault else None
+    if fault and error is None:
         return fault_answer(fault, new_trace(), sim.authority)
-    refusal = Refusal(found.code) if found else forbidden(sim, page.kind, who)
+    refusal = Refusal(error.code) if error else forbidden(sim, page.kind, who)
     if refusal:
         return _refused(page, refusal)
     if page.kind == "device":

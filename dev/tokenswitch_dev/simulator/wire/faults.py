@@ -78,10 +78,10 @@ class Faults:
     def hit(self, where: str, tenant: Tenant | None, account: str = "") -> Fault | None:
         if not self.active:
             return None
-        found = next((fault for fault in self.active if fault.matches(where, tenant, account)), None)
-        if found and found.times is not None:
-            self._use(found)
-        return found
+        fault = next((fault for fault in self.active if fault.matches(where, tenant, account)), None)
+        if fault and fault.times is not None:
+            self._use(fault)
+        return fault
 
     def _use(self, fault: Fault) -> None:
         fault.times = (fault.times or 1) - 1
@@ -98,10 +98,10 @@ def fault_answer(fault: Fault, trace: Trace, authority: str) -> Answer:
     broken = _broken(fault)
     if broken:
         return broken
-    found = row(fault.code)
-    if found is None:
+    error = row(fault.code)
+    if error is None:
         return answer({"error": "server_error", "error_description": "Internal error."}, 500)
-    return refused(Refusal(found.code), trace, authority, fault.retry_after)
+    return refused(Refusal(error.code), trace, authority, fault.retry_after)
 
 
 def _broken(fault: Fault) -> Answer | None:
@@ -115,7 +115,7 @@ def _broken(fault: Fault) -> Answer | None:
 
 def graph_fault(fault: Fault) -> tuple[int, str, str] | Answer:
     """(status, code, message) of a Graph error, or a broken answer; a table row shows as its nearest."""
-    found = row(fault.code)
+    error = row(fault.code)
     nearest = {429: "throttle", 503: "outage", 500: "outage"}
-    name = nearest.get(found.status, "forbidden") if found else fault.code
+    name = nearest.get(error.status, "forbidden") if error else fault.code
     return _broken(fault) or GRAPH_NAMES.get(name, GRAPH_NAMES["unauthorized"])

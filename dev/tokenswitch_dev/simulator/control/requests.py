@@ -7,11 +7,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class Wish(BaseModel):
+class Request(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class FaultWish(Wish):
+class FaultRequest(Request):
     where: str
     code: str = ""
     kind: str = ""
@@ -22,30 +22,30 @@ class FaultWish(Wish):
     seconds: float = 30.0
 
 
-class RevokeWish(Wish):
+class RevokeRequest(Request):
     tenant: str
     account: str = ""
 
 
-class RolesWish(Wish):
+class RolesRequest(Request):
     tenant: str
     account: str
     roles: list[str]
 
 
-class SecretWish(Wish):
+class SecretRequest(Request):
     client_id: str
     value: str | None = None
     expired: bool | None = None
     expires: float | None = None
 
 
-class RedirectWish(Wish):
+class RedirectRequest(Request):
     client_id: str
     uri: str
 
 
-class PolicyWish(Wish):
+class PolicyRequest(Request):
     tenant: str
     device_code: Literal["allowed", "security_defaults", "conditional_access"] | None = None
     conditional_access_block: bool | None = None
@@ -53,27 +53,27 @@ class PolicyWish(Wish):
     consents: dict[str, dict[str, list[str]]] | None = None
 
 
-class AccountWish(Wish):
+class AccountRequest(Request):
     tenant: str
     account: str
     enabled: bool
 
 
-class ClockWish(Wish):
+class ClockRequest(Request):
     advance: float
 
 
-class ApproveWish(Wish):
+class ApproveRequest(Request):
     user_code: str
     account: str
     consent: bool = True
 
 
-class DeclineWish(Wish):
+class DeclineRequest(Request):
     user_code: str
 
 
-class AuthorizeWish(Wish):
+class AuthorizeRequest(Request):
     url: str
     account: str
     consent: bool = True

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Places:
+class Addresses:
     portal: str
     mailbox: str
     microsoft: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Someone:
+class People:
     """The customer of a walk, and its administrator's account at Microsoft."""
 
     customer: str
