@@ -20,7 +20,7 @@ from auth_svc.domain import attempts, customers, health
 from auth_svc.domain.model import Access, Attempt
 from auth_svc.jobs.attempt import AttemptJobs
 from auth_svc.jobs.keep import KeepJobs
-from auth_svc.microsoft.discovery import Hosts, SigningKey
+from auth_svc.microsoft.discovery import Hosts
 from auth_svc.microsoft.entra import Apps, MsalEntra
 from auth_svc.microsoft.flows import DeviceFlow, Me, Redeemed, SignInFlow, Token
 from auth_svc.microsoft.graph import MsGraph
@@ -41,6 +41,7 @@ from shared.crypto.secret import Secret
 from shared.crypto.signed_tokens import Signer
 from shared.crypto.vault import KeyRing, Vault
 from shared.domain.rules import Rule, utc_now
+from shared.identity.token_verifier import PublishedKey
 from shared.jobs.worker import Worker
 from shared.store.mongo import Mongo
 from shared.store.store import Store
@@ -150,8 +151,8 @@ class FakeMicrosoft:
     async def issuer(self, tenant: str) -> str:
         return f"https://login.example/{tenant}/v2.0"
 
-    async def signing_key(self, tenant: str, kid: str) -> SigningKey | None:
-        found: SigningKey | None = await self._say("signing_key", None)
+    async def signing_key(self, tenant: str, kid: str) -> PublishedKey | None:
+        found: PublishedKey | None = await self._say("signing_key", None)
         return found
 
     async def me(self, token: Secret[str]) -> Me:

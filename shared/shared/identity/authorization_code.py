@@ -22,7 +22,8 @@ import httpx
 from shared.crypto.secret import Secret
 from shared.domain.rules import Refused, Unavailable
 from shared.i18n.catalogs import N_
-from shared.identity.oidc import PATIENCE, Issuer, TokenRefused
+from shared.identity.oidc import PATIENCE, Issuer
+from shared.identity.token_verifier import TokenRefused
 
 log = logging.getLogger(__name__)
 

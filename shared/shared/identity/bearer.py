@@ -15,7 +15,8 @@ from shared.contracts.events import Actor
 from shared.domain.rules import Clock, Refused, utc_now
 from shared.http.client_address import Network, client_address
 from shared.http.refusals import Unauthenticated
-from shared.identity.oidc import Issuer, TokenRefused
+from shared.identity.oidc import Issuer
+from shared.identity.token_verifier import TokenRefused
 
 VIEWER, OPERATOR, ADMIN, TOKEN_READ = "viewer", "operator", "admin", "token.read"
 ORDER = (VIEWER, OPERATOR, ADMIN)

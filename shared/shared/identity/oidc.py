@@ -7,36 +7,26 @@ made-up key ids cost nothing. With the issuer away, tokens of known keys still c
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from base64 import urlsafe_b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
 
 from shared.domain.rules import Unavailable
 from shared.http.tls import tls_context
+from shared.identity.token_verifier import PublishedKey, TokenRefused, TokenVerifier, published_keys
 
-ALGORITHMS: Mapping[str, type[RSAKey] | type[ECKey]] = {"RS256": RSAKey, "PS256": RSAKey, "ES256": ECKey}
-LEEWAY = 60
+VERIFIER = TokenVerifier(algorithms=("RS256", "PS256", "ES256"), leeway_seconds=60, max_length=16 * 1024)
 REFETCH_EVERY = 30.0
 RETRY_EVERY = 1.0
 KEYS_LIVE = 24 * 3600.0
-MAX_TOKEN = 16 * 1024
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 PATIENCE = 6.0
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-class TokenRefused(Exception):
-    """A token that does not count; the text says why and may be shown."""
 
 
 class Issuer:
@@ -53,7 +43,7 @@ class Issuer:
         self.url, self._ca_file, self._transport, self._ticks = url.rstrip("/"), ca_file, transport, ticks
         self._client: httpx.AsyncClient | None = None
         self._configuration: dict[str, Any] = {}
-        self._keys: dict[str, RSAKey | ECKey] = {}
+        self._keys: dict[str, PublishedKey] = {}
         self._fetched = self._tried = float("-inf")
         self._lock = asyncio.Lock()
 
@@ -94,42 +84,15 @@ class Issuer:
 
         Raises: TokenRefused, Unavailable (the key that signed it is not known and cannot be asked for).
         """
-        header = _header(token)
-        key = await self._key(header)
-        try:
-            signed = jws.deserialize_compact(token, key, algorithms=[header["alg"]])
-            claims = json.loads(signed.payload)
-        except (JoseError, ValueError, TypeError):
-            raise TokenRefused("its signature does not fit") from None
-        if not isinstance(claims, dict):
-            raise TokenRefused("it holds no claims")
-        self._check(claims, audience, now.timestamp(), nonce)
-        return claims
+        key = await self._key(VERIFIER.key_id(token))
+        return VERIFIER.claims(token, key, now, nonce=nonce, iss=self.url, aud=audience)
 
-    def _check(self, claims: dict[str, Any], audience: str, now: float, nonce: str | None) -> None:
-        if claims.get("iss") != self.url:
-            raise TokenRefused("it is of another issuer")
-        audiences = claims.get("aud")
-        if audience not in (audiences if isinstance(audiences, list) else [audiences]):
-            raise TokenRefused("it is for another audience")
-        expires, begins = _time(claims.get("exp")), _time(claims.get("nbf", 0))
-        if now > expires + LEEWAY:
-            raise TokenRefused("it has expired")
-        if now < begins - LEEWAY:
-            raise TokenRefused("it does not count yet")
-        if claims.get("nonce") != nonce:  # an id_token is no access token, and the other way round
-            raise TokenRefused("it belongs to another sign-in")
-
-    async def _key(self, header: dict[str, Any]) -> RSAKey | ECKey:
-        kid, kind = header["kid"], ALGORITHMS[header["alg"]]
+    async def _key(self, kid: str) -> PublishedKey:
         if self._ticks() - self._fetched > KEYS_LIVE or kid not in self._keys:
             await self._refresh(kid)
-        key = self._keys.get(kid)
-        if key is None:
+        if kid not in self._keys:
             raise TokenRefused("it is signed with a key that the issuer does not publish")
-        if not isinstance(key, kind) or key.get("alg", header["alg"]) != header["alg"]:
-            raise TokenRefused("its algorithm is not that of its key")
-        return key
+        return self._keys[kid]
 
     async def _refresh(self, kid: str) -> None:
         wait = REFETCH_EVERY if self._keys else RETRY_EVERY
@@ -150,7 +113,7 @@ class Issuer:
                 raise Unavailable("the sign-in service", self.url)
             self._tried = self._ticks()
             self._configuration = await self._load()
-            self._keys = _usable(await self._get(await self.endpoint("jwks_uri")))
+            self._keys = published_keys(await self._get(await self.endpoint("jwks_uri")))
             self._fetched = self._tried
 
     async def _load(self) -> dict[str, Any]:
@@ -169,44 +132,3 @@ class Issuer:
         if not isinstance(found, dict):
             raise Unavailable("the sign-in service", f"{self.url} answers {response.status_code}")
         return found
-
-
-def _header(token: str) -> dict[str, Any]:
-    """The header, if its algorithm is one of ours and it names its key. Raises: TokenRefused."""
-    if len(token) > MAX_TOKEN:
-        raise TokenRefused("it is too long")
-    first = token.split(".", 1)[0]
-    try:
-        header = json.loads(urlsafe_b64decode(first.encode("ascii") + b"=" * (-len(first) % 4)))
-    except (ValueError, RecursionError):
-        header = None
-    if not isinstance(header, dict) or not isinstance(header.get("kid"), str):
-        raise TokenRefused("it is not a signed token with a key id")
-    if header.get("alg") not in ALGORITHMS:
-        raise TokenRefused("its algorithm is not accepted")
-    return header
-
-
-def _usable(jwks: dict[str, Any]) -> dict[str, RSAKey | ECKey]:
-    """The signing keys that we can use, by key id; others are passed over."""
-    found: dict[str, RSAKey | ECKey] = {}
-    keys = jwks.get("keys")
-    for key in keys if isinstance(keys, list) else []:
-        kind = _KINDS.get(str(key.get("kty"))) if isinstance(key, dict) else None
-        if kind is None or not isinstance(key.get("kid"), str) or key.get("use", "sig") != "sig":
-            continue
-        try:
-            found[key["kid"]] = kind.import_key({name: key[name] for name in _FIELDS if name in key})
-        except (JoseError, ValueError, TypeError, KeyError):
-            continue
-    return found
-
-
-_KINDS: Mapping[str, type[RSAKey] | type[ECKey]] = {"RSA": RSAKey, "EC": ECKey}
-_FIELDS = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y")
-
-
-def _time(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TokenRefused("its times cannot be read")
-    return value

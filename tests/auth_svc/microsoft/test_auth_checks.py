@@ -13,7 +13,7 @@ from joserfc.jwk import OctKey, RSAKey
 
 from auth_svc.microsoft import checks
 from auth_svc.microsoft.checks import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR, Wanted
-from auth_svc.microsoft.discovery import PERSONAL_TENANT, SigningKey
+from auth_svc.microsoft.discovery import PERSONAL_TENANT
 from auth_svc.microsoft.errors import EntraRefused
 from auth_svc.microsoft.flows import Me
 from shared.crypto.secret import Secret
@@ -59,7 +59,7 @@ def part(value: Any) -> str:
 async def outcome(token: str, *, microsoft: FakeMicrosoft | None = None, **more: Any) -> Any:
     """Who came, or the refusal."""
     microsoft = microsoft or FakeMicrosoft()
-    published = SigningKey(RSAKey.import_key(KEY.as_dict(private=False)), issuer("{tenantid}"))
+    published = RSAKey.import_key({**KEY.as_dict(private=False), "issuer": issuer("{tenantid}")})
     microsoft.script.setdefault("signing_key", [published])
     found = redeemed(**({"id_token": Secret(token)} | more))
     try:
@@ -139,7 +139,7 @@ async def test_a_token_for_graph_is_no_id_token() -> None:
 
 
 async def test_a_key_that_signs_for_another_tenant_only() -> None:
-    published = SigningKey(RSAKey.import_key(KEY.as_dict(private=False)), issuer(OTHER))
+    published = RSAKey.import_key({**KEY.as_dict(private=False), "issuer": issuer(OTHER)})
     microsoft = FakeMicrosoft({"signing_key": [published]})
     assert (await outcome(signed(claims()), microsoft=microsoft)).reason == "token_invalid"
 

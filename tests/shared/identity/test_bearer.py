@@ -20,7 +20,8 @@ from joserfc.registry import HeaderParameter
 from shared.contracts.events import Actor
 from shared.http.problems import install_errors
 from shared.identity.bearer import Bearer, Identity, identity_of, require
-from shared.identity.oidc import REFETCH_EVERY, Issuer, TokenRefused
+from shared.identity.oidc import REFETCH_EVERY, Issuer
+from shared.identity.token_verifier import TokenRefused
 from tests.shared.kit.issuer import AUDIENCE, NOW, URL, FakeIssuer, claims, ec, rsa, sign
 
 

@@ -6,24 +6,18 @@ A claim is believed only after signature, audience, issuer and times have been v
 
 from __future__ import annotations
 
-import json
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from joserfc import jws
-from joserfc.errors import JoseError
-
-from auth_svc.microsoft.discovery import PERSONAL_TENANT, SigningKey
+from auth_svc.microsoft.discovery import PERSONAL_TENANT
 from auth_svc.microsoft.errors import EntraRefused
 from auth_svc.microsoft.flows import Entra, Graph, Redeemed
 from shared.contracts.events import Account
+from shared.identity.token_verifier import PublishedKey, TokenRefused, TokenVerifier
 
-ALGORITHM = "RS256"
-LEEWAY = 120
-MAX_TOKEN = 64 * 1024
+VERIFIER = TokenVerifier(algorithms=("RS256",), leeway_seconds=120, max_length=64 * 1024, required=("exp", "nbf"))
 LONGEST_NAME = 200
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
@@ -65,34 +59,26 @@ async def check(entra: Entra, graph: Graph, redeemed: Redeemed, wanted: Wanted, 
 async def verified(entra: Entra, redeemed: Redeemed, tenant: str, now: datetime) -> Mapping[str, Any]:
     """The claims of the id_token, if it is Microsoft's and for us. Raises: EntraRefused(token_invalid),
     EntraAway."""
-    token = redeemed.id_token.reveal()
-    key = await entra.signing_key(tenant, _key_id(token))
-    if key is None:
-        raise EntraRefused("token_invalid")
-    claims = _signed(token, key)
-    _demand(claims.get("aud") == redeemed.client_id and claims.get("ver") == "2.0")
-    _demand(claims.get("nonce") == redeemed.nonce)
-    _demand(_time(claims, "exp") + LEEWAY > now.timestamp() > _time(claims, "nbf") - LEEWAY)
+    token, client = redeemed.id_token.reveal(), redeemed.client_id
+    try:
+        key = await entra.signing_key(tenant, VERIFIER.key_id(token))
+        if key is None:
+            raise EntraRefused("token_invalid")
+        claims = VERIFIER.claims(token, key, now, nonce=redeemed.nonce, aud=client, ver="2.0")
+    except TokenRefused:
+        raise EntraRefused("token_invalid") from None
     _by_issuer(claims, await entra.issuer(tenant), tenant, key)
     return claims
 
 
-def _signed(token: str, key: SigningKey) -> Mapping[str, Any]:
-    try:
-        claims = json.loads(jws.deserialize_compact(token, key.key, algorithms=[ALGORITHM]).payload)
-    except (JoseError, ValueError, TypeError, RecursionError):
-        raise EntraRefused("token_invalid") from None
-    _demand(isinstance(claims, dict))
-    return dict(claims)
-
-
-def _by_issuer(claims: Mapping[str, Any], issuer: str, tenant: str, key: SigningKey) -> None:
+def _by_issuer(claims: Mapping[str, Any], issuer: str, tenant: str, key: PublishedKey) -> None:
     """The issuer is the one of the tenant that the token names; for another tenant that is told later."""
     tid = _claim(claims, "tid")
     expected = issuer.lower().replace(tenant, tid)
     _demand(tenant in issuer.lower() and str(claims.get("iss", "")).lower() == expected)
-    if key.issuer is not None and tid == tenant:
-        _demand(key.issuer.lower().replace("{tenantid}", tid) == expected)
+    signs_for = key.get("issuer")
+    if isinstance(signs_for, str) and tid == tenant:
+        _demand(signs_for.lower().replace("{tenantid}", tid) == expected)
 
 
 def _of_the_tenant(claims: Mapping[str, Any], redeemed: Redeemed, tenant: str) -> None:
@@ -147,28 +133,10 @@ def _line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:LONGEST_NAME]
 
 
-def _key_id(token: str) -> str:
-    """The key id, if the header is of the one algorithm that counts. Raises: EntraRefused."""
-    first = token[:4096].split(".", 1)[0]
-    try:
-        header = json.loads(urlsafe_b64decode(first + "=" * (-len(first) % 4)))
-    except (ValueError, RecursionError):
-        header = None
-    if not isinstance(header, dict) or header.get("alg") != ALGORITHM or len(token) > MAX_TOKEN:
-        raise EntraRefused("token_invalid")
-    return _claim(header, "kid")
-
-
 def _claim(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
     _demand(isinstance(value, str) and bool(value))
     return str(value).lower() if name == "tid" else str(value)
-
-
-def _time(claims: Mapping[str, Any], name: str) -> float:
-    value = claims.get(name)
-    _demand(isinstance(value, int | float) and not isinstance(value, bool))
-    return float(value or 0)
 
 
 def _demand(holds: bool) -> None:

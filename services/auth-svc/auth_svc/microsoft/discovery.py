@@ -16,12 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
-
 from auth_svc.microsoft.errors import EntraAway, EntraRefused, Quote, quote_of
 from auth_svc.microsoft.http import Answer, Http
 from shared.contracts.guids import GUID
+from shared.identity.token_verifier import PublishedKey, published_keys
 
 T = TypeVar("T")
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
@@ -67,14 +65,6 @@ class Hosts:
         return parts.scheme == "https" and parts.netloc in PEOPLES_HOSTS
 
 
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """A published key; `issuer` is whose tokens it signs, where that is said."""
-
-    key: RSAKey = field(repr=False)
-    issuer: str | None
-
-
 @dataclass(slots=True)
 class Kept(Generic[T]):
     """The newest values, by tenant; the least recently used go first."""
@@ -103,7 +93,7 @@ class Discovery:
     def __init__(self, http: Http, authority: str, hosts: Hosts, ticks: Callable[[], float] = time.monotonic) -> None:
         self._http, self._authority, self.hosts, self._ticks = http, authority, hosts, ticks
         self._configurations: Kept[Mapping[str, Any]] = Kept(2048)
-        self._keys: Kept[Mapping[str, SigningKey]] = Kept(512)
+        self._keys: Kept[Mapping[str, PublishedKey]] = Kept(512)
 
     def resolve(self, asked: str) -> str:
         """The GUID of a tenant, by domain or GUID. Raises: EntraRefused(tenant_unknown), EntraAway."""
@@ -138,7 +128,7 @@ class Discovery:
     def issuer(self, tenant: str) -> str:
         return str(self.configuration(tenant).get("issuer", ""))
 
-    def key(self, tenant: str, kid: str) -> SigningKey | None:
+    def key(self, tenant: str, kid: str) -> PublishedKey | None:
         """A signing key; an unknown one has all fetched again, at most every 30 seconds. Raises:
         EntraAway."""
         kept = self._keys.get(tenant)
@@ -148,7 +138,7 @@ class Discovery:
         said = self._http.get(str(self.configuration(tenant).get("jwks_uri", "")))
         if said.status_code != 200:
             raise EntraAway("unreachable")
-        keys = _usable(said.json())
+        keys = published_keys(said.json())
         self._keys.put(tenant, self._ticks(), keys)
         return keys.get(kid)
 
@@ -178,19 +168,3 @@ class CachedHttp:
 
     def close(self) -> None:
         """The connections are shared; they stay."""
-
-
-def _usable(jwks: Mapping[str, Any]) -> dict[str, SigningKey]:
-    """The RSA keys for signatures, by key id; others are passed over."""
-    listed = jwks.get("keys")
-    found: dict[str, SigningKey] = {}
-    for key in listed if isinstance(listed, list) else []:
-        if not isinstance(key, dict) or key.get("kty") != "RSA" or key.get("use", "sig") != "sig":
-            continue
-        issuer = key.get("issuer")
-        try:
-            made = RSAKey.import_key({"kty": "RSA", "n": key["n"], "e": key["e"]})
-            found[str(key["kid"])] = SigningKey(made, issuer if isinstance(issuer, str) else None)
-        except (JoseError, ValueError, TypeError, KeyError):
-            continue
-    return found

@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 import msal
 
 from auth_svc.microsoft.answers import of_ours, redeemed, token
-from auth_svc.microsoft.discovery import CachedHttp, Discovery, Hosts, SigningKey
+from auth_svc.microsoft.discovery import CachedHttp, Discovery, Hosts
 from auth_svc.microsoft.errors import EntraAway, EntraRefused, error_of
 from auth_svc.microsoft.flows import DeviceFlow, Pending, Redeemed, SignInFlow, Token
 from auth_svc.microsoft.http import Http, NotWanted, Undelivered, Workers
 from shared.contracts.events import Method
 from shared.crypto.secret import Secret
+from shared.identity.token_verifier import PublishedKey
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -78,7 +79,7 @@ class MsalEntra:
     async def issuer(self, tenant: str) -> str:
         return await self._calls.run(lambda: self._guarded(lambda: self._discovery.issuer(tenant)))
 
-    async def signing_key(self, tenant: str, kid: str) -> SigningKey | None:
+    async def signing_key(self, tenant: str, kid: str) -> PublishedKey | None:
         return await self._calls.run(lambda: self._guarded(lambda: self._discovery.key(tenant, kid)))
 
     async def probe(self) -> None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from auth_svc.microsoft.discovery import SigningKey
 from shared.contracts.events import Method
 from shared.crypto.secret import Secret
+from shared.identity.token_verifier import PublishedKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ class Entra(Protocol):
 
     async def issuer(self, tenant: str) -> str: ...
 
-    async def signing_key(self, tenant: str, kid: str) -> SigningKey | None: ...
+    async def signing_key(self, tenant: str, kid: str) -> PublishedKey | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
