@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from tokenswitch_dev.reference.meanings import MEANINGS, PLAIN
+from tokenswitch_dev.reference.meanings import PLAIN
 from tokenswitch_dev.services import SERVICES
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
@@ -24,8 +24,8 @@ ALL = ", ".join(CLASSES)
 SECRET_FILES = frozenset({"LINK_KEYS_FILE", "SEAL_KEYS_FILE", "VAULT_KEYS_FILE", "KAFKA_KEY_FILE", "MONGO_CERT_FILE"})
 INTRODUCTION = """# Settings
 
-<!-- Written by `make settings` from the settings classes. What a setting means stands in
-     dev/tokenswitch_dev/reference/meanings.py, or in its `Field(description=...)`. -->
+<!-- Written by `make settings` from the settings classes. What a setting means stands there,
+     under it, as a docstring. -->
 
 Every service is told by environment variables alone. An empty one counts as not given. A wrong one ends the program at
 start with one sentence that names it and never shows its value. **needed** has no default. Secret: *file* is a file
@@ -56,9 +56,9 @@ def _order(section: tuple[str, list[Row]]) -> tuple[int, list[int]]:
 
 
 def without_meaning() -> list[str]:
-    """Settings that nobody has description the meaning of."""
+    """Settings that nobody has said the meaning of."""
     fields = {(name.upper(), field.description) for of in CLASSES.values() for name, field in of.model_fields.items()}
-    return sorted(name for name, description in fields if not description and name not in MEANINGS)
+    return sorted(name for name, meaning in fields if not meaning)
 
 
 def _rows() -> tuple[dict[str, list[Row]], list[Row]]:
@@ -80,7 +80,7 @@ def _rows() -> tuple[dict[str, list[Row]], list[Row]]:
 
 def _row(name: str, field: FieldInfo) -> Row:
     default = "**needed**" if field.is_required() else _said(field.default)
-    meaning = field.description or MEANINGS.get(name, "")
+    meaning = (field.description or "").replace("\n", " ")
     return Row(name=name, default=default, takes=_takes(field), meaning=meaning, secret=_secret(name, field.annotation))
 
 

@@ -88,24 +88,43 @@ class AuthSettings(CommonSettings):
     """What auth-svc is told. `entra_simulated` comes first: what is allowed below depends on it."""
 
     entra_simulated: bool = False
+    """Tests only: lets Microsoft be another host, with its own certificate authority."""
     entra_authority: ServerUrl = "https://login.microsoftonline.com"
+    """Microsoft's sign-in service of your cloud."""
     graph_url: ServerUrl = "https://graph.microsoft.com"
+    """Microsoft Graph of your cloud."""
     entra_ca_file: CaFile | None = None
+    """Tests only: certificate authority of the simulated Microsoft."""
     entra_client_id: ClientId
+    """Application (client) id of the sign-in button. invite-svc shows it to security people."""
     entra_client_secret_file: SecretFile
+    """File of one line: the client secret of that application."""
     entra_device_client_id: ClientId
+    """Application (client) id of the device-code way, a public client."""
     graph_scopes: Annotated[str, AfterValidator(_scopes)] = "User.Read"
+    """Delegated permissions to ask for, with blanks between; the same in both services."""
     entra_workers: Annotated[int, Field(ge=1, le=128)] = 32
+    """Threads that poll Microsoft for device codes. About flows x answer time / poll seconds."""
     entra_pending_flows: Annotated[int, Field(ge=1, le=10_000)] = 2000
+    """Device codes that one process keeps open."""
     entra_poll_seconds: Annotated[float, Field(ge=0.1, le=60)] = LEAST_POLL_SECONDS
+    """Seconds between two polls of one device code; under 5 for tests only."""
     attempt_lease_seconds: Annotated[float, Field(ge=2, le=120)] = 30.0
+    """After a crash, how long a sign-in waits for another replica."""
     vault_keys_file: KeyRingFile
+    """Key ring that seals tokens and secrets at rest."""
     seal_keys_file: SealKeysFile
+    """Private keys for what other services seal for this one."""
     seal_public_keys_file: SealPublicKeysFile
+    """Public keys of all readers; the first of each seals."""
     operator_issuer: IssuerUrl
+    """Who signs operators and API callers in: your tenant's issuer."""
     operator_ca_file: CaFile | None = None
+    """Certificate authority of that issuer, if it is a private one."""
     api_audience: Annotated[str, Field(min_length=1)]
+    """What tokens for the API must be made out to."""
     token_readers: Annotated[str, AfterValidator(_readers)] = ""
+    """Who may read tokens of whom: `{"<client id>": ["<customer>"]}`; empty: the role decides."""
 
     @field_validator("token_readers", mode="before")
     @classmethod

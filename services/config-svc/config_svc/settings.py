@@ -58,22 +58,39 @@ class ConfigSettings(CommonSettings):
     settings; a running one keeps its own. `provider_name`, `mail_from`: those of notify-svc, for the settings page."""
 
     operator_issuer: IssuerUrl
+    """Who signs operators and API callers in: your tenant's issuer."""
     operator_ca_file: CaFile | None = None
+    """Certificate authority of that issuer, if it is a private one."""
     portal_client_id: Annotated[str, Field(min_length=1)]
+    """The portal's application (client) id."""
     portal_client_secret_file: SecretFile
+    """File of one line: the portal's client secret."""
     api_audience: Annotated[str, Field(min_length=1)]
+    """What tokens for the API must be made out to."""
     cli_client_id: Annotated[str, Field(max_length=100)] = ""
+    """Application (client) id of the command line, a public client; empty: it cannot sign in."""
     ops_email: str = ""
+    """Who hears of lost access."""
     provider_name: Annotated[str, Field(max_length=100)] = ""
+    """Your name, as customers know it."""
     mail_from: str = ""
+    """Sender of all mails; config-svc shows it on the settings page."""
     link_keys_file: KeyRingFile
+    """Key ring that makes links, sessions and list cursors; the same in the services that have it."""
     seal_public_keys_file: SealPublicKeysFile
+    """Public keys of all readers; the first of each seals."""
     invitation_life: Life = timedelta(days=7)
+    """How long an invitation counts, like `7d`, until an administrator saves another value."""
     remind_after: Annotated[timedelta | None, BeforeValidator(duration_or_none)] = timedelta(days=3)
+    """When an invitee is reminded; `none`: never. Also only until one is saved."""
     accepted_roles: Annotated[str, AfterValidator(_roles)] = DEFAULT_ROLES
+    """Template ids of the Entra roles whose holders may approve. Also only until some are saved."""
     requests_per_hour: Annotated[int, Field(ge=1)] = 60
+    """Switches and resends for one customer in an hour."""
     provider_logo_file: LogoFile | None = None
+    """Your logo: a plain SVG, or a PNG of up to 32 kB."""
     event_streams: Annotated[int, Field(ge=1, le=1000)] = 40
+    """Open event streams in one process."""
 
     @property
     def roles(self) -> tuple[str, ...]:

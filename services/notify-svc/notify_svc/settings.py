@@ -124,21 +124,37 @@ class NotifySettings(CommonSettings):
     """What each means stands in docs/settings.md; `smtp` and `sender` say what several mean together."""
 
     smtp_url: Annotated[SecretStr, AfterValidator(secret_url("smtp", "smtps")), AfterValidator(_smtp_url)]
+    """Mail server: `smtp://host:587?starttls=required`, or `smtps://host`. May hold a login."""
     smtp_username: str | None = None
+    """User name; with tokens, the mailbox that mails come from."""
     smtp_password_file: SecretFile | None = None
+    """File of one line: the password; with tokens, the client secret."""
     smtp_token_url: IssuerUrl | None = None
+    """Where XOAUTH2 gets its tokens (client credentials)."""
     smtp_token_client_id: str | None = None
+    """The client id to ask with."""
     smtp_token_scope: str = ""
+    """The scope to ask for there."""
     smtp_token_ca_file: CaFile | None = None
+    """Certificate authority of that server, if it is a private one."""
     smtp_ca_file: CaFile | None = None
+    """Certificate authority of the mail server, if it is a private one."""
     smtp_connections: Annotated[int, Field(ge=1, le=100)] = 8
+    """Mails handed over at the same time, by one process."""
     smtp_seconds: Annotated[float, Field(ge=0.1, le=300)] = 20.0
+    """How long one mail may take."""
     mail_lease_seconds: Annotated[float, Field(ge=2, le=120)] = 30.0
+    """After a crash, how long the mail at hand waits for another replica."""
     mail_from: Annotated[str, AfterValidator(_sender)]
+    """Sender of all mails; config-svc shows it on the settings page."""
     ops_email: Annotated[str, AfterValidator(_address)] = ""
+    """Who hears of lost access."""
     operator_language: Annotated[str, AfterValidator(_language)] = "en"
+    """Language of mails to operators. An invitee's comes with the invitation."""
     provider_name: Annotated[str, AfterValidator(_name), Field(max_length=100)]
+    """Your name, as customers know it."""
     link_keys_file: KeyRingFile
+    """Key ring that makes links, sessions and list cursors; the same in the services that have it."""
 
     @model_validator(mode="after")
     def _login_fits_together(self) -> Self:

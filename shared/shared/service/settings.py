@@ -34,25 +34,54 @@ class Misconfigured(SystemExit):
     """Ends the program with one sentence on standard error that says which setting is wrong and what to do."""
 
 
-class KafkaSettings(BaseSettings):
-    """How Kafka is reached, and how it lets us in. `kafka_username` with `kafka_password_file`: the login, or with
-    OAUTHBEARER the client id and secret that tokens are asked for with, at `kafka_token_url`."""
+class _Environment(BaseSettings):
+    """Read from the environment: names in upper case, an empty value counts as not given. A docstring under a setting
+    says what it means; `docs/settings.md` is made of them."""
+
+    model_config = SettingsConfigDict(
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class KafkaSettings(_Environment):
+    """How Kafka is reached, and how it lets us in."""
 
     kafka_bootstrap: Annotated[str, AfterValidator(matches(_BROKER, "is not a list of brokers like host:9092"))]
+    """Brokers to begin with, `host:port`, parted by commas."""
     kafka_security_protocol: Protocol = "PLAINTEXT"
+    """How brokers are spoken to. In production `SASL_SSL` or `SSL`."""
     kafka_ca_file: CaFile | None = None
+    """Certificate authority of the brokers (PEM). Without it, the system's."""
     kafka_cert_file: CaFile | None = None
+    """Our certificate, where brokers ask for one (PEM)."""
     kafka_key_file: CaFile | None = None
+    """The key of that certificate."""
     kafka_sasl_mechanism: Mechanism | None = None
+    """How we log in; needed with `SASL_...`."""
     kafka_username: str | None = None
+    """User name, one for each service; with OAUTHBEARER the client id."""
     kafka_password_file: SecretFile | None = None
+    """File of one line: the password; with OAUTHBEARER the client secret."""
     kafka_token_url: IssuerUrl | None = None
+    """Where OAUTHBEARER gets its tokens (client credentials)."""
     kafka_token_scope: str = ""
+    """The scope to ask for there."""
     kafka_token_ca_file: CaFile | None = None
+    """Certificate authority of that server, if it is a private one."""
     topic: Annotated[str, AfterValidator(matches(_TOPIC, "is not a topic name"))] = "tokenswitch.events"
+    """Name of the event topic. Dead letters lie beside it, one topic for each service."""
     topic_partitions: Annotated[int, Field(ge=1, le=10_000)] = 12
+    """Partitions when the topic is first made: so many replicas of a service can share its events."""
     topic_replication: Annotated[int, Field(ge=-1, le=100)] = -1
+    """Copies of each partition when the topic is first made; -1: as the brokers say. Better 3."""
     topic_min_insync: Annotated[int, Field(ge=0, le=100)] = 0
+    """Copies that must have an event before it counts, set when the topic is first made; 0: as the brokers say. With
+    three copies 2."""
 
     @model_validator(mode="after")
     def _kafka_fits_together(self) -> Self:
@@ -133,18 +162,23 @@ class KafkaSettings(BaseSettings):
         )
 
 
-class MongoSettings(BaseSettings):
-    """How MongoDB is reached. `mongo_username` with `mongo_password_file`: a login that does not stand in the address;
-    `mongo_cert_file`: our certificate and its key in one PEM file."""
+class MongoSettings(_Environment):
+    """How MongoDB is reached. Its login stands in the address or in settings of its own."""
 
     mongo_url: Annotated[SecretStr, AfterValidator(secret_url("mongodb", "mongodb+srv"))]
+    """Address of MongoDB. It must be a replica set (writes are confirmed by a majority)."""
     mongo_database: Annotated[
         str, AfterValidator(matches(_DATABASE, "is not a database name: up to 38 letters, digits, - and _"))
     ] = "tokenswitch"
+    """Beginning of the database names; each service adds its own: `tokenswitch_config`, ..."""
     mongo_username: str | None = None
+    """User name, one for each service, that may reach its database only."""
     mongo_password_file: SecretFile | None = None
+    """File of one line: the password."""
     mongo_ca_file: CaFile | None = None
+    """Certificate authority of MongoDB (PEM); switches TLS on."""
     mongo_cert_file: CaFile | None = None
+    """Our certificate and its key in one PEM file."""
 
     @model_validator(mode="after")
     def _mongo_fits_together(self) -> Self:
@@ -165,17 +199,18 @@ class MongoSettings(BaseSettings):
 
 
 class CommonSettings(KafkaSettings, MongoSettings):
-    """What every service is told. Names are the environment's in upper case; an empty one counts as not given."""
-
-    model_config = SettingsConfigDict(
-        extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True, populate_by_name=True
-    )
+    """What every service is told."""
 
     host: str = "127.0.0.1"
+    """Address to listen on. The images set `0.0.0.0`."""
     port: Annotated[int, Field(ge=0, le=65535)]
+    """Port to listen on; 0 takes a free one. The images set 8000."""
     portal_url: PublicUrl
+    """Where operators open the portal. Links and redirects are made of it, never of a request."""
     invite_url: PublicUrl
+    """Where invitees open the wizard. It stands in mails, and ends in the redirect address at Microsoft."""
     trusted_proxies: Annotated[str, AfterValidator(networks)] = ""
+    """Networks of your proxies, parted by commas; only from there `X-Forwarded-For` counts."""
 
     @property
     def proxies(self) -> tuple[Network, ...]:
