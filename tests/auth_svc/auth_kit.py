@@ -15,16 +15,16 @@ from typing import Any
 
 from joserfc.jwk import ECKey
 
-from auth_svc.credential_store import PURPOSE, Safe
-from auth_svc.domain import attempts, customers, health
+from auth_svc.credential_store import PURPOSE, CredentialStore
+from auth_svc.domain import attempts, customers, keep_alive
 from auth_svc.domain.model import Access, Attempt
-from auth_svc.jobs.attempt import AttemptJobs
-from auth_svc.jobs.keep import KeepJobs
+from auth_svc.jobs.attempts import AttemptJobs
+from auth_svc.jobs.keep_alive import KeepAliveJobs
 from auth_svc.microsoft.discovery import Hosts
-from auth_svc.microsoft.entra import Apps, MsalEntra
-from auth_svc.microsoft.flows import DeviceFlow, Me, Redeemed, SignInFlow, Token
+from auth_svc.microsoft.entra import Applications, MsalEntra
 from auth_svc.microsoft.graph import MsGraph
-from auth_svc.microsoft.http import Http, Workers
+from auth_svc.microsoft.http_client import HttpClient, Workers
+from auth_svc.microsoft.interfaces import DeviceFlow, Me, Redeemed, SignInFlow, Token
 from shared.contracts.events import (
     Actor,
     AuthenticationStarted,
@@ -63,7 +63,7 @@ OPERATOR = Actor(id="op", name="Olga", email="olga@provider.example")
 class Keys:
     """auth-svc's safe, the wizard's opener, and everybody's sealer."""
 
-    safe: Safe
+    credential_store: CredentialStore
     wizard: Opener
     sealer: Sealer
 
@@ -76,8 +76,9 @@ def make_keys() -> Keys:
     auth, invite = (ECKey.generate_key("P-256", {"kid": kid}, private=True) for kid in ("a1", "i1"))
     sealer = Sealer({"auth": auth, "invite": invite})
     vault = ring()
-    safe = Safe(Vault(vault), Opener({"a1": auth}), sealer, Signer(vault, PURPOSE))
-    return Keys(safe, Opener({"i1": invite}), sealer)
+    opener = Opener({"a1": auth})
+    credential_store = CredentialStore(vault=Vault(vault), opener=opener, sealer=sealer, signer=Signer(vault, PURPOSE))
+    return Keys(credential_store, Opener({"i1": invite}), sealer)
 
 
 # --- a fake of Microsoft ------------------------------------------------------------------------------
@@ -116,7 +117,7 @@ class FakeMicrosoft:
 
     async def begin_device(self, tenant: str) -> DeviceFlow:
         flow = DeviceFlow(
-            memo=Secret(f'{{"device_code":"{MARK}"}}'),
+            msal_flow=Secret(f'{{"device_code":"{MARK}"}}'),
             user_code=Secret(f"{MARK}-UC"),
             verification_uri="https://aka.ms/x",
             expires_in=900,
@@ -125,17 +126,17 @@ class FakeMicrosoft:
         found: DeviceFlow = await self._say("begin_device", flow)
         return found
 
-    async def poll_device(self, tenant: str, memo: Secret[str], wanted: Callable[[], bool]) -> Any:
+    async def poll_device(self, tenant: str, msal_flow: Secret[str], wanted: Callable[[], bool]) -> Any:
         return await self._say("poll", "pending")
 
     async def begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
         self.states.append(state)
-        memo = json.dumps({"state": state, "nonce": "n", "code_verifier": MARK})
-        flow = SignInFlow(Secret(memo), Secret(f"https://login.example/{MARK}"), Secret(state))
+        msal_flow = json.dumps({"state": state, "nonce": "n", "code_verifier": MARK})
+        flow = SignInFlow(Secret(msal_flow), Secret(f"https://login.example/{MARK}"), Secret(state))
         found: SignInFlow = await self._say("begin_sign_in", flow)
         return found
 
-    async def redeem_code(self, tenant: str, memo: Secret[str], answer: Mapping[str, str]) -> Any:
+    async def redeem_code(self, tenant: str, msal_flow: Secret[str], answer: Mapping[str, str]) -> Any:
         return await self._say("redeem", redeemed())
 
     async def refresh(self, tenant: str, method: Method, cache: Secret[str], *, force: bool) -> Token:
@@ -173,8 +174,8 @@ class FakeMicrosoft:
 @contextlib.contextmanager
 def microsoft(kit: Kit, interval: float = 0.2, secret: str = demo.SIGNIN_SECRET) -> Any:
     """Our adapters, over TLS, in front of the simulator."""
-    http, polls, calls = Http(32, kit.running.ca_file), Workers(16, "polls"), Workers(8, "calls")
-    apps = Apps(
+    http, polls, calls = HttpClient(32, kit.running.ca_file), Workers(16, "polls"), Workers(8, "calls")
+    apps = Applications(
         sign_in=demo.SIGNIN_CLIENT_ID,
         secret=Secret(secret),
         device=demo.DEVICE_CLIENT_ID,
@@ -208,7 +209,11 @@ class Bench:
 
     def attempts_due(self) -> Worker[Access]:
         jobs = AttemptJobs(
-            entra=self.entra, graph=self.graph, safe=self.keys.safe, store=self.store, scopes=("User.Read",)
+            entra=self.entra,
+            graph=self.graph,
+            credential_store=self.keys.credential_store,
+            store=self.store,
+            scopes=("User.Read",),
         )
         return Worker(
             store=self.store,
@@ -221,7 +226,7 @@ class Bench:
         )
 
     def keep_due(self) -> Worker[Access]:
-        jobs = KeepJobs(entra=self.entra, graph=self.graph, safe=self.keys.safe)
+        jobs = KeepAliveJobs(entra=self.entra, graph=self.graph, credential_store=self.keys.credential_store)
         return Worker(store=self.store, job="keep", execute=jobs.execute, lease=self.lease, tick=0.1)
 
     def run(self) -> None:
@@ -308,7 +313,7 @@ class Bench:
             expires_at=utc_now() + timedelta(days=7),
             invitee=invitee,
         )
-        await self.fact(attempts.switch_requested, event)
+        await self.fact(attempts.begin_switch, event)
 
     async def start(
         self, method: Method, *, attempt: int = 1, switch: int = 1, tenant: str = TENANT, **more: Any
@@ -358,7 +363,7 @@ class Bench:
 
 
 def open_store(mongo: Mongo) -> Store[Access]:
-    deadlines = {"attempt": attempts.deadline, "keep": health.deadline}
+    deadlines = {"attempt": attempts.next_deadline, "keep": keep_alive.next_deadline}
     return Store(mongo.collection("access"), Access, "auth/access", deadlines=deadlines)
 
 
@@ -397,5 +402,10 @@ def read_keys(home: Path) -> Keys:
     """The same keys, as the processes of a test have them."""
     vault = KeyRing.from_file(home / "VAULT_KEYS_FILE")
     sealer = Sealer.from_file(home / "SEAL_PUBLIC_KEYS_FILE")
-    safe = Safe(Vault(vault), Opener.from_file(home / "SEAL_KEYS_FILE"), sealer, Signer(vault, PURPOSE))
-    return Keys(safe, Opener.from_file(home / "wizard"), sealer)
+    credential_store = CredentialStore(
+        vault=Vault(vault),
+        opener=Opener.from_file(home / "SEAL_KEYS_FILE"),
+        sealer=sealer,
+        signer=Signer(vault, PURPOSE),
+    )
+    return Keys(credential_store, Opener.from_file(home / "wizard"), sealer)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey
 
-from auth_svc.credential_store import PURPOSE, Memo, Safe
+from auth_svc.credential_store import PURPOSE, CredentialStore, PendingFlow
 from auth_svc.domain.model import Access, Attempt, Grant, Registration
 from auth_svc.microsoft.errors import EntraRefused
 from shared.admin.cli import operate
@@ -46,18 +46,18 @@ class Keeper:
         return self.home / f"{name}_KEYS_FILE"
 
     @property
-    def safe(self) -> Safe:
+    def credential_store(self) -> CredentialStore:
         """As a replica has it that was started now."""
         ring = replace(KeyRing.from_file(self.file("VAULT")), clock=lambda: self.now)
         opener, sealer = Opener.from_file(self.file("SEAL")), Sealer.from_file(self.file("SEAL_PUBLIC"))
-        return Safe(Vault(ring), opener, sealer, Signer(ring, PURPOSE))
+        return CredentialStore(vault=Vault(ring), opener=opener, sealer=sealer, signer=Signer(ring, PURPOSE))
 
     def keys(self, store: Store[Access] | None = None) -> Keys:
         files = (
             Keyed(kind="vault", path=self.file("VAULT")),
             Keyed(kind="seal", path=self.file("SEAL"), public=self.file("SEAL_PUBLIC"), reader="auth"),
         )
-        resealing = {"access": self.safe.under_the_key_that_seals}
+        resealing = {"access": self.credential_store.rewrap}
         return Keys(files, {"access": store or self.store}, resealing, lambda: self.now)
 
     def rotate(self, kind: Any = "vault", grace: timedelta = timedelta(hours=1)) -> str:
@@ -67,14 +67,14 @@ class Keeper:
         return int(next(one["documents"] for one in await self.keys().status() if one["key"] == kid))
 
     async def customer(self, id: str) -> None:
-        safe, attempt = (
-            self.safe,
+        credential_store, attempt = (
+            self.credential_store,
             Attempt(switch=2, number=1, method="device_code", state="redeemed", started_at=self.now, tenant_id=TENANT),
         )
         kept = replace(
             attempt,
-            flow=safe.keep_flow(id, attempt, Memo(Secret("{}"), 5, 1)),
-            redeemed=safe.keep_redeemed(id, attempt, redeemed(), self.now),
+            flow=credential_store.seal_flow(id, attempt, PendingFlow(Secret("{}"), 5, 1)),
+            redeemed=credential_store.seal_redemption(id, attempt, redeemed(), self.now),
         )
         account, far = Account("admin@contoso.example", OID, "Avery"), self.now + timedelta(days=1)
         one, two = (
@@ -86,14 +86,16 @@ class Keeper:
                 method="device_code",
                 roles=(),
                 scopes=(),
-                cache=safe.keep_grant(id, n, Secret(f"{id}/{n}")),
+                cache=credential_store.seal_token_cache(id, n, Secret(f"{id}/{n}")),
                 claimed_at=far,
                 expires_at=far,
                 refresh_at=far,
             )
             for n in ("g1", "g2")
         )
-        registration = Registration(client_id=CLIENT, revision=1, vault=safe.keep_secret(id, Secret(f"{id}/secret")))
+        registration = Registration(
+            client_id=CLIENT, revision=1, vault=credential_store.seal_secret(id, Secret(f"{id}/secret"))
+        )
         state = Access(
             id=id,
             attempt=kept,
@@ -123,27 +125,31 @@ async def here(mongo_url: str, mongo_database: str, tmp_path: Path) -> AsyncIter
 
 async def opens_all(here: Keeper, id: str) -> None:
     """Everything that the customer's document holds opens, at its place."""
-    state, safe = await here.state(id), here.safe
+    state, credential_store = await here.state(id), here.credential_store
     attempt, grant, proposed = state.attempt, state.grant, state.proposed
     assert attempt and grant and proposed and state.registration and state.proposed_registration
-    assert safe.flow(id, attempt).interval == 5
-    assert safe.redeemed(id, attempt)[0].client_id == CLIENT
-    assert safe.grant(id, "g1", grant.cache).reveal() == f"{id}/g1"
-    assert safe.grant(id, "g2", proposed.cache).reveal() == f"{id}/g2"
+    assert credential_store.open_flow(id, attempt).interval == 5
+    assert credential_store.open_redemption(id, attempt)[0].client_id == CLIENT
+    assert credential_store.open_token_cache(id, "g1", grant.cache).reveal() == f"{id}/g1"
+    assert credential_store.open_token_cache(id, "g2", proposed.cache).reveal() == f"{id}/g2"
     for registration in (state.registration, state.proposed_registration):
-        assert safe.secret(id, registration.vault).reveal() == f"{id}/secret"
+        assert credential_store.open_secret(id, registration.vault).reveal() == f"{id}/secret"
 
 
 async def test_a_new_key_seals_only_after_the_grace_and_what_replicas_sealed_opens_everywhere(here: Keeper) -> None:
-    old = here.safe
+    old = here.credential_store
     new = here.rotate()
-    during = here.safe.keep_grant("c1", "g1", Secret("x"))
+    during = here.credential_store.seal_token_cache("c1", "g1", Secret("x"))
     assert during["kid"] == "k1"
-    assert old.grant("c1", "g1", during).reveal() == "x"
+    assert old.open_token_cache("c1", "g1", during).reveal() == "x"
     here.now += LATER
-    after = here.safe.keep_grant("c1", "g1", Secret("x"))
+    after = here.credential_store.seal_token_cache("c1", "g1", Secret("x"))
     assert after["kid"] == new
-    assert here.safe.grant("c1", "g1", during).reveal() == here.safe.grant("c1", "g1", after).reveal() == "x"
+    assert (
+        here.credential_store.open_token_cache("c1", "g1", during).reveal()
+        == here.credential_store.open_token_cache("c1", "g1", after).reveal()
+        == "x"
+    )
 
 
 async def test_all_comes_under_the_new_key_bound_to_where_it_was_and_the_old_one_can_go(here: Keeper) -> None:
@@ -161,7 +167,7 @@ async def test_all_comes_under_the_new_key_bound_to_where_it_was_and_the_old_one
     grant = (await here.state("c1")).grant
     assert grant
     with pytest.raises(EntraRefused):
-        here.safe.grant("c2", "g1", grant.cache)
+        here.credential_store.open_token_cache("c2", "g1", grant.cache)
 
 
 async def test_cut_off_anywhere_it_is_called_again_and_nothing_is_lost(here: Keeper) -> None:
@@ -206,14 +212,16 @@ async def test_what_was_saved_meanwhile_is_what_is_resealed(here: Keeper) -> Non
     await here.customer("c1")
     here.rotate()
     here.now += LATER
-    rule, late = here.safe.under_the_key_that_seals, here.safe
+    rule, late = here.credential_store.rewrap, here.credential_store
     read = await here.state("c1")
     assert read.grant
-    fresh = replace(read.grant, rev=1, cache=late.keep_grant("c1", "g1", Secret("newer")))
+    fresh = replace(read.grant, rev=1, cache=late.seal_token_cache("c1", "g1", Secret("newer")))
     await here.store.apply("c1", lambda found, at: Change(replace(read, grant=fresh)))
     await here.store.apply("c1", rule)
     found = (await here.state("c1")).grant
-    assert found and found.rev == 1 and here.safe.grant("c1", "g1", found.cache).reveal() == "newer"
+    assert (
+        found and found.rev == 1 and here.credential_store.open_token_cache("c1", "g1", found.cache).reveal() == "newer"
+    )
 
 
 async def test_pairs_open_what_was_sealed_before_and_after_and_stay_as_long_as_the_topic_keeps(here: Keeper) -> None:
@@ -223,7 +231,7 @@ async def test_pairs_open_what_was_sealed_before_and_after_and_stay_as_long_as_t
     after = Sealer.from_file(here.file("SEAL_PUBLIC")).seal("auth", {"client_secret": "s"}, **context, lifetime=None)
     assert json.loads(base64.urlsafe_b64decode(after.split(".")[0] + "=="))["kid"] == new
     for token in (before, after):
-        assert here.safe.registration("c1", token, here.now).reveal() == "s"
+        assert here.credential_store.open_registration_secret("c1", token, here.now).reveal() == "s"
     here.now += timedelta(days=30)
     with pytest.raises(Refused, match="events on the topic"):
         await here.keys().retire("seal", "a1", None, None)
@@ -236,9 +244,9 @@ async def test_pairs_open_what_was_sealed_before_and_after_and_stay_as_long_as_t
         await here.keys().retire("seal", "a1", None, None)
     await here.store.apply("c1", lambda found, at: Change(Access(id="c1")))
     await here.keys().retire("seal", "a1", None, None)
-    assert here.safe.registration("c1", after, here.now).reveal() == "s"
+    assert here.credential_store.open_registration_secret("c1", after, here.now).reveal() == "s"
     with pytest.raises(EntraRefused):
-        here.safe.registration("c1", before, here.now)
+        here.credential_store.open_registration_secret("c1", before, here.now)
 
 
 async def test_a_part_that_waits_in_an_outbox_is_counted(here: Keeper) -> None:

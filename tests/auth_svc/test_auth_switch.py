@@ -87,7 +87,7 @@ async def test_an_entered_app_registration_is_proven_and_comes_into_force(here: 
     await here.complete(None, in_force="app_registration", revision=7)
     access = await here.state()
     assert access.registration is not None and access.registration.revision == 7
-    secret = here.keys.safe.secret("c1", access.registration.vault)
+    secret = here.keys.credential_store.open_secret("c1", access.registration.vault)
     assert secret.reveal() == "demo-app-secret-of-contoso"
 
 

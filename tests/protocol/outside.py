@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from auth_svc.domain import attempts, health
+from auth_svc.domain import attempts, keep_alive
 from auth_svc.domain import customers as access_rules
 from auth_svc.domain.model import Attempt
 from config_svc.domain import customers, settings, switches
@@ -149,32 +149,32 @@ def _attempt(good: bool) -> Move:
 def _outcome(attempt: Attempt, good: bool, world: World) -> Any:
     place, later = attempt.place, world.now + timedelta(minutes=15)
     if not good or (attempt.state == "sign_in_ready" and attempt.next is not None and attempt.next <= world.now):
-        return lambda s, now: attempts.failed(s, place, attempts.Refusal(reason="declined"), now)
+        return lambda s, now: attempts.fail(s, place, attempts.Refusal(reason="declined"), now)
     world.runs += 1
     grant, run = f"grant-{place[0]}-{place[1]}-{world.runs}", {"sealed": world.runs}
     proof = attempts.Proof(account=ACCOUNT, tenant_id=TENANT, roles=("role",), scopes=("User.Read",), cache=run)
     steps: dict[tuple[str, str], Any] = {
-        ("device_code", "started"): lambda s, now: attempts.code_issued(
+        ("device_code", "started"): lambda s, now: attempts.issue_code(
             s, place, flow=run, code="jwe", uri="uri", expires=later, now=now
         ),
-        ("device_code", "code_issued"): lambda s, now: attempts.redeemed(s, place, run, now),
-        ("sign_in", "started"): lambda s, now: attempts.sign_in_ready(
+        ("device_code", "code_issued"): lambda s, now: attempts.keep_redemption(s, place, run, now),
+        ("sign_in", "started"): lambda s, now: attempts.offer_sign_in(
             s, place, flow=run, url="jwe", expires=later, now=now
         ),
-        ("sign_in", "returned"): lambda s, now: attempts.redeeming(s, place, now),
-        ("sign_in", "redeeming"): lambda s, now: attempts.redeemed(s, place, run, now),
-        ("app_registration", "started"): lambda s, now: attempts.proven(
+        ("sign_in", "returned"): lambda s, now: attempts.mark_redeeming(s, place, now),
+        ("sign_in", "redeeming"): lambda s, now: attempts.keep_redemption(s, place, run, now),
+        ("app_registration", "started"): lambda s, now: attempts.propose_registration(
             s, place, "app-1" if attempt.stored else "app-2", None if attempt.stored else run, now
         ),
     }
-    claim = lambda s, now: attempts.claimed(s, place, grant, proof, now)  # noqa: E731
+    claim = lambda s, now: attempts.propose_grant(s, place, grant, proof, now)  # noqa: E731
     return claim if attempt.state == "redeemed" else steps.get((attempt.method, attempt.state), lambda s, now: None)
 
 
 def _keep(good: bool) -> Move:
     def move(world: World) -> Any:
         access = world.state("auth/access", CUSTOMER)
-        due = health.deadlines(access) if access else {}
+        due = keep_alive.due_times(access) if access else {}
         names = [name for name, at in due.items() if at <= world.now]
         return world.apply("auth/access", CUSTOMER, _kept(access, names[0], good)) if names else False
 
@@ -186,15 +186,15 @@ def _kept(access: Any, name: str, good: bool) -> Any:
     grant, revision = access.grant.id if access.grant else "", access.registration and access.registration.revision
     tenant = TENANT if access.tenant == "contoso.example" else "22222222-2222-2222-2222-222222222222"
     rules: dict[str, Any] = {
-        "reseal": lambda s, now: health.resealed(s, revision, {"v": 1}, now),
-        "resolve": lambda s, now: access_rules.resolved(s, access.tenant, tenant, now),
-        "validate": lambda s, now: health.validated(s, access.validation, None if good else refusal, now),
-        "refresh": (lambda s, now: health.refreshed(s, grant, access.grant.rev, {"v": 2}, now))
+        "reseal": lambda s, now: keep_alive.keep_secret(s, revision, {"v": 1}, now),
+        "resolve": lambda s, now: access_rules.keep_tenant_id(s, access.tenant, tenant, now),
+        "validate": lambda s, now: keep_alive.answer_validation(s, access.validation, None if good else refusal, now),
+        "refresh": (lambda s, now: keep_alive.renew_grant(s, grant, access.grant.rev, {"v": 2}, now))
         if good
-        else (lambda s, now: health.grant_lost(s, grant, refusal, now)),
-        "prove": (lambda s, now: health.registration_proven(s, revision, now))
+        else (lambda s, now: keep_alive.lose_grant(s, grant, refusal, now)),
+        "prove": (lambda s, now: keep_alive.confirm_registration(s, revision, now))
         if good
-        else (lambda s, now: health.registration_lost(s, revision, refusal, now)),
+        else (lambda s, now: keep_alive.lose_registration(s, revision, refusal, now)),
     }
     return rules[name]
 

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from auth_svc.domain import attempts, health
+from auth_svc.domain import attempts, keep_alive
 from auth_svc.subscriptions import SUBSCRIPTIONS as AUTH
 from config_svc.domain import settings, switches
 from config_svc.subscriptions import SUBSCRIPTIONS as CONFIG
 from invite_svc.domain import invitations
 from invite_svc.subscriptions import SUBSCRIPTIONS as INVITE
-from notify_svc.domain import sending as sending
+from notify_svc.domain import sending
 from notify_svc.subscriptions import SUBSCRIPTIONS as NOTIFY
 from shared.contracts.cloudevents import decode
 from shared.domain.rules import Refused, Rule
@@ -31,8 +31,8 @@ BESIDE = " beside"
 DEADLINES: dict[str, Callable[[Any], datetime | None]] = {
     "config/customers": switches.deadline,
     "invite/invitations": invitations.next_deadline,
-    "auth/access/attempt": attempts.deadline,
-    "auth/access/keep": health.deadline,
+    "auth/access/attempt": attempts.next_deadline,
+    "auth/access/keep": keep_alive.next_deadline,
     "notify/outgoing_mails": sending.next_deadline,
 }
 

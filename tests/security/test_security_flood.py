@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Literal
 
-from auth_svc.jobs.attempt import AttemptJobs
+from auth_svc.jobs.attempts import AttemptJobs
 from shared.jobs.worker import Worker
 from tests.auth_svc.auth_kit import Bench, FakeMicrosoft, bench
 
@@ -26,7 +26,12 @@ async def test_over_the_limit_a_code_is_refused_and_the_button_still_works(mongo
     fake = FakeMicrosoft({"poll": ["pending"]})
     async with bench(mongo_url, mongo_database, fake, fake) as here:
         jobs = AttemptJobs(
-            entra=fake, graph=fake, safe=here.keys.safe, store=here.store, scopes=("User.Read",), most_codes=LIMIT
+            entra=fake,
+            graph=fake,
+            credential_store=here.keys.credential_store,
+            store=here.store,
+            scopes=("User.Read",),
+            max_pending_codes=LIMIT,
         )
         due = Worker(store=here.store, job="attempt", execute=jobs.execute, concurrency=LIMIT + 2, tick=0.1)
         running = asyncio.ensure_future(due.run(here.stopping))

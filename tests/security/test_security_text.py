@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from auth_svc.microsoft import checks
-from auth_svc.microsoft.flows import Me
+from auth_svc.microsoft.interfaces import Me
 from notify_svc.domain.model import MailFacts
 from shared.contracts.events import Account
 from shared.observability.logs import TextFormatter

@@ -17,7 +17,7 @@ from typing import Any
 
 from auth_svc.domain.model import Access, Attempt, Envelope, Grant, Registration
 from auth_svc.microsoft.errors import EntraRefused
-from auth_svc.microsoft.flows import Redeemed
+from auth_svc.microsoft.interfaces import Redeemed
 from shared.crypto.sealed_box import Opener, Sealer, SealError
 from shared.crypto.secret import Secret
 from shared.crypto.signed_tokens import Signer
@@ -28,12 +28,15 @@ PURPOSE = "sign-in-state"
 
 
 @dataclass(frozen=True, slots=True)
-class Memo:
-    """A pending flow as it was kept. `lease`: the number of the lease under which it was begun."""
+class PendingFlow:
+    """A sign-in that waits for a person, as it is kept between the steps of an attempt."""
 
-    flow: Secret[str]
+    msal_flow: Secret[str]
+    """What MSAL needs to go on."""
     interval: float
+    """Seconds between two polls of a device code; 0 where nothing is polled."""
     lease: int
+    """The number of the lease under which it was begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,38 +45,38 @@ class Credentials:
     secret: Secret[str]
 
 
-class Safe:
-    """All openings raise EntraRefused(unreadable): the attempt fails and may be made again."""
+class CredentialStore:
+    """Every `open_...` raises EntraRefused(unreadable): the attempt fails and may be made again."""
 
-    def __init__(self, vault: Vault, opener: Opener, sealer: Sealer, signer: Signer) -> None:
+    def __init__(self, *, vault: Vault, opener: Opener, sealer: Sealer, signer: Signer) -> None:
         self._vault, self._opener, self._sealer, self._signer = vault, opener, sealer, signer
 
     # --- at rest ---------------------------------------------------------------------------------------
 
-    def keep_flow(self, customer: str, attempt: Attempt, memo: Memo) -> Envelope:
-        body = {"flow": memo.flow.reveal(), "interval": memo.interval, "lease": memo.lease}
+    def seal_flow(self, customer: str, attempt: Attempt, pending: PendingFlow) -> Envelope:
+        body = {"flow": pending.msal_flow.reveal(), "interval": pending.interval, "lease": pending.lease}
         return self._vault.seal(json.dumps(body).encode(), _flow(customer, attempt))
 
-    def flow(self, customer: str, attempt: Attempt) -> Memo:
+    def open_flow(self, customer: str, attempt: Attempt) -> PendingFlow:
         body = json.loads(self._opened(attempt.flow, _flow(customer, attempt)).reveal())
-        return Memo(Secret(body["flow"]), body["interval"], body["lease"])
+        return PendingFlow(Secret(body["flow"]), body["interval"], body["lease"])
 
-    def keep_redeemed(self, customer: str, attempt: Attempt, redeemed: Redeemed, now: datetime) -> Envelope:
+    def seal_redemption(self, customer: str, attempt: Attempt, redeemed: Redeemed, now: datetime) -> Envelope:
         return self._vault.seal(redeemed.pack(now), _redeemed(customer, attempt))
 
-    def redeemed(self, customer: str, attempt: Attempt) -> tuple[Redeemed, datetime]:
+    def open_redemption(self, customer: str, attempt: Attempt) -> tuple[Redeemed, datetime]:
         return Redeemed.unpack(self._opened(attempt.redeemed, _redeemed(customer, attempt)))
 
-    def keep_grant(self, customer: str, grant: str, cache: Secret[str]) -> Envelope:
+    def seal_token_cache(self, customer: str, grant: str, cache: Secret[str]) -> Envelope:
         return self._vault.seal(cache.reveal().encode(), _grant(customer, grant))
 
-    def grant(self, customer: str, grant: str, envelope: Envelope) -> Secret[str]:
+    def open_token_cache(self, customer: str, grant: str, envelope: Envelope) -> Secret[str]:
         return Secret(self._opened(envelope, _grant(customer, grant)).reveal().decode())
 
-    def keep_secret(self, customer: str, secret: Secret[str]) -> Envelope:
+    def seal_secret(self, customer: str, secret: Secret[str]) -> Envelope:
         return self._vault.seal(secret.reveal().encode(), _secret(customer))
 
-    def secret(self, customer: str, envelope: Envelope | None) -> Secret[str]:
+    def open_secret(self, customer: str, envelope: Envelope | None) -> Secret[str]:
         return Secret(self._opened(envelope, _secret(customer)).reveal().decode())
 
     def _opened(self, envelope: Envelope | None, context: str) -> Secret[bytes]:
@@ -82,7 +85,7 @@ class Safe:
         except VaultError:
             raise EntraRefused("unreadable") from None
 
-    def under_the_key_that_seals(self, access: Access | None, now: datetime) -> Change[Access] | None:
+    def rewrap(self, access: Access | None, now: datetime) -> Change[Access] | None:
         """The rule that brings all under the key that seals now: the same secrets, bound to the same places.
 
         It leaves alone what does not open: that is said when it is needed, and the old key stays.
@@ -124,15 +127,15 @@ class Safe:
 
     # --- from and for other services -------------------------------------------------------------------
 
-    def registration(self, customer: str, jwe: str, now: datetime) -> Secret[str]:
+    def open_registration_secret(self, customer: str, jwe: str, now: datetime) -> Secret[str]:
         return self._unsealed(jwe, customer, "Registration", None, now)["client_secret"]
 
-    def credentials(self, customer: str, attempt: Attempt, now: datetime) -> Credentials:
+    def open_credentials(self, customer: str, attempt: Attempt, now: datetime) -> Credentials:
         place = f"{customer}/{attempt.switch}"
         found = self._unsealed(attempt.credentials or "", place, "AuthenticationStarted", attempt.number, now)
         return Credentials(found["client_id"].reveal().strip().lower(), found["client_secret"])
 
-    def answer(self, customer: str, attempt: Attempt, now: datetime) -> Mapping[str, str]:
+    def open_answer(self, customer: str, attempt: Attempt, now: datetime) -> Mapping[str, str]:
         """What the browser brought back."""
         place = f"{customer}/{attempt.switch}"
         found = self._unsealed(attempt.answer or "", place, "SignInReturned", attempt.number, now)
@@ -143,7 +146,9 @@ class Safe:
         items = query.items() if isinstance(query, dict) else ()
         return {str(name): value for name, value in items if isinstance(value, str)}
 
-    def for_wizard(self, event: str, customer: str, attempt: Attempt, value: Mapping[str, str], now: datetime) -> str:
+    def seal_for_wizard(
+        self, event: str, customer: str, attempt: Attempt, value: Mapping[str, str], now: datetime
+    ) -> str:
         place = f"{customer}/{attempt.switch}"
         return self._sealer.seal("invite", value, customer=place, event=event, attempt=attempt.number, now=now)
 
@@ -164,11 +169,11 @@ class Safe:
     def new_state(self, customer: str, attempt: Attempt) -> str:
         return self._signer.sign(json.dumps([*_named(customer, attempt), token_urlsafe(16)]).encode())
 
-    def demand_state(self, state: str, memo: Memo, customer: str, attempt: Attempt) -> None:
+    def verify_state(self, state: str, pending: PendingFlow, customer: str, attempt: Attempt) -> None:
         """It was made here, for just this attempt and flow. Raises: EntraRefused(sign_in_mismatch)."""
         payload = self._signer.read(state)
         named = json.loads(payload)[:3] if payload else None
-        ours: Any = json.loads(memo.flow.reveal()).get("state", "")
+        ours: Any = json.loads(pending.msal_flow.reveal()).get("state", "")
         same = compare_digest(str(ours).encode(), state.encode())
         if named != _named(customer, attempt) or not same:
             raise EntraRefused("sign_in_mismatch")

@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 import warnings
 
-from auth_svc.api.access_tokens import routes
-from auth_svc.api.tokens import Tokens
-from auth_svc.credential_store import PURPOSE, Safe
-from auth_svc.domain import attempts, health
+from auth_svc.api import access_tokens
+from auth_svc.api.token_reader import TokenReader
+from auth_svc.credential_store import PURPOSE, CredentialStore
+from auth_svc.domain import attempts, keep_alive
 from auth_svc.domain.model import Access
-from auth_svc.jobs.attempt import AttemptJobs
-from auth_svc.jobs.keep import KeepJobs
+from auth_svc.jobs.attempts import AttemptJobs
+from auth_svc.jobs.keep_alive import KeepAliveJobs
 from auth_svc.microsoft.discovery import Hosts
-from auth_svc.microsoft.entra import Apps, MsalEntra
+from auth_svc.microsoft.entra import Applications, MsalEntra
 from auth_svc.microsoft.errors import PART
-from auth_svc.microsoft.flows import Entra, Graph
 from auth_svc.microsoft.graph import MsGraph
-from auth_svc.microsoft.http import Http, Workers
+from auth_svc.microsoft.http_client import HttpClient, Workers
+from auth_svc.microsoft.interfaces import Entra, Graph
 from auth_svc.settings import AUTHORITY_HOSTS, AuthSettings
 from auth_svc.subscriptions import ACCESS, SUBSCRIPTIONS
 from shared.admin.keys import Keyed
@@ -31,9 +31,10 @@ from shared.service.service import Service
 from shared.service.setting_types import read_secret
 from shared.service.settings import load
 
-CALLS = 16
-BESIDE_CODES = 100
-"""Attempts at hand that are no pending codes: their own room, however many codes wait."""
+CALL_THREADS = 16
+"""For calls to Microsoft that somebody waits for; polls of device codes have threads of their own."""
+OTHER_ATTEMPTS = 100
+"""Attempts at once that are no pending codes: they have room of their own, however many codes wait."""
 PUBLIC_GRAPH = "https://graph.microsoft.com"
 
 
@@ -45,49 +46,61 @@ def build(
     # The return must bring the attempt's cookie, which a form posted by Microsoft's page would not.
     warnings.filterwarnings("ignore", message="response_mode=", category=UserWarning)
     service = Service("auth", settings, clock=clock)
-    store = service.store(ACCESS, Access, deadlines={"attempt": attempts.deadline, "keep": health.deadline})
+    store = service.store(
+        ACCESS, Access, deadlines={"attempt": attempts.next_deadline, "keep": keep_alive.next_deadline}
+    )
     service.subscribe(SUBSCRIPTIONS)
     if entra is None or graph is None:
         entra, graph = _microsoft(settings, service)
-    safe = open_safe(settings)
+    credential_store = open_credential_store(settings)
     service.keys(
         Keyed(kind="vault", path=settings.vault_keys_file),
         Keyed(kind="seal", path=settings.seal_keys_file, public=settings.seal_public_keys_file, reader="auth"),
-        resealing={ACCESS: safe.under_the_key_that_seals},
+        resealing={ACCESS: credential_store.rewrap},
     )
     attempt_jobs = AttemptJobs(
         entra=entra,
         graph=graph,
-        safe=safe,
+        credential_store=credential_store,
         store=store,
         scopes=settings.scopes,
         clock=clock,
-        most_codes=settings.entra_pending_flows,
+        max_pending_codes=settings.entra_pending_flows,
     )
+    keep_alive_jobs = KeepAliveJobs(entra=entra, graph=graph, credential_store=credential_store, clock=clock)
     service.work(
         store,
         "attempt",
         attempt_jobs.execute,
-        concurrency=settings.entra_pending_flows + BESIDE_CODES,
+        concurrency=settings.entra_pending_flows + OTHER_ATTEMPTS,
         lease=settings.attempt_lease_seconds,
     )
-    service.work(store, "keep", KeepJobs(entra=entra, graph=graph, safe=safe, clock=clock).execute, concurrency=CALLS)
+    service.work(store, "keep", keep_alive_jobs.execute, concurrency=CALL_THREADS)
     issuer = Issuer(settings.operator_issuer, settings.operator_ca_file)
-    bearer = Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock)
     service.on_close(issuer.close)
-    tokens = Tokens(entra=entra, safe=safe, store=store, app_scope=f"{graph_resource(settings)}/.default", clock=clock)
-    service.provide(bearer=bearer)
-    service.serve(routes(tokens, settings.readers))
+    service.provide(
+        bearer=Bearer(issuer, settings.api_audience, proxies=settings.proxies, clock=clock),
+        token_reader=TokenReader(
+            entra=entra,
+            credential_store=credential_store,
+            store=store,
+            app_scope=f"{graph_resource(settings)}/.default",
+            clock=clock,
+        ),
+        allowed_customers=settings.readers,
+    )
+    service.serve(access_tokens.router)
     return service
 
 
-def open_safe(settings: AuthSettings) -> Safe:
-    ring = KeyRing.from_file(settings.vault_keys_file)
-    opener, sealer = (
-        Opener.from_file(settings.seal_keys_file),
-        Sealer.from_file(settings.seal_public_keys_file),
+def open_credential_store(settings: AuthSettings) -> CredentialStore:
+    keys = KeyRing.from_file(settings.vault_keys_file)
+    return CredentialStore(
+        vault=Vault(keys),
+        opener=Opener.from_file(settings.seal_keys_file),
+        sealer=Sealer.from_file(settings.seal_public_keys_file),
+        signer=Signer(keys, PURPOSE),
     )
-    return Safe(Vault(ring), opener, sealer, Signer(ring, PURPOSE))
 
 
 def graph_resource(settings: AuthSettings) -> str:
@@ -96,22 +109,20 @@ def graph_resource(settings: AuthSettings) -> str:
 
 
 def _microsoft(settings: AuthSettings, service: Service) -> tuple[MsalEntra, MsGraph]:
-    http = Http(settings.entra_workers + CALLS, settings.entra_ca_file)
-    polls, calls = Workers(settings.entra_workers, "polls"), Workers(CALLS, "calls")
-    apps = Apps(
-        sign_in=settings.entra_client_id,
-        secret=read_secret(settings.entra_client_secret_file),
-        device=settings.entra_device_client_id,
-        scopes=settings.scopes,
-        redirect_uri=settings.redirect_uri,
-        graph=graph_resource(settings),
-    )
-    hosts = Hosts(AUTHORITY_HOSTS, settings.entra_simulated)
+    http = HttpClient(settings.entra_workers + CALL_THREADS, settings.entra_ca_file)
+    polls, calls = Workers(settings.entra_workers, "polls"), Workers(CALL_THREADS, "calls")
     entra = MsalEntra(
         http,
         settings.entra_authority,
-        hosts,
-        apps,
+        Hosts(AUTHORITY_HOSTS, settings.entra_simulated),
+        Applications(
+            sign_in=settings.entra_client_id,
+            secret=read_secret(settings.entra_client_secret_file),
+            device=settings.entra_device_client_id,
+            scopes=settings.scopes,
+            redirect_uri=settings.redirect_uri,
+            graph=graph_resource(settings),
+        ),
         polls=polls,
         calls=calls,
         interval=settings.entra_poll_seconds,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auth_svc.domain import attempts, customers, health
+from auth_svc.domain import attempts, customers, keep_alive
 from shared.contracts.events import (
     AuthenticationStarted,
     AuthenticationStopped,
@@ -30,7 +30,7 @@ SUBSCRIPTIONS = (
     on(CustomerRemoved, ACCESS, customers.remove),
     on(TenantPinned, ACCESS, customers.pin),
     on(TenantReleased, ACCESS, customers.release),
-    on(SwitchRequested, ACCESS, attempts.switch_requested),
+    on(SwitchRequested, ACCESS, attempts.begin_switch),
     on(AuthenticationStarted, ACCESS, attempts.start),
     on(AuthenticationStopped, ACCESS, attempts.stop),
     on(SignInReturned, ACCESS, attempts.take_answer),
@@ -38,5 +38,5 @@ SUBSCRIPTIONS = (
     on(SwitchCancelled, ACCESS, customers.end),
     on(SwitchExpired, ACCESS, customers.end),
     on(SwitchFailed, ACCESS, customers.end),
-    on(ValidationRequested, ACCESS, health.request),
+    on(ValidationRequested, ACCESS, keep_alive.request_validation),
 )

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from auth_svc.api.access_tokens import ANSWERS, EXAMPLE, AccessToken, routes
-from auth_svc.api.tokens import Tokens
+from auth_svc.api.access_tokens import ANSWERS, EXAMPLE, AccessToken, router
+from auth_svc.api.token_reader import TokenReader
 from auth_svc.domain.model import Access, Grant, Registration
-from auth_svc.microsoft.errors import EntraAway, EntraRefused, Quote
-from auth_svc.microsoft.flows import Token
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, ErrorDetails
+from auth_svc.microsoft.interfaces import Token
 from shared.contracts.events import Account
 from shared.crypto.secret import Secret
 from shared.domain.rules import Change, utc_now
@@ -43,10 +43,16 @@ class Api:
 
 
 def application(here: Bench, fake: FakeMicrosoft, readers: Mapping[str, frozenset[str]]) -> httpx.AsyncClient:
-    tokens = Tokens(entra=fake, safe=here.keys.safe, store=here.store, app_scope="https://graph.microsoft.com/.default")
     app = FastAPI()
+    app.state.token_reader = TokenReader(
+        entra=fake,
+        credential_store=here.keys.credential_store,
+        store=here.store,
+        app_scope="https://graph.microsoft.com/.default",
+    )
+    app.state.allowed_customers = readers
     app.state.bearer = Bearer(Issuer(URL, transport=FakeIssuer().transport()), AUDIENCE, clock=lambda: NOW)
-    app.include_router(routes(tokens, readers))
+    app.include_router(router)
     install_errors(app)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://auth.test")
 
@@ -70,7 +76,7 @@ async def put(here: Bench, **fields: Any) -> None:
 
 
 def grant(here: Bench, **more: Any) -> Grant:
-    cache = here.keys.safe.keep_grant("c1", "g1", Secret(f"{MARK}-cache"))
+    cache = here.keys.credential_store.seal_token_cache("c1", "g1", Secret(f"{MARK}-cache"))
     now = utc_now()
     account = Account("admin@contoso.example", OID, "Avery Admin")
     far = now + timedelta(days=1)
@@ -91,7 +97,9 @@ def grant(here: Bench, **more: Any) -> Grant:
 
 
 def registration(here: Bench, **more: Any) -> Registration:
-    made = Registration(client_id="app-1", revision=1, vault=here.keys.safe.keep_secret("c1", Secret(f"{MARK}-secret")))
+    made = Registration(
+        client_id="app-1", revision=1, vault=here.keys.credential_store.seal_secret("c1", Secret(f"{MARK}-secret"))
+    )
     return replace(made, **more)
 
 
@@ -106,7 +114,7 @@ async def test_a_delegated_token_is_refreshed_and_its_cache_kept(api: Api) -> No
     assert body["scopes"] == ["User.Read"]
     kept = (await api.here.state()).grant
     assert kept is not None and kept.rev == 1
-    assert api.here.keys.safe.grant("c1", "g1", kept.cache) == Secret(f"{MARK}-cache-2")
+    assert api.here.keys.credential_store.open_token_cache("c1", "g1", kept.cache) == Secret(f"{MARK}-cache-2")
 
 
 async def test_many_callers_at_once_all_get_one(api: Api) -> None:
@@ -181,7 +189,7 @@ async def test_lost_access_says_why_without_asking_microsoft(api: Api, fields: A
 
 
 async def test_a_refusal_found_here_is_told_to_everybody(api: Api) -> None:
-    api.fake.script["refresh"] = [EntraRefused("revoked", Quote(50173))]
+    api.fake.script["refresh"] = [EntraRefused("revoked", ErrorDetails(50173))]
     await put(api.here, grant=grant(api.here), in_force="token")
     said = await api.ask()
     assert (said.status_code, said.json()["reason"]) == (409, "revoked")
@@ -190,7 +198,7 @@ async def test_a_refusal_found_here_is_told_to_everybody(api: Api) -> None:
 
 
 async def test_microsoft_away_is_503_with_retry_after(api: Api) -> None:
-    api.fake.script["refresh"] = [EntraAway("busy", retry_after=17)]
+    api.fake.script["refresh"] = [EntraUnavailable("busy", retry_after=17)]
     await put(api.here, grant=grant(api.here), in_force="token")
     said = await api.ask()
     assert (said.status_code, said.headers["retry-after"]) == (503, "17")

@@ -192,7 +192,7 @@ async def test_no_secret_is_in_the_logs_or_in_the_database(kit: Kit, world: tupl
     await here.until_attempt("claimed")
     access = await here.state()
     assert access.proposed is not None
-    cache = here.keys.safe.grant("c1", access.proposed.id, access.proposed.cache).reveal()
+    cache = here.keys.credential_store.open_token_cache("c1", access.proposed.id, access.proposed.cache).reveal()
     found = str(await here.store.collection.get("c1")) + replicas.logs()
     codes = list(kit.running.sim.grants.devices.items)
     secrets = [user_code, demo.SIGNIN_SECRET, *codes, *kit.running.sim.grants.refresh.items]

@@ -12,8 +12,8 @@ import pytest
 
 from auth_svc.domain import attempts
 from auth_svc.domain.model import ATTEMPT_LIMIT, Attempt
-from auth_svc.microsoft.errors import EntraAway, EntraRefused, Quote
-from auth_svc.microsoft.flows import Me
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, ErrorDetails
+from auth_svc.microsoft.interfaces import Me
 from shared.contracts.events import AuthenticationStarted, AuthenticationStopped, SignInReturned
 from shared.crypto.secret import Secret
 from shared.domain.rules import Change, Unavailable
@@ -75,7 +75,7 @@ async def test_retry_after_is_respected(here: Bench) -> None:
     async def look() -> Any:
         times.append(asyncio.get_running_loop().time())
         if len(times) == 1:
-            raise EntraAway("busy", retry_after=2)
+            raise EntraUnavailable("busy", retry_after=2)
         return "pending"
 
     script(here, poll=[look])
@@ -139,16 +139,19 @@ async def test_what_a_stopped_attempt_still_yields_is_discarded(here: Bench) -> 
     assert (await here.attempt()).redeemed is None
 
 
-EXPIRED = EntraRefused("code_expired", Quote(70020))
+EXPIRED = EntraRefused("code_expired", ErrorDetails(70020))
 
 
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
         (["pending", EXPIRED], "code_expired"),
-        ([EntraAway("busy", retry_after=1), EXPIRED], "code_expired"),
-        ([EntraAway("unreachable", retry_after=1, maybe_taken=True), EXPIRED], "interrupted"),
-        ([EntraRefused("blocked_by_policy", Quote(53003, "corr-12345678", "trace-12345678"))], "blocked_by_policy"),
+        ([EntraUnavailable("busy", retry_after=1), EXPIRED], "code_expired"),
+        ([EntraUnavailable("unreachable", retry_after=1, maybe_processed=True), EXPIRED], "interrupted"),
+        (
+            [EntraRefused("blocked_by_policy", ErrorDetails(53003, "corr-12345678", "trace-12345678"))],
+            "blocked_by_policy",
+        ),
     ],
 )
 async def test_how_a_watch_ends(here: Bench, answers: list[Any], reason: str) -> None:
@@ -175,15 +178,15 @@ async def test_the_next_holder_of_a_code_that_is_gone_says_interrupted(here: Ben
 
 
 async def test_a_failure_says_what_to_quote(here: Bench) -> None:
-    quote = Quote(53003, "5d1f0c1e-0000-4000-8000-000000000001", "5d1f0c1e-0000-4000-8000-000000000002")
-    script(here, poll=[EntraRefused("blocked_by_policy", quote)])
+    details = ErrorDetails(53003, "5d1f0c1e-0000-4000-8000-000000000001", "5d1f0c1e-0000-4000-8000-000000000002")
+    script(here, poll=[EntraRefused("blocked_by_policy", details)])
     await here.start("device_code")
     here.run()
     event = await failure(here)
     assert (event["aadsts"], event["correlation_id"], event["trace_id"]) == (
         53003,
-        quote.correlation_id,
-        quote.trace_id,
+        details.correlation_id,
+        details.trace_id,
     )
 
 
@@ -224,7 +227,7 @@ async def test_the_answer_survives_a_database_that_is_away_when_it_comes(here: B
         failing.failures = 4
         return redeemed()
 
-    fake = script(here, poll=[look], signing_key=[EntraAway("unreachable")])
+    fake = script(here, poll=[look], signing_key=[EntraUnavailable("unreachable")])
     await here.start("device_code")
     here.run()
     await here.until_attempt("redeemed")
@@ -239,7 +242,7 @@ async def test_an_error_nobody_thought_of_ends_in_an_honest_once_more(here: Benc
 
 
 async def test_microsoft_away_at_the_start_is_waited_for(here: Bench) -> None:
-    fake = script(here, begin_device=[EntraAway("unreachable"), EntraRefused("tenant_unknown")])
+    fake = script(here, begin_device=[EntraUnavailable("unreachable"), EntraRefused("tenant_unknown")])
     await here.start("device_code")
     here.run()
     assert (await failure(here))["reason"] == "tenant_unknown"
@@ -248,7 +251,7 @@ async def test_microsoft_away_at_the_start_is_waited_for(here: Bench) -> None:
 
 @pytest.mark.parametrize("reason", ["unreachable", "busy"])
 async def test_microsoft_away_until_the_end_of_the_attempt(here: Bench, reason: str) -> None:
-    script(here, begin_device=[EntraAway(reason, retry_after=1)])
+    script(here, begin_device=[EntraUnavailable(reason, retry_after=1)])
     await old_start(here, "device_code", timedelta(seconds=3))
     here.run()
     assert (await failure(here))["reason"] == reason
@@ -300,7 +303,7 @@ async def test_the_mark_is_set_before_the_code_is_spent(here: Bench) -> None:
         marks.append((await here.attempt()).state)
         return redeemed()
 
-    script(here, redeem=[redeem], signing_key=[EntraAway("unreachable")])
+    script(here, redeem=[redeem], signing_key=[EntraUnavailable("unreachable")])
     here.run()
     await come_back(here, code="a-code", state=await ready(here))
     await here.until_attempt("redeemed")
@@ -315,21 +318,27 @@ async def test_a_mark_without_an_answer_is_interrupted_and_not_redeemed_again(he
     await due.once()
     await due.settled()
     await come_back(here, code="a-code", state=fake.states[-1])
-    await here.apply(lambda state, now: attempts.redeeming(state, HERE, now))  # and then kill -9
+    await here.apply(lambda state, now: attempts.mark_redeeming(state, HERE, now))  # and then kill -9
     here.run()
     assert (await failure(here))["reason"] == "interrupted"
     assert "redeem" not in fake.calls
 
 
 async def test_microsoft_away_at_the_redemption_is_waited_for(here: Bench) -> None:
-    script(here, redeem=[EntraAway("unreachable"), redeemed()], signing_key=[EntraAway("unreachable")])
+    script(here, redeem=[EntraUnavailable("unreachable"), redeemed()], signing_key=[EntraUnavailable("unreachable")])
     here.run()
     await come_back(here, code="a-code", state=await ready(here))
     await here.until_attempt("redeemed")
 
 
 async def test_a_code_that_was_spent_by_a_lost_try_is_interrupted(here: Bench) -> None:
-    script(here, redeem=[EntraAway("unreachable", maybe_taken=True), EntraRefused("interrupted", Quote(54005))])
+    script(
+        here,
+        redeem=[
+            EntraUnavailable("unreachable", maybe_processed=True),
+            EntraRefused("interrupted", ErrorDetails(54005)),
+        ],
+    )
     here.run()
     await come_back(here, code="a-code", state=await ready(here))
     assert (await failure(here))["reason"] == "interrupted"
@@ -430,7 +439,7 @@ def entered(here: Bench, attempt: int = 1) -> str:
 @pytest.mark.parametrize(
     ("answers", "reason"),
     [
-        ({"app_token": [EntraRefused("secret_wrong", Quote(7000215))]}, "secret_wrong"),
+        ({"app_token": [EntraRefused("secret_wrong", ErrorDetails(7000215))]}, "secret_wrong"),
         ({"organization": ["c0de0008-0001-4000-9abc-d00d00080000"]}, "wrong_organization"),
         ({"organization": [EntraRefused("graph_forbidden")]}, "graph_forbidden"),
     ],
@@ -456,7 +465,7 @@ async def test_entered_credentials_are_sealed_by_the_vault_at_once(here: Bench) 
     access = await here.state()
     assert access.proposed_registration is not None and access.attempt is not None
     assert access.attempt.credentials is None
-    assert here.keys.safe.secret("c1", access.proposed_registration.vault) == Secret(MARK)
+    assert here.keys.credential_store.open_secret("c1", access.proposed_registration.vault) == Secret(MARK)
 
 
 async def test_without_a_stored_secret_the_way_back_says_so(here: Bench) -> None:

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from auth_svc.domain import health
+from auth_svc.domain import keep_alive
 from auth_svc.domain.model import Access, Grant
-from auth_svc.microsoft.errors import EntraAway, EntraRefused, Quote
-from auth_svc.microsoft.flows import Me
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, ErrorDetails
+from auth_svc.microsoft.interfaces import Me
 from shared.contracts.events import Account, ValidationRequested
 from shared.crypto.secret import Secret
 from shared.domain.rules import Change, utc_now
 from tests.auth_svc.auth_kit import MARK, OID, TENANT, Bench, FakeMicrosoft, bench
 
-REVOKED = EntraRefused("revoked", Quote(50173, "5d1f0c1e-0000-4000-8000-000000000001", None))
+REVOKED = EntraRefused("revoked", ErrorDetails(50173, "5d1f0c1e-0000-4000-8000-000000000001", None))
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def work(here: Bench, rounds: int = 6) -> None:
 
 
 async def grant_in_force(here: Bench, method: Any = "device_code") -> None:
-    cache = here.keys.safe.keep_grant("c1", "g1", Secret(f"{MARK}-cache"))
+    cache = here.keys.credential_store.seal_token_cache("c1", "g1", Secret(f"{MARK}-cache"))
     now = utc_now()
     account = Account("admin@contoso.example", OID, "Avery Admin")
     far = now + timedelta(days=1)
@@ -88,7 +88,7 @@ async def due_now(here: Bench) -> None:
 
 async def validation(here: Bench, method: Any = "token", **more: Any) -> None:
     event = ValidationRequested(customer="c1", request="r-1", method=method, **more)
-    await here.fact(health.request, event)
+    await here.fact(keep_alive.request_validation, event)
 
 
 async def registered(here: Bench) -> None:
@@ -103,7 +103,7 @@ async def test_a_secret_is_resealed_at_once(here: Bench) -> None:
     await registered(here)
     access = await here.state()
     assert access.registration is not None and access.registration.jwe is None
-    assert here.keys.safe.secret("c1", access.registration.vault) == Secret(f"{MARK}-secret")
+    assert here.keys.credential_store.open_secret("c1", access.registration.vault) == Secret(f"{MARK}-secret")
     assert MARK not in str(await here.store.collection.get("c1"))
 
 
@@ -139,7 +139,7 @@ async def test_a_secret_outlives_a_new_revision_and_client_id(here: Bench) -> No
 
 
 async def test_a_tenant_is_asked_for_again_when_microsoft_is_back(here: Bench) -> None:
-    script(here, resolve=[EntraAway("unreachable"), TENANT])
+    script(here, resolve=[EntraUnavailable("unreachable"), TENANT])
     await here.register("fabrikam.example")
     await work(here, 2)
     access = await here.state()
@@ -165,7 +165,7 @@ async def test_a_token_is_validated_and_its_health_taken_in_by_one_write(here: B
     assert before is not None and after is not None and after.version == before.version + 1
     assert fake.calls == ["refresh", "me", "organization", "roles"]
     assert after.state.grant is not None
-    assert here.keys.safe.grant("c1", "g1", after.state.grant.cache) == Secret(f"{MARK}-cache-2")
+    assert here.keys.credential_store.open_token_cache("c1", "g1", after.state.grant.cache) == Secret(f"{MARK}-cache-2")
 
 
 async def test_a_refused_token_is_a_failed_validation_and_lost_access(here: Bench) -> None:
@@ -239,7 +239,7 @@ async def test_an_app_registration_is_validated(here: Bench) -> None:
 @pytest.mark.parametrize("reason", ["busy", "unreachable"])
 async def test_a_validation_during_an_outage_is_answered_in_the_end(here: Bench, reason: str) -> None:
     await grant_in_force(here)
-    script(here, refresh=[EntraAway(reason)])
+    script(here, refresh=[EntraUnavailable(reason)])
     await validation(here)
     await work(here, 1)
     assert not await here.events("AuthenticationValidated")
@@ -295,7 +295,7 @@ async def test_access_is_lost_once_and_recovered_once(here: Bench) -> None:
 
 async def test_an_outage_is_no_lost_access(here: Bench) -> None:
     await grant_in_force(here)
-    script(here, refresh=[EntraAway("busy")])
+    script(here, refresh=[EntraUnavailable("busy")])
     await due_now(here)
     await work(here)
     access = await here.state()
@@ -309,7 +309,7 @@ async def test_a_refresh_that_our_own_application_is_refused_is_counted_for_the_
     here: Bench, reason: str, moved: int
 ) -> None:
     await grant_in_force(here)
-    script(here, refresh=[EntraAway(reason)])
+    script(here, refresh=[EntraUnavailable(reason)])
     await due_now(here)
     before = refused_so_far()
     await work(here)
@@ -337,7 +337,7 @@ async def test_a_grant_that_was_copied_from_another_customer_does_not_open(here:
 
 async def test_an_app_registration_in_force_is_proven_daily(here: Bench) -> None:
     await registered(here)
-    fake = script(here, app_token=[EntraRefused("secret_expired", Quote(7000222))])
+    fake = script(here, app_token=[EntraRefused("secret_expired", ErrorDetails(7000222))])
     await due_now(here)
     await work(here)
     (lost,) = await here.events("AccessLost")

@@ -15,7 +15,7 @@ from auth_svc.microsoft import checks
 from auth_svc.microsoft.checks import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR, Wanted
 from auth_svc.microsoft.discovery import PERSONAL_TENANT
 from auth_svc.microsoft.errors import EntraRefused
-from auth_svc.microsoft.flows import Me
+from auth_svc.microsoft.interfaces import Me
 from shared.crypto.secret import Secret
 from tests.auth_svc.auth_kit import CLIENT, OID, TENANT, FakeMicrosoft, redeemed
 

@@ -11,10 +11,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from auth_svc.microsoft.entra import MsalEntra
-from auth_svc.microsoft.errors import EntraAway, EntraRefused, error_of_redirect
-from auth_svc.microsoft.flows import Redeemed
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, read_redirect_error
 from auth_svc.microsoft.graph import MsGraph
-from auth_svc.microsoft.http import NotWanted
+from auth_svc.microsoft.http_client import NotWanted
+from auth_svc.microsoft.interfaces import Redeemed
 from shared.contracts.reasons import REASONS
 from shared.crypto.secret import Secret
 from tests.auth_svc.auth_kit import TENANT, microsoft
@@ -57,16 +57,16 @@ def always() -> bool:
 async def by_code(kit: Kit, entra: MsalEntra, account: str = ADMIN) -> Redeemed:
     flow = await entra.begin_device(TENANT)
     kit.sim("approve", user_code=flow.user_code.reveal(), account=account)
-    found = await entra.poll_device(TENANT, flow.memo, always)
+    found = await entra.poll_device(TENANT, flow.msal_flow, always)
     assert isinstance(found, Redeemed)
     return found
 
 
-async def failure(call: Any) -> EntraRefused | EntraAway:
-    with pytest.raises((EntraRefused, EntraAway)) as caught:
+async def failure(call: Any) -> EntraRefused | EntraUnavailable:
+    with pytest.raises((EntraRefused, EntraUnavailable)) as caught:
         await call
     found = caught.value
-    assert isinstance(found, EntraRefused | EntraAway)
+    assert isinstance(found, EntraRefused | EntraUnavailable)
     return found
 
 
@@ -163,14 +163,14 @@ WAITING = {
 }
 
 
-def right(found: EntraRefused | EntraAway, code: str, reason: str) -> None:
+def right(found: EntraRefused | EntraUnavailable, code: str, reason: str) -> None:
     """The reason, what to quote to Microsoft, and a sentence that somebody can act on."""
     assert found.reason == reason
-    assert found.quote.aadsts == int(code)
-    assert found.quote.correlation_id and found.quote.trace_id
+    assert found.details.aadsts == int(code)
+    assert found.details.correlation_id and found.details.trace_id
     row = REASONS[reason]
     assert row.sentence and row.who and row.retry
-    assert isinstance(found, EntraAway) == (row.retry == "wait")
+    assert isinstance(found, EntraUnavailable) == (row.retry == "wait")
     assert "AADSTS" not in str(found) and "AADSTS" not in repr(found)
 
 
@@ -178,8 +178,8 @@ def right(found: EntraRefused | EntraAway, code: str, reason: str) -> None:
 async def test_what_a_poll_may_hear(kit: Kit, entra: MsalEntra, code: str, reason: str) -> None:
     flow = await entra.begin_device(TENANT)
     kit.sim("faults", where="poll", tenant=CONTOSO, code=code, times=1)
-    right(await failure(entra.poll_device(TENANT, flow.memo, always)), code, reason)
-    assert await entra.poll_device(TENANT, flow.memo, always) == "pending"
+    right(await failure(entra.poll_device(TENANT, flow.msal_flow, always)), code, reason)
+    assert await entra.poll_device(TENANT, flow.msal_flow, always) == "pending"
 
 
 @pytest.mark.parametrize(("code", "reason"), list((REFRESH | WAITING).items()))
@@ -210,10 +210,10 @@ async def test_what_an_app_registration_may_hear(kit: Kit, entra: MsalEntra, cod
     ],
 )
 async def test_what_a_redemption_may_hear(kit: Kit, entra: MsalEntra, code: str, reason: str) -> None:
-    memo, answer = await signed_in(kit, entra)
+    msal_flow, answer = await signed_in(kit, entra)
     kit.sim("faults", where="poll", tenant=CONTOSO, code=code, times=1)
-    found = await failure(entra.redeem_code(TENANT, memo, answer))
-    assert (found.reason, found.quote.aadsts) == (reason, int(code))
+    found = await failure(entra.redeem_code(TENANT, msal_flow, answer))
+    assert (found.reason, found.details.aadsts) == (reason, int(code))
 
 
 @pytest.mark.parametrize(
@@ -231,8 +231,8 @@ async def test_what_a_redemption_may_hear(kit: Kit, entra: MsalEntra, code: str,
     ],
 )
 def test_what_the_browser_may_bring_back(error: str, description: str, reason: str, aadsts: int | None) -> None:
-    found = error_of_redirect({"error": error, "error_description": description})
-    assert (found.reason, found.quote.aadsts) == (reason, aadsts)
+    found = read_redirect_error({"error": error, "error_description": description})
+    assert (found.reason, found.details.aadsts) == (reason, aadsts)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ async def test_what_is_no_answer_is_away_and_forgotten_at_once(
     redeemed, flow = await by_code(kit, entra), await entra.begin_device(TENANT)
     with microsoft(kit) as (fresh, _):
         calls: dict[str, Callable[[], Awaitable[Any]]] = {
-            "poll": lambda: entra.poll_device(TENANT, flow.memo, always),
+            "poll": lambda: entra.poll_device(TENANT, flow.msal_flow, always),
             "devicecode": lambda: entra.begin_device(TENANT),
             "refresh": lambda: entra.refresh(TENANT, "device_code", redeemed.cache, force=True),
             "app": lambda: entra.app_token(TENANT, APP, APP_SECRET),
@@ -275,7 +275,7 @@ async def test_what_is_no_answer_is_away_and_forgotten_at_once(
         }
         kit.sim("faults", where=where, tenant=CONTOSO, code=code, times=1, retry_after=17)
         found = await failure(calls[where]())
-        assert isinstance(found, EntraAway) and found.reason == "busy"
+        assert isinstance(found, EntraUnavailable) and found.reason == "busy"
         assert found.retry_after == (17 if code in ("throttle", "outage") else 5)
         assert await calls[where]()
 
@@ -284,8 +284,8 @@ async def test_a_silent_server_is_left_after_seconds(kit: Kit, entra: MsalEntra)
     flow = await entra.begin_device(TENANT)
     kit.sim("faults", where="poll", tenant=CONTOSO, code="silent", times=1, seconds=20)
     began = time.monotonic()
-    found = await failure(entra.poll_device(TENANT, flow.memo, always))
-    assert isinstance(found, EntraAway) and found.reason == "unreachable" and found.maybe_taken
+    found = await failure(entra.poll_device(TENANT, flow.msal_flow, always))
+    assert isinstance(found, EntraUnavailable) and found.reason == "unreachable" and found.maybe_processed
     assert time.monotonic() - began < 8
 
 
@@ -294,9 +294,9 @@ async def test_nobody_at_the_address(kit: Kit, entra: MsalEntra) -> None:
     endpoints = ("token_endpoint", "authorization_endpoint", "device_authorization_endpoint")
     nobody = dict.fromkeys(endpoints, "https://localhost:1/x/oauth2/v2.0/token")
     entra._discovery._configurations.put(TENANT, time.monotonic(), nobody)
-    found = await failure(entra.poll_device(TENANT, flow.memo, always))
-    assert isinstance(found, EntraAway) and found.reason == "unreachable"
-    assert not found.maybe_taken
+    found = await failure(entra.poll_device(TENANT, flow.msal_flow, always))
+    assert isinstance(found, EntraUnavailable) and found.reason == "unreachable"
+    assert not found.maybe_processed
 
 
 async def test_throttling_of_one_tenant_does_not_reach_another(kit: Kit, entra: MsalEntra) -> None:
@@ -306,30 +306,30 @@ async def test_throttling_of_one_tenant_does_not_reach_another(kit: Kit, entra: 
     ours, theirs = await entra.begin_device(TENANT), await entra.begin_device(other)
     kit.sim("faults", where="poll", tenant=CONTOSO, code="throttle", retry_after=60)
     for _ in range(3):
-        throttled = await failure(entra.poll_device(TENANT, ours.memo, always))
+        throttled = await failure(entra.poll_device(TENANT, ours.msal_flow, always))
         assert throttled.reason == "busy"
-        assert await entra.poll_device(other, theirs.memo, always) == "pending"
+        assert await entra.poll_device(other, theirs.msal_flow, always) == "pending"
     kit.sim("approve", user_code=theirs.user_code.reveal(), account="admin@fabrikam.example")
-    assert isinstance(await entra.poll_device(other, theirs.memo, always), Redeemed)
+    assert isinstance(await entra.poll_device(other, theirs.msal_flow, always), Redeemed)
 
 
 async def test_slow_down_is_told_apart(tmp_path_factory: pytest.TempPathFactory) -> None:
     for slow in kit_fixture(tmp_path_factory, slow_down=True):
         with microsoft(slow) as (entra, _):
             flow = await entra.begin_device(TENANT)
-            said = [await entra.poll_device(TENANT, flow.memo, always) for _ in range(2)]
+            said = [await entra.poll_device(TENANT, flow.msal_flow, always) for _ in range(2)]
             assert said == ["pending", "slow_down"]
 
 
 async def test_a_look_that_nobody_wants_any_more_is_not_made(kit: Kit, entra: MsalEntra) -> None:
     flow = await entra.begin_device(TENANT)
     with pytest.raises(NotWanted):
-        await entra.poll_device(TENANT, flow.memo, lambda: False)
+        await entra.poll_device(TENANT, flow.msal_flow, lambda: False)
 
 
 async def test_a_hundred_looks_at_once(kit: Kit, entra: MsalEntra) -> None:
     flow = await entra.begin_device(TENANT)
-    said = await asyncio.gather(*(entra.poll_device(TENANT, flow.memo, always) for _ in range(100)))
+    said = await asyncio.gather(*(entra.poll_device(TENANT, flow.msal_flow, always) for _ in range(100)))
     assert set(said) == {"pending"}
 
 
@@ -339,12 +339,12 @@ async def test_a_hundred_looks_at_once(kit: Kit, entra: MsalEntra) -> None:
 async def signed_in(kit: Kit, entra: MsalEntra) -> tuple[Secret[str], dict[str, str]]:
     flow = await entra.begin_sign_in(TENANT, "a-state", ADMIN)
     back = kit.sim("authorize", url=flow.url.reveal(), account=ADMIN)
-    return flow.memo, dict(parse_qsl(urlsplit(back["redirect"]).query))
+    return flow.msal_flow, dict(parse_qsl(urlsplit(back["redirect"]).query))
 
 
 async def test_the_button(kit: Kit, entra: MsalEntra) -> None:
-    memo, answer = await signed_in(kit, entra)
-    redeemed = await entra.redeem_code(TENANT, memo, answer)
+    msal_flow, answer = await signed_in(kit, entra)
+    redeemed = await entra.redeem_code(TENANT, msal_flow, answer)
     assert (redeemed.client_id, redeemed.home_tenant) == (demo.SIGNIN_CLIENT_ID, TENANT)
     token = await entra.refresh(TENANT, "sign_in", redeemed.cache, force=True)
     assert token.value != redeemed.access_token
@@ -352,10 +352,10 @@ async def test_the_button(kit: Kit, entra: MsalEntra) -> None:
 
 
 async def test_another_flow_s_state_or_verifier_redeems_nothing(kit: Kit, entra: MsalEntra) -> None:
-    memo, answer = await signed_in(kit, entra)
+    msal_flow, answer = await signed_in(kit, entra)
     other, _ = await signed_in(kit, entra)
     assert (await failure(entra.redeem_code(TENANT, other, answer))).reason == "refused"
-    found = await failure(entra.redeem_code(TENANT, memo, answer | {"state": "another"}))
+    found = await failure(entra.redeem_code(TENANT, msal_flow, answer | {"state": "another"}))
     assert found.reason == "our_request"  # jobs have checked the state before
 
 
@@ -374,11 +374,11 @@ async def test_a_token_that_is_still_good_outlasts_an_outage(kit: Kit, entra: Ms
 
 
 async def test_our_own_secret_refused_is_nobody_s_lost_access(kit: Kit, entra: MsalEntra) -> None:
-    memo, answer = await signed_in(kit, entra)
-    redeemed = await entra.redeem_code(TENANT, memo, answer)
+    msal_flow, answer = await signed_in(kit, entra)
+    redeemed = await entra.redeem_code(TENANT, msal_flow, answer)
     with microsoft(kit, secret="an-old-secret") as (wrong, _):
         found = await failure(wrong.refresh(TENANT, "sign_in", redeemed.cache, force=True))
-    assert isinstance(found, EntraAway)
+    assert isinstance(found, EntraUnavailable)
     assert found.reason == "client_refused"
 
 
@@ -424,8 +424,8 @@ async def test_nothing_secret_is_shown(kit: Kit, entra: MsalEntra, caplog: pytes
     caplog.set_level("DEBUG", logger="auth_svc")
     flow = await entra.begin_device(TENANT)
     redeemed = await by_code(kit, entra)
-    memo, answer = await signed_in(kit, entra)
-    shown = f"{flow!r} {redeemed!r} {memo!r} {entra!r} {caplog.text}"
-    for secret in (flow.user_code, flow.memo, redeemed.id_token, redeemed.access_token, redeemed.cache, memo):
+    msal_flow, answer = await signed_in(kit, entra)
+    shown = f"{flow!r} {redeemed!r} {msal_flow!r} {entra!r} {caplog.text}"
+    for secret in (flow.user_code, flow.msal_flow, redeemed.id_token, redeemed.access_token, redeemed.cache, msal_flow):
         assert secret.reveal() not in shown
     assert answer["code"] not in shown

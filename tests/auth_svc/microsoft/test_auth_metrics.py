@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from auth_svc.microsoft.http import Answer, call_name, outcome_of
+from auth_svc.microsoft.http_client import HttpResponse, call_name, outcome_of
 
 LOGIN, GRAPH = "https://login.microsoftonline.com/c0de0001-0001-4000-9abc-d00d00010000", "https://graph.microsoft.com"
 
@@ -37,4 +37,4 @@ def test_an_endpoint_has_one_name_for_all_tenants(url: str, name: str) -> None:
     ],
 )
 def test_waiting_for_a_person_is_no_refusal(status: int, body: dict[str, object], outcome: str) -> None:
-    assert outcome_of(Answer(status, json.dumps(body), {})) == outcome
+    assert outcome_of(HttpResponse(status, json.dumps(body), {})) == outcome

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from auth_svc.api.tokens import AccessLostRefusal, Served, Tokens
+from auth_svc.api.token_reader import AccessLostRefusal, TokenReader
 from auth_svc.settings import EVERYONE
 from shared.contracts.reasons import explain
 from shared.domain.rules import Refused
@@ -58,50 +58,60 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def routes(tokens: Tokens, readers: Mapping[str, frozenset[str]]) -> APIRouter:
-    """`readers`: callers by client id and the customers they may read; empty: the role alone decides."""
-    router = APIRouter(prefix="/internal/v1", tags=["access tokens"], dependencies=[Depends(require(TOKEN_READ))])
-
-    @router.post("/customers/{customer}/access-token", response_model=AccessToken, responses=ANSWERS)
-    async def access_token(request: Request, customer: CustomerId) -> Response:
-        """A token for Microsoft Graph by the method in force, refreshed if need be; good for some minutes
-        at least."""
-        identity: Identity = request.state.identity
-        try:
-            demand_reader(identity, customer, readers)
-            served = await tokens.read(customer)
-        except AccessLostRefusal as error:
-            _log(identity, customer, error.reason)
-            return problem(error.status, error.code, error.detail, reason=error.reason)
-        except Refused as error:
-            _log(identity, customer, error.code)
-            raise
-        _log(identity, customer, "served")
-        return _answer(served)
-
-    return router
+router = APIRouter(prefix="/internal/v1", tags=["access tokens"], dependencies=[Depends(require(TOKEN_READ))])
 
 
-def demand_reader(identity: Identity, customer: str, readers: Mapping[str, frozenset[str]]) -> None:
-    """Raises: Refused (403), the same whether there is such a customer or not."""
-    if not readers:
-        return
-    allowed = readers.get((identity.app or "").lower(), frozenset())
-    if customer in allowed or EVERYONE in allowed:
-        return
-    detail = "This caller may not read this customer's tokens; add it to TOKEN_READERS of auth-svc."
-    raise Refused("reader_not_listed", detail, status=403)
+def token_reader(request: Request) -> TokenReader:
+    reader: TokenReader = request.app.state.token_reader
+    return reader
 
 
-def _answer(served: Served) -> Response:
-    body = AccessToken(
+def allowed_customers(request: Request) -> Mapping[str, frozenset[str]]:
+    """By the client ids of callers, the customers they may read; empty: the role alone decides."""
+    allowed: Mapping[str, frozenset[str]] = request.app.state.allowed_customers
+    return allowed
+
+
+@router.post("/customers/{customer}/access-token", response_model=AccessToken, responses=ANSWERS)
+async def access_token(
+    request: Request,
+    response: Response,
+    customer: CustomerId,
+    reader: Annotated[TokenReader, Depends(token_reader)],
+    allowed: Annotated[Mapping[str, frozenset[str]], Depends(allowed_customers)],
+) -> Any:
+    """A token for Microsoft Graph by the method in force, refreshed if need be; good for some minutes
+    at least."""
+    identity: Identity = request.state.identity
+    try:
+        demand_reader(identity, customer, allowed)
+        served = await reader.read(customer)
+    except AccessLostRefusal as error:
+        _log(identity, customer, error.reason)
+        return problem(error.status, error.code, error.detail, reason=error.reason)
+    except Refused as error:
+        _log(identity, customer, error.code)
+        raise
+    _log(identity, customer, "served")
+    response.headers["Cache-Control"] = "no-store"
+    return AccessToken(
         access_token=served.value.reveal(),
         expires_at=served.expires_at,
         scopes=list(served.scopes),
         tenant=served.tenant,
         kind=served.kind,
     )
-    return JSONResponse(body.model_dump(mode="json"), headers={"Cache-Control": "no-store"})
+
+
+def demand_reader(identity: Identity, customer: str, allowed: Mapping[str, frozenset[str]]) -> None:
+    """Raises: Refused (403), the same whether there is such a customer or not."""
+    if not allowed:
+        return
+    customers = allowed.get((identity.app or "").lower(), frozenset())
+    if customer in customers or EVERYONE in customers:
+        return
+    detail = "This caller may not read this customer's tokens; add it to TOKEN_READERS of auth-svc."
+    raise Refused("reader_not_listed", detail, status=403)
 
 
 def _log(identity: Identity, customer: str, outcome: str) -> None:

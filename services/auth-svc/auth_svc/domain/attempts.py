@@ -19,7 +19,7 @@ from auth_svc.domain.model import (
     Envelope,
     Grant,
     Registration,
-    spread,
+    with_jitter,
 )
 from shared.contracts.events import (
     Account,
@@ -61,7 +61,7 @@ class Proof:
 # --- facts --------------------------------------------------------------------------------------------------------
 
 
-def switch_requested(access: Access | None, event: SwitchRequested, now: datetime) -> Change[Access] | None:
+def begin_switch(access: Access | None, event: SwitchRequested, now: datetime) -> Change[Access] | None:
     """A switch begins. Without an invitee the stored app registration is proven at once, as attempt 1."""
     access = access or Access(id=event.customer)
     if access.removed or event.switch <= max(access.switch, access.settled):
@@ -148,7 +148,7 @@ def current(access: Access | None, place: tuple[int, int], *states: AttemptState
     return attempt if attempt and attempt.place == place and attempt.state in states else None
 
 
-def code_issued(
+def issue_code(
     access: Access | None, place: tuple[int, int], flow: Envelope, code: str, uri: str, expires: datetime, now: datetime
 ) -> Change[Access] | None:
     """A device code: sealed for the wizard, its flow sealed for whoever polls it."""
@@ -167,7 +167,7 @@ def code_issued(
     return Change(replace(access, attempt=issued), (event,))
 
 
-def sign_in_ready(
+def offer_sign_in(
     access: Access | None, place: tuple[int, int], flow: Envelope, url: str, expires: datetime, now: datetime
 ) -> Change[Access] | None:
     """The address at Microsoft: sealed for the wizard; state, nonce and verifier stay here, sealed."""
@@ -179,7 +179,7 @@ def sign_in_ready(
     return Change(replace(access, attempt=ready), (event,))
 
 
-def redeeming(access: Access | None, place: tuple[int, int], now: datetime) -> Change[Access] | None:
+def mark_redeeming(access: Access | None, place: tuple[int, int], now: datetime) -> Change[Access] | None:
     """The mark before a single-use code is spent."""
     attempt = current(access, place, "returned")
     if access is None or attempt is None:
@@ -187,7 +187,9 @@ def redeeming(access: Access | None, place: tuple[int, int], now: datetime) -> C
     return Change(replace(access, attempt=replace(attempt, state="redeeming", next=now)))
 
 
-def redeemed(access: Access | None, place: tuple[int, int], answer: Envelope, now: datetime) -> Change[Access] | None:
+def keep_redemption(
+    access: Access | None, place: tuple[int, int], answer: Envelope, now: datetime
+) -> Change[Access] | None:
     """Microsoft's answer, kept before it is checked. It beats another holder's failure, not a stop."""
     attempt = current(access, place, "code_issued", "returned", "redeeming", "failed")
     if access is None or attempt is None:
@@ -196,7 +198,7 @@ def redeemed(access: Access | None, place: tuple[int, int], answer: Envelope, no
     return Change(replace(access, attempt=kept))
 
 
-def claimed(
+def propose_grant(
     access: Access | None, place: tuple[int, int], grant_id: str, proof: Proof, now: datetime
 ) -> Change[Access] | None:
     """All checks passed: the grant is proposed; it serves nobody before config-svc's verdict."""
@@ -215,7 +217,7 @@ def claimed(
         cache=proof.cache,
         claimed_at=now,
         expires_at=expires,
-        refresh_at=spread(grant_id, now + CHECK_EVERY),
+        refresh_at=with_jitter(grant_id, now + CHECK_EVERY),
     )
     event = TokenClaimed(
         customer=access.id,
@@ -233,7 +235,7 @@ def claimed(
     return Change(replace(access, attempt=_closed(attempt, "claimed", None), proposed=grant), (event,))
 
 
-def proven(
+def propose_registration(
     access: Access | None, place: tuple[int, int], client_id: str, entered: Envelope | None, now: datetime
 ) -> Change[Access] | None:
     """An app registration answered for the tenant: the entered one is proposed, the stored one stays where it is."""
@@ -254,7 +256,7 @@ def proven(
     return Change(done, (event,))
 
 
-def failed(access: Access | None, place: tuple[int, int], refusal: Refusal, now: datetime) -> Change[Access] | None:
+def fail(access: Access | None, place: tuple[int, int], refusal: Refusal, now: datetime) -> Change[Access] | None:
     """The attempt ends; whatever it held is erased in the same write. Nothing fails after a claim."""
     attempt = access.attempt if access else None
     if access is None or attempt is None or attempt.place != place or not attempt.open:
@@ -280,7 +282,7 @@ def _closed(attempt: Attempt, state: AttemptState, reason: str | None) -> Attemp
     )
 
 
-def deadline(access: Access) -> datetime | None:
+def next_deadline(access: Access) -> datetime | None:
     """When the attempt's due work is to go on (job `attempt`)."""
     attempt = access.attempt
     return attempt.next if attempt and attempt.open else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from auth_svc.domain.model import CHECK_EVERY, Access, Registration, spread
+from auth_svc.domain.model import CHECK_EVERY, Access, Registration, with_jitter
 from shared.contracts.events import (
     CustomerChanged,
     CustomerRegistered,
@@ -48,7 +48,7 @@ def _with_registration(access: Access, part: RegistrationPart | None, now: datet
     if part.secret_change == "kept" and old is not None:
         kept = replace(old, client_id=part.client_id, revision=part.revision, secret_expires_on=part.secret_expires_on)
         if part.revision != old.revision:
-            kept = replace(kept, lost=False, reason=None, tries=0, check_at=spread(access.id, now + CHECK_EVERY))
+            kept = replace(kept, lost=False, reason=None, tries=0, check_at=with_jitter(access.id, now + CHECK_EVERY))
         return replace(access, registration=kept)
     new = Registration(
         client_id=part.client_id,
@@ -56,7 +56,7 @@ def _with_registration(access: Access, part: RegistrationPart | None, now: datet
         jwe=part.secret,
         vault=None,
         secret_expires_on=part.secret_expires_on,
-        check_at=spread(access.id, now + CHECK_EVERY),
+        check_at=with_jitter(access.id, now + CHECK_EVERY),
     )
     in_force = "token" if access.in_force == "token" else "app_registration"
     return replace(access, registration=new, in_force=in_force)
@@ -73,7 +73,7 @@ def remove(access: Access | None, event: CustomerRemoved, now: datetime) -> Chan
 # --- the tenant ---------------------------------------------------------------------------------------------------
 
 
-def resolved(access: Access | None, asked: str, tenant_id: str, now: datetime) -> Change[Access] | None:
+def keep_tenant_id(access: Access | None, asked: str, tenant_id: str, now: datetime) -> Change[Access] | None:
     """Microsoft named the tenant's GUID; config-svc says whose it is."""
     if access is None or access.removed or access.tenant != asked or access.resolve_at is None:
         return None
@@ -81,7 +81,7 @@ def resolved(access: Access | None, asked: str, tenant_id: str, now: datetime) -
     return Change(replace(access, resolve_at=None, resolve_tries=0), (event,))
 
 
-def unresolved(
+def report_unknown_tenant(
     access: Access | None, asked: str, reason: str, correlation_id: str | None, now: datetime
 ) -> Change[Access] | None:
     """There is no such tenant."""
@@ -91,7 +91,7 @@ def unresolved(
     return Change(replace(access, resolve_at=None, resolve_tries=0), (event,))
 
 
-def resolve_later(access: Access | None, asked: str, now: datetime) -> Change[Access] | None:
+def retry_resolution_later(access: Access | None, asked: str, now: datetime) -> Change[Access] | None:
     """Microsoft is busy: again after 2, 4, 8 ... seconds, at most 10 minutes."""
     if access is None or access.tenant != asked or access.resolve_at is None:
         return None
@@ -129,7 +129,7 @@ def complete(access: Access | None, event: SwitchCompleted, now: datetime) -> Ch
         registration = replace(entered, revision=event.revision)
     if registration:
         registration = replace(
-            registration, lost=False, reason=None, tries=0, check_at=spread(access.id, now + CHECK_EVERY)
+            registration, lost=False, reason=None, tries=0, check_at=with_jitter(access.id, now + CHECK_EVERY)
         )
     return Change(replace(settled, in_force="app_registration", grant=None, registration=registration))
 

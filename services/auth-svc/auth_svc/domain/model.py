@@ -129,6 +129,6 @@ class Access:
     removed: bool = False
 
 
-def spread(id: str, at: datetime) -> datetime:
+def with_jitter(id: str, at: datetime) -> datetime:
     """`at`, moved by up to an hour, always the same for the same id: so that daily work does not come all at once."""
     return at + timedelta(seconds=zlib.crc32(id.encode()) % 3600)

@@ -1,5 +1,5 @@
-"""How due work waits while it holds its claim: naps that notice a stop, calls that outlast Microsoft's bad
-minutes."""
+"""How due work waits while it holds its claim: pauses that notice a stop, calls that outlast Microsoft's
+bad minutes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from auth_svc.domain.model import Access
-from auth_svc.microsoft.errors import EntraAway, EntraRefused
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable
 from shared.domain.rules import Clock
 from shared.jobs.claim import Claim, GiveBack
 
 T = TypeVar("T")
-GLANCE = 1.0
-LONGEST = 20.0
+LOOK_EVERY_SECONDS = 1.0
+MAX_PAUSE_SECONDS = 20.0
 
 
-async def nap(claim: Claim[Access], seconds: float, wanted: Callable[[], bool]) -> None:
-    """Sleeps, with a glance each second (cheap: thousands do so at once). Raises: GiveBack, when there is nothing to
+async def wait(claim: Claim[Access], seconds: float, wanted: Callable[[], bool]) -> None:
+    """Sleeps, looking up each second (cheap: thousands do so at once). Raises: GiveBack, when there is nothing to
     wait for any more: the service stops, another has the lease, the attempt was left or replaced."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -28,10 +28,10 @@ async def nap(claim: Claim[Access], seconds: float, wanted: Callable[[], bool]) 
             raise GiveBack
         if (left := end - loop.time()) <= 0:
             return
-        await asyncio.sleep(min(GLANCE, left))
+        await asyncio.sleep(min(LOOK_EVERY_SECONDS, left))
 
 
-async def patiently(
+async def retry_until(
     claim: Claim[Access],
     call: Callable[[], Awaitable[T]],
     *,
@@ -45,15 +45,15 @@ async def patiently(
     while True:
         try:
             return await call()
-        except EntraAway as away:
-            seconds = pause(away, tries)
+        except EntraUnavailable as away:
+            seconds = pause_seconds(away, tries)
             if clock() + timedelta(seconds=seconds) >= until:
-                raise EntraRefused(away.reason, away.quote) from None
-        await nap(claim, seconds, wanted)
+                raise EntraRefused(away.reason, away.details) from None
+        await wait(claim, seconds, wanted)
         tries += 1
 
 
-def pause(away: EntraAway, tries: int) -> float:
+def pause_seconds(away: EntraUnavailable, tries: int) -> float:
     """What Microsoft asks for, at least; else 1, 2, 4 ... 20 seconds: somebody waits at the wizard."""
     least = float(away.retry_after) if away.reason != "unreachable" else 1.0
-    return max(least, min(LONGEST, 2.0 ** min(tries, 5)))
+    return max(least, min(MAX_PAUSE_SECONDS, 2.0 ** min(tries, 5)))

@@ -13,7 +13,7 @@ from typing import Any
 
 from auth_svc.microsoft.discovery import PERSONAL_TENANT
 from auth_svc.microsoft.errors import EntraRefused
-from auth_svc.microsoft.flows import Entra, Graph, Redeemed
+from auth_svc.microsoft.interfaces import Entra, Graph, Redeemed
 from shared.contracts.events import Account
 from shared.identity.token_verifier import PublishedKey, TokenRefused, TokenVerifier
 
@@ -52,7 +52,7 @@ async def check(entra: Entra, graph: Graph, redeemed: Redeemed, wanted: Wanted, 
         _of_the_tenant(claims, redeemed, wanted.tenant)
         account, roles = await _by_graph(graph, redeemed, wanted, account)
     except EntraRefused as error:
-        raise EntraRefused(error.reason, error.quote, account) from None
+        raise EntraRefused(error.reason, error.details, account) from None
     return Person(account=account, tenant=wanted.tenant, roles=roles, scopes=tuple(scope for scope in redeemed.scopes))
 
 

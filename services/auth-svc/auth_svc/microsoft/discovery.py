@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from auth_svc.microsoft.errors import EntraAway, EntraRefused, Quote, quote_of
-from auth_svc.microsoft.http import Answer, Http
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, ErrorDetails, read_details
+from auth_svc.microsoft.http_client import HttpClient, HttpResponse
 from shared.contracts.guids import GUID
 from shared.identity.token_verifier import PublishedKey, published_keys
 
@@ -90,7 +90,9 @@ class Kept(Generic[T]):
 class Discovery:
     """Blocking; called from worker threads. `ticks`: seconds, monotonic."""
 
-    def __init__(self, http: Http, authority: str, hosts: Hosts, ticks: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, http: HttpClient, authority: str, hosts: Hosts, ticks: Callable[[], float] = time.monotonic
+    ) -> None:
         self._http, self._authority, self.hosts, self._ticks = http, authority, hosts, ticks
         self._configurations: Kept[Mapping[str, Any]] = Kept(2048)
         self._keys: Kept[Mapping[str, PublishedKey]] = Kept(512)
@@ -103,7 +105,7 @@ class Discovery:
         issuer = urlsplit(str(self._fetched(name).get("issuer", "")))
         found = issuer.path.strip("/").split("/")[0].lower()
         if not GUID.fullmatch(found):
-            raise EntraAway("unreachable")
+            raise EntraUnavailable("unreachable")
         if found == PERSONAL_TENANT:
             raise EntraRefused("tenant_unknown")
         return found
@@ -137,7 +139,7 @@ class Discovery:
             return kept[1].get(kid)
         said = self._http.get(str(self.configuration(tenant).get("jwks_uri", "")))
         if said.status_code != 200:
-            raise EntraAway("unreachable")
+            raise EntraUnavailable("unreachable")
         keys = published_keys(said.json())
         self._keys.put(tenant, self._ticks(), keys)
         return keys.get(kid)
@@ -148,22 +150,22 @@ class Discovery:
             return said.json()
         if said.status_code in (400, 404):
             # Microsoft says 90002 here; whatever else makes this address a bad request means the same to us.
-            raise EntraRefused("tenant_unknown", quote_of(said.json()))
-        raise EntraAway("unreachable", Quote())
+            raise EntraRefused("tenant_unknown", read_details(said.json()))
+        raise EntraUnavailable("unreachable", ErrorDetails())
 
 
-class CachedHttp:
+class ConfiguredHttpClient:
     """MSAL's http_client of one call: the configuration is the one that was checked, the rest goes out."""
 
-    def __init__(self, http: Http, configuration: Mapping[str, Any]) -> None:
+    def __init__(self, http: HttpClient, configuration: Mapping[str, Any]) -> None:
         self._http, self._configuration = http, configuration
 
-    def get(self, url: str, **what: Any) -> Answer:
+    def get(self, url: str, **what: Any) -> HttpResponse:
         if url.split("?")[0].endswith(SUFFIX):
-            return Answer(200, json.dumps(dict(self._configuration)), {})
+            return HttpResponse(200, json.dumps(dict(self._configuration)), {})
         return self._http.get(url, **what)
 
-    def post(self, url: str, **what: Any) -> Answer:
+    def post(self, url: str, **what: Any) -> HttpResponse:
         return self._http.post(url, **what)
 
     def close(self) -> None:

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 import msal
 
-from auth_svc.microsoft.answers import of_ours, redeemed, token
-from auth_svc.microsoft.discovery import CachedHttp, Discovery, Hosts
-from auth_svc.microsoft.errors import EntraAway, EntraRefused, error_of
-from auth_svc.microsoft.flows import DeviceFlow, Pending, Redeemed, SignInFlow, Token
-from auth_svc.microsoft.http import Http, NotWanted, Undelivered, Workers
+from auth_svc.microsoft.discovery import ConfiguredHttpClient, Discovery, Hosts
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, read_error
+from auth_svc.microsoft.http_client import CallFailed, HttpClient, NotWanted, Workers
+from auth_svc.microsoft.interfaces import DeviceFlow, Pending, Redeemed, SignInFlow, Token
+from auth_svc.microsoft.token_responses import defer_if_ours, read_redemption, read_token
 from shared.contracts.events import Method
 from shared.crypto.secret import Secret
 from shared.identity.token_verifier import PublishedKey
@@ -28,9 +28,11 @@ from shared.identity.token_verifier import PublishedKey
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-LEAST_INTERVAL = 5
-WELL_FOR = 30.0
-_DEVICE_MEMO = ("device_code", "expires_at", "_correlation_id")
+MIN_POLL_SECONDS = 5
+"""Between two polls of one device code (RFC 8628, 3.5)."""
+PROBE_SECONDS = 30.0
+"""For so long an answer of Microsoft proves that it is there."""
+_DEVICE_FLOW_FIELDS = ("device_code", "expires_at", "_correlation_id")
 _IN_REDEMPTION = {
     "idle_too_long": "sign_in_expired",
     "token_damaged": "sign_in_mismatch",
@@ -41,16 +43,21 @@ _IN_REDEMPTION = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Apps:
-    """Our two applications: a public one for device codes, a confidential one for the button; and what
-    they ask."""
+class Applications:
+    """Our two applications, and what they ask for."""
 
     sign_in: str
+    """The client id of the confidential one, for the button."""
     secret: Secret[str]
+    """Its client secret."""
     device: str
+    """The client id of the public one, for device codes."""
     scopes: tuple[str, ...]
+    """Delegated permissions of Graph."""
     redirect_uri: str
+    """Where Microsoft sends the browser back."""
     graph: str
+    """The resource that app tokens are asked for."""
 
 
 class MsalEntra:
@@ -58,14 +65,14 @@ class MsalEntra:
 
     def __init__(
         self,
-        http: Http,
+        http: HttpClient,
         authority: str,
         hosts: Hosts,
-        apps: Apps,
+        apps: Applications,
         *,
         polls: Workers,
         calls: Workers,
-        interval: float = LEAST_INTERVAL,
+        interval: float = MIN_POLL_SECONDS,
     ) -> None:
         self._http, self._authority, self._hosts, self._apps = http, authority.rstrip("/"), hosts, apps
         self._polls, self._calls, self._interval = polls, calls, interval
@@ -84,7 +91,7 @@ class MsalEntra:
 
     async def probe(self) -> None:
         """Asks only if nothing was heard for a while. Raises: EntraAway."""
-        if time.monotonic() - self._http.answered_at > WELL_FOR:
+        if time.monotonic() - self._http.answered_at > PROBE_SECONDS:
             await self._calls.run(lambda: self._guarded(self._discovery.probe))
 
     # --- device code -----------------------------------------------------------------------------------
@@ -95,33 +102,33 @@ class MsalEntra:
     def _begin_device(self, tenant: str) -> DeviceFlow:
         flow = self._public(tenant).initiate_device_flow(list(self._apps.scopes))
         if "user_code" not in flow:
-            raise error_of(flow)
+            raise read_error(flow)
         if not self._hosts.people(flow["verification_uri"]):
             raise EntraRefused("token_invalid")
-        memo = {name: flow[name] for name in _DEVICE_MEMO if name in flow}
+        msal_flow = {name: flow[name] for name in _DEVICE_FLOW_FIELDS if name in flow}
         return DeviceFlow(
-            memo=Secret(json.dumps(memo)),
+            msal_flow=Secret(json.dumps(msal_flow)),
             user_code=Secret(str(flow["user_code"])),
             verification_uri=str(flow["verification_uri"]),
             expires_in=int(flow["expires_in"]),
             interval=max(self._interval, float(flow["interval"])),
         )
 
-    async def poll_device(self, tenant: str, memo: Secret[str], wanted: Callable[[], bool]) -> Redeemed | Pending:
-        return await self._polls.run(lambda: self._guarded(lambda: self._poll(tenant, memo)), wanted)
+    async def poll_device(self, tenant: str, msal_flow: Secret[str], wanted: Callable[[], bool]) -> Redeemed | Pending:
+        return await self._polls.run(lambda: self._guarded(lambda: self._poll(tenant, msal_flow)), wanted)
 
-    def _poll(self, tenant: str, memo: Secret[str]) -> Redeemed | Pending:
+    def _poll(self, tenant: str, msal_flow: Secret[str]) -> Redeemed | Pending:
         # With an interval of 0 MSAL would not look at the exit condition and ask without end.
-        flow = json.loads(memo.reveal()) | {"interval": LEAST_INTERVAL}
+        flow = json.loads(msal_flow.reveal()) | {"interval": MIN_POLL_SECONDS}
         cache = msal.SerializableTokenCache()
-        said = self._public(tenant, cache).acquire_token_by_device_flow(flow, exit_condition=lambda _: True)
-        if "access_token" in said:
-            return redeemed(self._apps.device, said, cache, None)
-        if said.get("error") == "authorization_pending":
+        response = self._public(tenant, cache).acquire_token_by_device_flow(flow, exit_condition=lambda _: True)
+        if "access_token" in response:
+            return read_redemption(self._apps.device, response, cache, None)
+        if response.get("error") == "authorization_pending":
             return "pending"
-        if said.get("error") == "slow_down":
+        if response.get("error") == "slow_down":
             return "slow_down"
-        raise error_of(said)
+        raise read_error(response)
 
     # --- the sign-in button ----------------------------------------------------------------------------
 
@@ -142,19 +149,19 @@ class MsalEntra:
             raise EntraRefused("token_invalid")
         return SignInFlow(Secret(json.dumps(flow)), Secret(url), Secret(state))
 
-    async def redeem_code(self, tenant: str, memo: Secret[str], answer: Mapping[str, str]) -> Redeemed:
-        return await self._calls.run(lambda: self._guarded(lambda: self._redeem(tenant, memo, answer)))
+    async def redeem_code(self, tenant: str, msal_flow: Secret[str], answer: Mapping[str, str]) -> Redeemed:
+        return await self._calls.run(lambda: self._guarded(lambda: self._redeem(tenant, msal_flow, answer)))
 
-    def _redeem(self, tenant: str, memo: Secret[str], answer: Mapping[str, str]) -> Redeemed:
-        flow, cache = json.loads(memo.reveal()), msal.SerializableTokenCache()
+    def _redeem(self, tenant: str, msal_flow: Secret[str], answer: Mapping[str, str]) -> Redeemed:
+        flow, cache = json.loads(msal_flow.reveal()), msal.SerializableTokenCache()
         nonce = hashlib.sha256(str(flow["nonce"]).encode("ascii")).hexdigest()
         given = {name: answer[name] for name in ("code", "state") if name in answer}
-        said = self._confidential(tenant, cache).acquire_token_by_auth_code_flow(flow, given)
-        if "access_token" not in said:
-            error = error_of(said)
+        response = self._confidential(tenant, cache).acquire_token_by_auth_code_flow(flow, given)
+        if "access_token" not in response:
+            error = read_error(response)
             error.reason = _IN_REDEMPTION.get(error.reason, error.reason)
             raise error
-        return redeemed(self._apps.sign_in, said, cache, nonce)
+        return read_redemption(self._apps.sign_in, response, cache, nonce)
 
     # --- tokens ----------------------------------------------------------------------------------------
 
@@ -172,8 +179,8 @@ class MsalEntra:
         if not found:
             raise EntraRefused("token_damaged")
         if "access_token" not in found:
-            raise of_ours(error_of(found))
-        return token(found, Secret(cache.serialize()) if cache.has_state_changed else None)
+            raise defer_if_ours(read_error(found))
+        return read_token(found, Secret(cache.serialize()) if cache.has_state_changed else None)
 
     async def app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
         return await self._calls.run(lambda: self._guarded(lambda: self._app_token(tenant, client_id, secret)))
@@ -182,10 +189,10 @@ class MsalEntra:
         app = msal.ConfidentialClientApplication(
             client_id, client_credential=secret.reveal(), **self._at(tenant, msal.TokenCache())
         )
-        said = app.acquire_token_for_client([f"{self._apps.graph}/.default"])
-        if "access_token" not in said:
-            raise error_of(said)
-        return token(said, None)
+        response = app.acquire_token_for_client([f"{self._apps.graph}/.default"])
+        if "access_token" not in response:
+            raise read_error(response)
+        return read_token(response, None)
 
     # --- MSAL ------------------------------------------------------------------------------------------
 
@@ -203,7 +210,7 @@ class MsalEntra:
         return {
             "authority": f"{self._authority}/{tenant}",
             "instance_discovery": False,
-            "http_client": CachedHttp(self._http, self._discovery.configuration(tenant)),
+            "http_client": ConfiguredHttpClient(self._http, self._discovery.configuration(tenant)),
             "token_cache": cache,
         }
 
@@ -212,10 +219,10 @@ class MsalEntra:
         self._http.forget_tokens()
         try:
             return call()
-        except (EntraRefused, EntraAway, NotWanted):
+        except (EntraRefused, EntraUnavailable, NotWanted):
             raise
-        except Undelivered as error:
-            raise error.away from None
+        except CallFailed as error:
+            raise error.unavailable from None
         except Exception as error:
             spent = self._http.saw_tokens()
             log.error("MSAL failed with %s, %s tokens", type(error).__name__, "with" if spent else "without")

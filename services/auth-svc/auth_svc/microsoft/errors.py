@@ -1,6 +1,7 @@
-"""What goes wrong with Microsoft, as two kinds: refused (somebody must act) and away (the same again later).
+"""What goes wrong with Microsoft, as two kinds: refused (somebody must act) and unavailable (the same again later).
 
 The reason is a code of `shared.contracts.reasons`. Texts of Microsoft are never kept: they may hold names and claims.
+Its numbers: "Microsoft Entra authentication and authorization error codes" in Microsoft's documentation.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from shared.contracts.reasons import classify
 from shared.domain.rules import Unavailable
 
 PART = "Microsoft Entra"
-LOOP_WAIT = 60
+LOOP_RETRY_SECONDS = 60
+"""After AADSTS50196: the same question was asked too often in too short a time."""
 _ID = re.compile(r"[0-9A-Za-z-]{8,64}")
 _NUMBER = re.compile(r"AADSTS(\d{4,9})(?!\d)")
 _CORRELATION = re.compile(r"Correlation ID: ([0-9A-Fa-f-]{36})")
@@ -23,68 +25,72 @@ _TRACE = re.compile(r"Trace ID: ([0-9A-Fa-f-]{36})")
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
-    """What Microsoft's support asks for."""
+class ErrorDetails:
+    """What Microsoft's support asks for; None where it was not said."""
 
     aadsts: int | None = None
+    """The first error number."""
     correlation_id: str | None = None
+    """Of the whole sign-in."""
     trace_id: str | None = None
+    """Of the one request."""
 
 
-NOTHING = Quote()
+NO_DETAILS = ErrorDetails()
 
 
 class EntraRefused(Exception):
-    """Definitely no. `account`: who came, where that is known."""
+    """Definitely no. `reason`: a code of `shared.contracts.reasons`; `account`: who came, where that is known."""
 
-    def __init__(self, reason: str, quote: Quote = NOTHING, account: Account | None = None) -> None:
+    def __init__(self, reason: str, details: ErrorDetails = NO_DETAILS, account: Account | None = None) -> None:
         super().__init__(reason)
-        self.reason, self.quote, self.account = reason, quote, account
+        self.reason, self.details, self.account = reason, details, account
 
 
-class EntraAway(Unavailable):
-    """Not now: throttled, out of order, or not reached. `maybe_taken`: the request may have been acted on."""
+class EntraUnavailable(Unavailable):
+    """Not now: throttled, out of order, or not reached. `retry_after`: seconds; `maybe_processed`: the request may have
+    been acted on, so that a code that counts once may be spent."""
 
     def __init__(
         self,
         reason: str = "unreachable",
-        quote: Quote = NOTHING,
+        details: ErrorDetails = NO_DETAILS,
         *,
         retry_after: int = 5,
-        maybe_taken: bool = False,
+        maybe_processed: bool = False,
     ) -> None:
         super().__init__(PART, reason, retry_after=retry_after)
-        self.reason, self.quote, self.maybe_taken = reason, quote, maybe_taken
+        self.reason, self.details, self.maybe_processed = reason, details, maybe_processed
 
 
-def quote_of(answer: Mapping[str, Any]) -> Quote:
-    """From an error answer of the token endpoint."""
-    numbers = numbers_of(answer)
-    return Quote(numbers[0] if numbers else None, _id(answer.get("correlation_id")), _id(answer.get("trace_id")))
+def read_details(answer: Mapping[str, Any]) -> ErrorDetails:
+    """From an error response of the token endpoint (RFC 6749, 5.2, with Microsoft's own fields)."""
+    numbers = error_numbers(answer)
+    return ErrorDetails(numbers[0] if numbers else None, _id(answer.get("correlation_id")), _id(answer.get("trace_id")))
 
 
-def numbers_of(answer: Mapping[str, Any]) -> tuple[int, ...]:
+def error_numbers(answer: Mapping[str, Any]) -> tuple[int, ...]:
     codes = answer.get("error_codes")
     found = codes if isinstance(codes, list) else []
     return tuple(code for code in found if isinstance(code, int) and not isinstance(code, bool))
 
 
-def error_of(answer: Mapping[str, Any]) -> EntraRefused | EntraAway:
-    """What an error answer of the token endpoint means: `error`, then `suberror`, then the numbers."""
-    reason = classify(str(answer.get("error", "")), _text(answer.get("suberror")), numbers_of(answer))
+def read_error(answer: Mapping[str, Any]) -> EntraRefused | EntraUnavailable:
+    """What an error response of the token endpoint means: `error`, then `suberror`, then the numbers."""
+    reason = classify(str(answer.get("error", "")), _text(answer.get("suberror")), error_numbers(answer))
     if reason.retry == "wait":
-        wait = LOOP_WAIT if reason.code == "loop" else 5
-        return EntraAway(reason.code, quote_of(answer), retry_after=wait)
-    return EntraRefused(reason.code, quote_of(answer))
+        wait = LOOP_RETRY_SECONDS if reason.code == "loop" else 5
+        return EntraUnavailable(reason.code, read_details(answer), retry_after=wait)
+    return EntraRefused(reason.code, read_details(answer))
 
 
-def error_of_redirect(query: Mapping[str, str]) -> EntraRefused:
-    """What the browser brought back instead of a code. Its numbers stand in the description only."""
+def read_redirect_error(query: Mapping[str, str]) -> EntraRefused:
+    """What the browser brought back instead of a code (RFC 6749, 4.1.2.1); its numbers stand in the text only."""
     description = query.get("error_description", "")
     numbers = tuple(int(number) for number in _NUMBER.findall(description)[:3])
     reason = classify(query.get("error", ""), query.get("suberror"), numbers)
     ids = [found.group(1) if (found := pattern.search(description)) else None for pattern in (_CORRELATION, _TRACE)]
-    return EntraRefused(reason.code, Quote(numbers[0] if numbers else None, *ids))
+    return EntraRefused(reason.code, ErrorDetails(numbers[0] if numbers else None, *ids))
 
 
 def _text(value: object) -> str | None:

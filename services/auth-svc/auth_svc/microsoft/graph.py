@@ -1,5 +1,4 @@
-"""Microsoft Graph, as far as access is proven with it: who am I, which of these roles do I have, which
-organisation."""
+"""Microsoft Graph, as far as access is proven with it: who am I, which of these roles do I have, which organisation."""
 
 from __future__ import annotations
 
@@ -7,20 +6,21 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from auth_svc.microsoft.errors import EntraAway, EntraRefused, Quote
-from auth_svc.microsoft.flows import Me
-from auth_svc.microsoft.http import Answer, Http, Undelivered, Workers
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, ErrorDetails
+from auth_svc.microsoft.http_client import CallFailed, HttpClient, HttpResponse, Workers
+from auth_svc.microsoft.interfaces import Me
 from shared.crypto.secret import Secret
 
 T = TypeVar("T")
-MOST_IDS = 20
+MAX_CHECKED_IDS = 20
+"""Ids in one request ("directoryObject: checkMemberObjects" in Microsoft's documentation)."""
 _REASONS = {401: "graph_token", 403: "graph_forbidden"}
 
 
 class MsGraph:
     """Calls run in the threads of `calls`."""
 
-    def __init__(self, http: Http, url: str, calls: Workers) -> None:
+    def __init__(self, http: HttpClient, url: str, calls: Workers) -> None:
         self._http, self._url, self._calls = http, url.rstrip("/"), calls
 
     async def me(self, token: Secret[str]) -> Me:
@@ -39,8 +39,8 @@ class MsGraph:
         """Which of these role templates the person holds now, through groups too: User.Read is enough for
         this."""
         held: set[str] = set()
-        for start in range(0, len(ids), MOST_IDS):
-            found = await self._ask(token, "me/checkMemberObjects", {"ids": list(ids[start : start + MOST_IDS])})
+        for start in range(0, len(ids), MAX_CHECKED_IDS):
+            found = await self._ask(token, "me/checkMemberObjects", {"ids": list(ids[start : start + MAX_CHECKED_IDS])})
             held |= {str(id).lower() for id in _list(found, "value")}
         return tuple(id for id in ids if id.lower() in held)
 
@@ -58,35 +58,35 @@ class MsGraph:
         request_id = str(uuid.uuid4())
         headers = {"Authorization": f"Bearer {token.reveal()}", "client-request-id": request_id}
         url = f"{self._url}/v1.0/{path}"
-        said = self._http.post(url, headers=headers, json=body) if body else self._http.get(url, headers=headers)
-        if said.status_code == 200:
-            return said.json()
-        raise EntraRefused(_REASONS.get(said.status_code, "our_request"), _quote(said, request_id))
+        response = self._http.post(url, headers=headers, json=body) if body else self._http.get(url, headers=headers)
+        if response.status_code == 200:
+            return response.json()
+        raise EntraRefused(_REASONS.get(response.status_code, "our_request"), _details(response, request_id))
 
 
 def _delivered(call: Callable[[], T]) -> T:
     try:
         return call()
-    except Undelivered as error:
-        raise error.away from None
+    except CallFailed as error:
+        raise error.unavailable from None
 
 
-def _quote(said: Answer, request_id: str) -> Quote:
-    error = said.json().get("error")
+def _details(response: HttpResponse, request_id: str) -> ErrorDetails:
+    error = response.json().get("error")
     inner = error.get("innerError") if isinstance(error, Mapping) else None
     trace = inner.get("request-id") if isinstance(inner, Mapping) else None
-    return Quote(None, request_id, trace if isinstance(trace, str) else None)
+    return ErrorDetails(None, request_id, trace if isinstance(trace, str) else None)
 
 
 def _text(found: Mapping[str, Any], name: str) -> str:
     value = found.get(name)
     if not isinstance(value, str) or not value:
-        raise EntraAway("busy", maybe_taken=True)  # half an answer is none
+        raise EntraUnavailable("busy", maybe_processed=True)  # half an answer is none
     return value
 
 
 def _list(found: Mapping[str, Any], name: str) -> list[Any]:
     value = found.get(name)
     if not isinstance(value, list):
-        raise EntraAway("busy", maybe_taken=True)
+        raise EntraUnavailable("busy", maybe_processed=True)
     return value

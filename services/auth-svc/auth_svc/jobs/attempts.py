@@ -1,6 +1,6 @@
 """The job `attempt`: one step of a sign-in at a time, each ending in its outcome.
 
-A claim is one step; the next step is due at once. What fails for good is `attempts.failed` with a reason; what is
+A claim is one step; the next step is due at once. What fails for good is `attempts.fail` with a reason; what is
 away is waited for until the attempt's own time is over.
 """
 
@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import TypeVar
 
-from auth_svc.credential_store import Credentials, Memo, Safe
+from auth_svc.credential_store import Credentials, CredentialStore, PendingFlow
 from auth_svc.domain import attempts
 from auth_svc.domain.model import ATTEMPT_LIMIT, Access, Attempt
-from auth_svc.jobs import registrations
-from auth_svc.jobs.polling import Polling
-from auth_svc.jobs.retry import patiently
+from auth_svc.jobs import app_registrations
+from auth_svc.jobs.device_code_polling import DeviceCodePolling
+from auth_svc.jobs.refusals import refusal_of
+from auth_svc.jobs.retry import retry_until
 from auth_svc.microsoft import checks
-from auth_svc.microsoft.errors import EntraRefused, error_of_redirect
-from auth_svc.microsoft.flows import Entra, Graph, Redeemed
+from auth_svc.microsoft.errors import EntraRefused, read_redirect_error
+from auth_svc.microsoft.interfaces import Entra, Graph, Redeemed
 from auth_svc.microsoft.metrics import FAILED
 from shared.contracts.reasons import explain
 from shared.domain.rules import Clock, Unavailable, utc_now
@@ -62,15 +63,15 @@ class Work:
 class AttemptJobs:
     entra: Entra
     graph: Graph
-    safe: Safe
+    credential_store: CredentialStore
     store: Store[Access]
     scopes: tuple[str, ...]
     clock: Clock = utc_now
-    most_codes: int = 2000
-    polling: Polling = field(init=False)
+    max_pending_codes: int = 2000
+    polling: DeviceCodePolling = field(init=False)
 
     def __post_init__(self) -> None:
-        self.polling = Polling(self.entra, self.safe, self.clock)
+        self.polling = DeviceCodePolling(self.entra, self.credential_store, self.clock)
 
     async def execute(self, claim: Claim[Access]) -> Outcome[Access] | None:
         """One step. Raises: GiveBack, Unavailable (MongoDB)."""
@@ -97,41 +98,36 @@ class AttemptJobs:
         step = STEPS.get((state, method)) or STEPS.get((state, ""))
         return await step(self, work) if step else None
 
-    async def _patiently(self, work: Work, call: Callable[[], Awaitable[T]], until: datetime | None = None) -> T:
-        return await patiently(work.claim, call, until=until or work.ends, wanted=work.wanted, clock=self.clock)
+    async def _retried(self, work: Work, call: Callable[[], Awaitable[T]], until: datetime | None = None) -> T:
+        return await retry_until(work.claim, call, until=until or work.ends, wanted=work.wanted, clock=self.clock)
 
     def _failed(self, work: Work, error: EntraRefused) -> Outcome[Access]:
-        said = error.quote
         log.info(
             "attempt failed: %s (AADSTS %s, correlation %s)",
             error.reason,
-            said.aadsts,
-            said.correlation_id,
+            error.details.aadsts,
+            error.details.correlation_id,
             extra={"customer": work.customer, "switch": work.attempt.switch, "attempt": work.attempt.number},
         )
-        refusal = attempts.Refusal(
-            reason=explain(error.reason).code,
-            aadsts=said.aadsts,
-            correlation_id=said.correlation_id,
-            trace_id=said.trace_id,
-            account=error.account,
-        )
-        FAILED.labels(refusal.reason).inc()
-        return Outcome(attempts.failed, work.attempt.place, refusal)
+        failure = replace(refusal_of(error), reason=explain(error.reason).code, account=error.account)
+        FAILED.labels(failure.reason).inc()
+        return Outcome(attempts.fail, work.attempt.place, failure)
 
     # --- device code -----------------------------------------------------------------------------------
 
     async def begin_device(self, work: Work) -> Outcome[Access]:
         """Over the limit it is refused, not queued: codes that wait must not hold up those who use the button."""
-        if self.polling.watched >= self.most_codes:
+        if self.polling.watched >= self.max_pending_codes:
             raise EntraRefused("code_busy")
-        flow = await self._patiently(work, lambda: self.entra.begin_device(work.tenant))
+        flow = await self._retried(work, lambda: self.entra.begin_device(work.tenant))
         now, attempt = self.clock(), work.attempt
-        memo = self.safe.keep_flow(work.customer, attempt, Memo(flow.memo, flow.interval, work.claim.lease.n))
+        pending = self.credential_store.seal_flow(
+            work.customer, attempt, PendingFlow(flow.msal_flow, flow.interval, work.claim.lease.n)
+        )
         value = {"user_code": flow.user_code.reveal()}
-        code = self.safe.for_wizard("DeviceCodeIssued", work.customer, attempt, value, now)
+        code = self.credential_store.seal_for_wizard("DeviceCodeIssued", work.customer, attempt, value, now)
         expires = now + timedelta(seconds=flow.expires_in)
-        return Outcome(attempts.code_issued, attempt.place, memo, code, flow.verification_uri, expires)
+        return Outcome(attempts.issue_code, attempt.place, pending, code, flow.verification_uri, expires)
 
     async def poll(self, work: Work) -> Outcome[Access]:
         return await self.polling.watch(work.claim, work.attempt, work.tenant)
@@ -140,26 +136,28 @@ class AttemptJobs:
 
     async def begin_sign_in(self, work: Work) -> Outcome[Access]:
         attempt = work.attempt
-        state = self.safe.new_state(work.customer, attempt)
-        flow = await self._patiently(work, lambda: self.entra.begin_sign_in(work.tenant, state, attempt.login_hint))
+        state = self.credential_store.new_state(work.customer, attempt)
+        flow = await self._retried(work, lambda: self.entra.begin_sign_in(work.tenant, state, attempt.login_hint))
         now = self.clock()
-        memo = self.safe.keep_flow(work.customer, attempt, Memo(flow.memo, 0.0, work.claim.lease.n))
+        pending = self.credential_store.seal_flow(
+            work.customer, attempt, PendingFlow(flow.msal_flow, 0.0, work.claim.lease.n)
+        )
         value = {"url": flow.url.reveal()}
-        url = self.safe.for_wizard("SignInReady", work.customer, attempt, value, now)
-        return Outcome(attempts.sign_in_ready, attempt.place, memo, url, now + ATTEMPT_LIMIT)
+        url = self.credential_store.seal_for_wizard("SignInReady", work.customer, attempt, value, now)
+        return Outcome(attempts.offer_sign_in, attempt.place, pending, url, now + ATTEMPT_LIMIT)
 
     async def redeem(self, work: Work) -> Outcome[Access] | None:
         """Microsoft's answer came: it is ours, it is no refusal, the mark is set; only then the code is
         spent."""
         attempt = work.attempt
-        memo = self.safe.flow(work.customer, attempt)
-        answer = self.safe.answer(work.customer, attempt, self.clock())
-        self.safe.demand_state(answer.get("state", ""), memo, work.customer, attempt)
+        pending = self.credential_store.open_flow(work.customer, attempt)
+        answer = self.credential_store.open_answer(work.customer, attempt, self.clock())
+        self.credential_store.verify_state(answer.get("state", ""), pending, work.customer, attempt)
         if "code" not in answer:
-            raise error_of_redirect(answer) if "error" in answer else EntraRefused("sign_in_mismatch")
+            raise read_redirect_error(answer) if "error" in answer else EntraRefused("sign_in_mismatch")
         if not await self._marked(work):
             return None
-        found = await self._patiently(work, lambda: self.entra.redeem_code(work.tenant, memo.flow, answer))
+        found = await self._retried(work, lambda: self.entra.redeem_code(work.tenant, pending.msal_flow, answer))
         return self._redeemed(work, found)
 
     async def _marked(self, work: Work) -> bool:
@@ -168,7 +166,7 @@ class AttemptJobs:
         for _ in range(MARK_TRIES):
             try:
                 applied = await self.store.apply(
-                    work.customer, attempts.redeeming, work.attempt.place, trace=work.claim.trace
+                    work.customer, attempts.mark_redeeming, work.attempt.place, trace=work.claim.trace
                 )
             except Unavailable:  # it may have been written all the same
                 unsure = True
@@ -178,8 +176,8 @@ class AttemptJobs:
         raise Unavailable("MongoDB", "the mark before redemption could not be set")
 
     def _redeemed(self, work: Work, found: Redeemed) -> Outcome[Access]:
-        kept = self.safe.keep_redeemed(work.customer, work.attempt, found, self.clock())
-        return Outcome(attempts.redeemed, work.attempt.place, kept)
+        kept = self.credential_store.seal_redemption(work.customer, work.attempt, found, self.clock())
+        return Outcome(attempts.keep_redemption, work.attempt.place, kept)
 
     async def interrupted(self, work: Work) -> Outcome[Access]:
         """Another holder marked it and is gone: the code may be spent, and no answer was kept."""
@@ -193,19 +191,19 @@ class AttemptJobs:
     async def check(self, work: Work) -> Outcome[Access]:
         """All checks, from the stored answer: they may be repeated, by any holder."""
         attempt = work.attempt
-        redeemed, at = self.safe.redeemed(work.customer, attempt)
+        redeemed, at = self.credential_store.open_redemption(work.customer, attempt)
         wanted = checks.Wanted(work.tenant.lower(), attempt.accepted_roles, self.scopes)
-        person = await self._patiently(
+        person = await self._retried(
             work,
             lambda: checks.check(self.entra, self.graph, redeemed, wanted, self.clock()),
             at + CHECK_LIMIT,
         )
         grant = token_hex(12)
-        cache = self.safe.keep_grant(work.customer, grant, redeemed.cache)
+        cache = self.credential_store.seal_token_cache(work.customer, grant, redeemed.cache)
         proof = attempts.Proof(
             account=person.account, tenant_id=person.tenant, roles=person.roles, scopes=person.scopes, cache=cache
         )
-        return Outcome(attempts.claimed, attempt.place, grant, proof)
+        return Outcome(attempts.propose_grant, attempt.place, grant, proof)
 
     # --- app registration ------------------------------------------------------------------------------
 
@@ -213,15 +211,17 @@ class AttemptJobs:
         """The credentials on file, or those entered in the wizard, answer for the tenant."""
         attempt = work.attempt
         credentials = self._credentials(work)
-        await self._patiently(work, lambda: registrations.prove(self.entra, self.graph, work.tenant, credentials))
-        entered = None if attempt.stored else self.safe.keep_secret(work.customer, credentials.secret)
-        return Outcome(attempts.proven, attempt.place, credentials.client_id, entered)
+        await self._retried(work, lambda: app_registrations.prove(self.entra, self.graph, work.tenant, credentials))
+        entered = None if attempt.stored else self.credential_store.seal_secret(work.customer, credentials.secret)
+        return Outcome(attempts.propose_registration, attempt.place, credentials.client_id, entered)
 
     def _credentials(self, work: Work) -> Credentials:
         now = self.clock()
         if work.attempt.stored:
-            return registrations.on_file(self.safe, work.customer, work.claim.state.registration, now)
-        return self.safe.credentials(work.customer, work.attempt, now)
+            return app_registrations.stored_credentials(
+                self.credential_store, work.customer, work.claim.state.registration, now
+            )
+        return self.credential_store.open_credentials(work.customer, work.attempt, now)
 
 
 _TOO_LATE: Mapping[str, str] = {

@@ -1,5 +1,4 @@
-"""The job `keep`: secrets resealed, tenants resolved, access validated on request, refreshed and proven
-daily.
+"""The job `keep`: secrets resealed, tenants resolved, access validated on request, refreshed and proven daily.
 
 One claim does one thing, the most urgent first; the next is due at once.
 """
@@ -12,35 +11,36 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from auth_svc.credential_store import Safe
-from auth_svc.domain import customers, health
+from auth_svc.credential_store import CredentialStore
+from auth_svc.domain import customers, keep_alive
 from auth_svc.domain.attempts import Refusal
 from auth_svc.domain.model import Access, Grant, Registration, Validation
-from auth_svc.jobs import registrations
-from auth_svc.microsoft.errors import EntraAway, EntraRefused
-from auth_svc.microsoft.flows import Entra, Graph, Token
+from auth_svc.jobs import app_registrations
+from auth_svc.jobs.refusals import refusal_of
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable
+from auth_svc.microsoft.interfaces import Entra, Graph, Token
 from auth_svc.microsoft.metrics import FAILED
 from shared.domain.rules import Change, Clock, utc_now
 from shared.jobs.claim import Claim, Outcome
 
 log = logging.getLogger(__name__)
 ORDER = ("reseal", "resolve", "validate", "refresh", "prove")
-OUR_OWN = "client_refused"
+OWN_SECRET_REFUSED = "client_refused"
 """Microsoft refuses the provider's own application: its secret has expired or is wrong."""
-VALIDATION_PATIENCE = timedelta(minutes=1)
+VALIDATION_TIMEOUT = timedelta(minutes=1)
 """An operator waits for the answer: then "Microsoft is busy" is one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeepJobs:
+class KeepAliveJobs:
     entra: Entra
     graph: Graph
-    safe: Safe
+    credential_store: CredentialStore
     clock: Clock = utc_now
 
     async def execute(self, claim: Claim[Access]) -> Outcome[Access] | None:
         """One thing that is due. Raises: Unavailable."""
-        now, due = self.clock(), health.deadlines(claim.state)
+        now, due = self.clock(), keep_alive.due_times(claim.state)
         name = next((name for name in ORDER if name in due and due[name] <= now), None)
         return await WORK[name](self, claim.state) if name else None
 
@@ -49,22 +49,22 @@ class KeepJobs:
     async def reseal(self, access: Access) -> Outcome[Access]:
         registration = _the(access.registration)
         try:
-            secret = self.safe.registration(access.id, registration.jwe or "", self.clock())
+            secret = self.credential_store.open_registration_secret(access.id, registration.jwe or "", self.clock())
         except EntraRefused:
             log.error("the secret of a registration cannot be opened", extra={"customer": access.id})
-            return Outcome(health.unreadable, registration.revision)
-        kept = self.safe.keep_secret(access.id, secret)
-        return Outcome(health.resealed, registration.revision, kept)
+            return Outcome(keep_alive.lose_secret, registration.revision)
+        kept = self.credential_store.seal_secret(access.id, secret)
+        return Outcome(keep_alive.keep_secret, registration.revision, kept)
 
     async def resolve(self, access: Access) -> Outcome[Access]:
         asked = access.tenant
         try:
             found = await self.entra.resolve_tenant(asked)
-        except EntraAway:
-            return Outcome(customers.resolve_later, asked)
+        except EntraUnavailable:
+            return Outcome(customers.retry_resolution_later, asked)
         except EntraRefused as error:
-            return Outcome(customers.unresolved, asked, error.reason, error.quote.correlation_id)
-        return Outcome(customers.resolved, asked, found)
+            return Outcome(customers.report_unknown_tenant, asked, error.reason, error.details.correlation_id)
+        return Outcome(customers.keep_tenant_id, asked, found)
 
     # --- on request ------------------------------------------------------------------------------------
 
@@ -73,13 +73,13 @@ class KeepJobs:
         asked = _the(access.validation)
         try:
             well = await self._validated(access, asked)
-        except EntraAway as error:
-            if self.clock() - asked.at < VALIDATION_PATIENCE:
+        except EntraUnavailable as error:
+            if self.clock() - asked.at < VALIDATION_TIMEOUT:
                 raise
-            return Outcome(_answered, asked, _refusal(error), None)
+            return Outcome(_answered, asked, refusal_of(error), None)
         except EntraRefused as error:
-            refusal = _refusal(error)
-            return Outcome(_answered, asked, refusal, _unwell(access, asked, refusal))
+            lost = refusal_of(error)
+            return Outcome(_answered, asked, lost, _unwell(access, asked, lost))
         except Exception:  # an operator waits; it says nothing about the access itself
             log.exception("a validation failed by a bug", extra={"customer": access.id})
             return Outcome(_answered, asked, Refusal(reason="our_request"), None)
@@ -97,7 +97,7 @@ class KeepJobs:
         if registration is None or not registration.secret or registration.revision != asked.revision:
             raise EntraRefused("secret_missing")
         await self._prove(access, registration)
-        return Outcome(health.registration_proven, registration.revision)
+        return Outcome(keep_alive.confirm_registration, registration.revision)
 
     # --- daily -----------------------------------------------------------------------------------------
 
@@ -106,20 +106,20 @@ class KeepJobs:
         grant = _the(access.grant)
         try:
             return await self._refreshed(access, grant, prove=False)
-        except EntraAway as error:
-            if error.reason == OUR_OWN:  # no customer's doing: it is alerted, and every grant waits for it
+        except EntraUnavailable as error:
+            if error.reason == OWN_SECRET_REFUSED:  # no customer's doing: it is alerted, and every grant waits for it
                 FAILED.labels(error.reason).inc()
-            return Outcome(health.grant_later, grant.id)
+            return Outcome(keep_alive.retry_grant_later, grant.id)
         except EntraRefused as error:
-            return Outcome(health.grant_lost, grant.id, _refusal(error))
+            return Outcome(keep_alive.lose_grant, grant.id, refusal_of(error))
 
     async def _refreshed(self, access: Access, grant: Grant, *, prove: bool) -> Outcome[Access]:
-        cache = self.safe.grant(access.id, grant.id, grant.cache)
+        cache = self.credential_store.open_token_cache(access.id, grant.id, grant.cache)
         token = await self.entra.refresh(grant.tenant_id, grant.method, cache, force=True)
         if prove:
             await self._prove_grant(grant, token)
-        kept = self.safe.keep_grant(access.id, grant.id, token.cache or cache)
-        return Outcome(health.refreshed, grant.id, grant.rev, kept)
+        kept = self.credential_store.seal_token_cache(access.id, grant.id, token.cache or cache)
+        return Outcome(keep_alive.renew_grant, grant.id, grant.rev, kept)
 
     async def _prove_grant(self, grant: Grant, token: Token) -> None:
         """Graph knows the person, in this tenant, and answers for roles. A role that is not active now (PIM roles are
@@ -136,24 +136,24 @@ class KeepJobs:
         revision = registration.revision
         try:
             await self._prove(access, registration)
-        except EntraAway:
-            return Outcome(health.registration_later, revision)
+        except EntraUnavailable:
+            return Outcome(keep_alive.retry_registration_later, revision)
         except EntraRefused as error:
-            return Outcome(health.registration_lost, revision, _refusal(error))
-        return Outcome(health.registration_proven, revision)
+            return Outcome(keep_alive.lose_registration, revision, refusal_of(error))
+        return Outcome(keep_alive.confirm_registration, revision)
 
     async def _prove(self, access: Access, registration: Registration) -> None:
         if access.tenant_id is None:
-            raise EntraAway("unreachable")  # it is being resolved, or asked for again
-        credentials = registrations.on_file(self.safe, access.id, registration, self.clock())
-        await registrations.prove(self.entra, self.graph, access.tenant_id, credentials)
+            raise EntraUnavailable("unreachable")  # it is being resolved, or asked for again
+        credentials = app_registrations.stored_credentials(self.credential_store, access.id, registration, self.clock())
+        await app_registrations.prove(self.entra, self.graph, access.tenant_id, credentials)
 
 
 def _answered(
     access: Access | None, asked: Validation, refusal: Refusal | None, also: Outcome[Access] | None, now: datetime
 ) -> Change[Access] | None:
     """The answer to a request, and what it says about the access in force, as one change."""
-    answer = health.validated(access, asked, refusal, now)
+    answer = keep_alive.answer_validation(access, asked, refusal, now)
     more = also.rule(answer.state, *also.facts, now) if answer and also else None
     return Change(more.state, answer.events + more.events) if answer and more else answer
 
@@ -165,17 +165,10 @@ def _unwell(access: Access, asked: Validation, refusal: Refusal) -> Outcome[Acce
         return None
     grant, registration = access.grant, access.registration
     if asked.method == "token" and grant is not None and asked.grant in (None, grant.id):
-        return Outcome(health.grant_lost, grant.id, refusal)
+        return Outcome(keep_alive.lose_grant, grant.id, refusal)
     if asked.method == "app_registration" and registration is not None and registration.revision == asked.revision:
-        return Outcome(health.registration_lost, asked.revision, refusal)
+        return Outcome(keep_alive.lose_registration, asked.revision, refusal)
     return None
-
-
-def _refusal(error: EntraRefused | EntraAway) -> Refusal:
-    quote = error.quote
-    return Refusal(
-        reason=error.reason, aadsts=quote.aadsts, correlation_id=quote.correlation_id, trace_id=quote.trace_id
-    )
 
 
 def _the(found: Any) -> Any:
@@ -184,10 +177,10 @@ def _the(found: Any) -> Any:
     return found
 
 
-WORK: Mapping[str, Callable[[KeepJobs, Access], Awaitable[Outcome[Access]]]] = {
-    "reseal": KeepJobs.reseal,
-    "resolve": KeepJobs.resolve,
-    "validate": KeepJobs.validate,
-    "refresh": KeepJobs.refresh,
-    "prove": KeepJobs.prove,
+WORK: Mapping[str, Callable[[KeepAliveJobs, Access], Awaitable[Outcome[Access]]]] = {
+    "reseal": KeepAliveJobs.reseal,
+    "resolve": KeepAliveJobs.resolve,
+    "validate": KeepAliveJobs.validate,
+    "refresh": KeepAliveJobs.refresh,
+    "prove": KeepAliveJobs.prove,
 }

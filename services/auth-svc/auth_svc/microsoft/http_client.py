@@ -1,5 +1,4 @@
-"""The one way to Microsoft's hosts: a requests.Session that bounds every call, and the threads in which
-calls run.
+"""The one way to Microsoft's hosts: a requests.Session that bounds every call, and the threads in which calls run.
 
 MSAL takes it as its `http_client`. Whatever is no answer (429, 5xx, not JSON, no connection) is raised before MSAL
 sees it, since MSAL would remember it and refuse other people's sign-ins for a minute.
@@ -15,6 +14,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -25,28 +25,27 @@ import urllib3
 from opentelemetry.trace import Span, SpanKind
 from requests.adapters import HTTPAdapter
 
-from auth_svc.microsoft.errors import NOTHING, EntraAway, quote_of
+from auth_svc.microsoft.errors import NO_DETAILS, EntraUnavailable, read_details
 from auth_svc.microsoft.metrics import CALLS, SECONDS
 from shared.observability import tracing
 
 T = TypeVar("T")
-CONNECT, TOTAL = 3.0, 5.0
-LARGEST = 2 * 1024 * 1024
-BUSY = 429
-LONGEST_WAIT = 3600
+CONNECT_TIMEOUT_SECONDS, TOTAL_TIMEOUT_SECONDS = 3.0, 5.0
+MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_RETRY_AFTER_SECONDS, DEFAULT_RETRY_AFTER_SECONDS = 3600, 5
 
 
-class Undelivered(requests.RequestException):
-    """No usable answer. MSAL knows it as a network error: it falls back to a token that is still valid."""
+class CallFailed(requests.RequestException):
+    """There was no usable answer. MSAL knows it as a network error: it falls back to a token that is still valid."""
 
-    def __init__(self, away: EntraAway) -> None:
-        super().__init__(away.reason)
-        self.away = away
+    def __init__(self, unavailable: EntraUnavailable) -> None:
+        super().__init__(unavailable.reason)
+        self.unavailable = unavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A JSON answer, as MSAL wants to see it."""
+class HttpResponse:
+    """A response with JSON, in the form that MSAL wants to see."""
 
     status_code: int
     text: str
@@ -62,7 +61,7 @@ class Answer:
         return f"Answer({self.status_code})"
 
 
-class Http:
+class HttpClient:
     """Shared by all threads. `ca_file`: the simulator's certificate authority."""
 
     def __init__(self, connections: int, ca_file: Path | None = None) -> None:
@@ -71,14 +70,14 @@ class Http:
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._session.verify = str(ca_file) if ca_file else True
         self._session.mount("https://", HTTPAdapter(pool_connections=8, pool_maxsize=connections))
-        self._session.mount("http://", _Never())
+        self._session.mount("http://", _HttpsOnly())
         self._seen = threading.local()
         self.answered_at = float("-inf")
 
-    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> Answer:
+    def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> HttpResponse:
         return self._call("GET", url, params=params, headers=headers)
 
-    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **more: Any) -> Answer:
+    def post(self, url: str, params: Any = None, data: Any = None, headers: Any = None, **more: Any) -> HttpResponse:
         return self._call("POST", url, params=params, data=data, headers=headers, json=more.get("json"))
 
     def close(self) -> None:
@@ -93,54 +92,57 @@ class Http:
         """Did an answer to this thread hold tokens since `forget_tokens`?"""
         return bool(getattr(self._seen, "tokens", False))
 
-    def _call(self, method: str, url: str, **what: Any) -> Answer:
+    def _call(self, method: str, url: str, **what: Any) -> HttpResponse:
         call = call_name(url)
         attributes = {"http.request.method": method, "server.address": urlsplit(url).hostname or ""}
         with tracing.span(f"{method} {call}", SpanKind.CLIENT, attributes=attributes) as span:
             return self._measured(method, url, call, what, span)
 
-    def _measured(self, method: str, url: str, call: str, what: Mapping[str, Any], span: Span) -> Answer:
+    def _measured(self, method: str, url: str, call: str, what: Mapping[str, Any], span: Span) -> HttpResponse:
         begun, outcome = time.monotonic(), "away"
         try:
-            answer = self._answered(method, url, begun + TOTAL, what)
+            answer = self._answered(method, url, begun + TOTAL_TIMEOUT_SECONDS, what)
             outcome = outcome_of(answer)
             span.set_attributes({"http.response.status_code": answer.status_code, "tokenswitch.outcome": outcome})
             return answer
-        except Undelivered as error:
-            outcome = error.away.reason
+        except CallFailed as error:
+            outcome = error.unavailable.reason
             raise
         finally:
             CALLS.labels(call, outcome).inc()
             SECONDS.labels(call).observe(time.monotonic() - begun)
 
-    def _answered(self, method: str, url: str, ends: float, what: Mapping[str, Any]) -> Answer:
-        limit = urllib3.Timeout(connect=CONNECT, total=TOTAL)
+    def _answered(self, method: str, url: str, ends: float, what: Mapping[str, Any]) -> HttpResponse:
+        limit = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, total=TOTAL_TIMEOUT_SECONDS)
         try:
-            said = self._session.request(
+            response = self._session.request(
                 method, url, timeout=cast(Any, limit), allow_redirects=False, stream=True, **what
             )
-            body = _body(said, ends)
+            body = _body(response, ends)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             self.answered_at = float("-inf")  # so that the service asks at once whether Microsoft is there
-            raise Undelivered(EntraAway(maybe_taken=not _never_sent(error))) from None
-        return self._answer(said, body)
+            raise CallFailed(EntraUnavailable(maybe_processed=not _never_sent(error))) from None
+        return self._usable(response, body)
 
-    def _answer(self, said: requests.Response, body: bytes) -> Answer:
-        found = _object(body)
-        if said.status_code == BUSY or said.status_code >= 500:
-            quote = quote_of(found) if found else NOTHING
-            raise Undelivered(EntraAway("busy", quote, retry_after=_wait(said), maybe_taken=said.status_code != BUSY))
-        if found is None or 300 <= said.status_code < 400:
-            raise Undelivered(EntraAway("busy", maybe_taken=True))
+    def _usable(self, response: requests.Response, body: bytes) -> HttpResponse:
+        """Raises: CallFailed."""
+        status, answer = response.status_code, _object(body)
+        throttled = status == HTTPStatus.TOO_MANY_REQUESTS
+        if throttled or status >= 500:
+            details = read_details(answer) if answer else NO_DETAILS
+            wait = _retry_after(response)
+            raise CallFailed(EntraUnavailable("busy", details, retry_after=wait, maybe_processed=not throttled))
+        if answer is None or 300 <= status < 400:
+            raise CallFailed(EntraUnavailable("busy", maybe_processed=True))
         self.answered_at = time.monotonic()
-        if "access_token" in found or "id_token" in found:
+        if "access_token" in answer or "id_token" in answer:
             self._seen.tokens = True
         # Without Retry-After: MSAL would take it for throttling of all device codes alike.
-        headers = {name: value for name, value in said.headers.items() if name.lower() != "retry-after"}
-        return Answer(said.status_code, body.decode(), headers)
+        headers = {name: value for name, value in response.headers.items() if name.lower() != "retry-after"}
+        return HttpResponse(status, body.decode(), headers)
 
 
-class _Never(HTTPAdapter):
+class _HttpsOnly(HTTPAdapter):
     """There is no plain http to Microsoft."""
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
@@ -162,20 +164,20 @@ def call_name(url: str) -> str:
     return next((name for end, name in _CALLS if path.endswith(end)), "graph")
 
 
-def outcome_of(answer: Answer) -> str:
+def outcome_of(answer: HttpResponse) -> str:
     if answer.status_code < 400:
         return "ok"
     error = answer.json().get("error")
     return "pending" if isinstance(error, str) and error in PENDING else "refused"
 
 
-def _body(said: requests.Response, ends: float) -> bytes:
+def _body(response: requests.Response, ends: float) -> bytes:
     """The whole body, within time and size."""
     parts, size = [], 0
-    with said:
-        while part := said.raw.read1(65536, decode_content=True):
+    with response:
+        while part := response.raw.read1(65536, decode_content=True):
             size += len(part)
-            if size > LARGEST or time.monotonic() > ends:
+            if size > MAX_BODY_BYTES or time.monotonic() > ends:
                 raise requests.exceptions.ContentDecodingError
             parts.append(part)
     return b"".join(parts)
@@ -183,16 +185,16 @@ def _body(said: requests.Response, ends: float) -> bytes:
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(body.decode())
+        answer = json.loads(body.decode())
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return answer if isinstance(answer, dict) else None
 
 
-def _wait(said: requests.Response) -> int:
+def _retry_after(response: requests.Response) -> int:
     """Retry-After in seconds; Microsoft sends whole numbers."""
-    text = said.headers.get("Retry-After", "")
-    return min(LONGEST_WAIT, max(1, int(text))) if text.isdecimal() else 5
+    text = response.headers.get("Retry-After", "")
+    return min(MAX_RETRY_AFTER_SECONDS, max(1, int(text))) if text.isdecimal() else DEFAULT_RETRY_AFTER_SECONDS
 
 
 def _never_sent(error: BaseException) -> bool:

@@ -15,7 +15,7 @@ from auth_svc.domain.model import (
     Grant,
     Registration,
     Validation,
-    spread,
+    with_jitter,
 )
 from shared.contracts.events import (
     AccessLost,
@@ -28,7 +28,7 @@ from shared.contracts.events import (
 from shared.domain.rules import Change
 
 
-def request(access: Access | None, event: ValidationRequested, now: datetime) -> Change[Access] | None:
+def request_validation(access: Access | None, event: ValidationRequested, now: datetime) -> Change[Access] | None:
     """config-svc wants the method in force proven; the newest request replaces one not yet answered."""
     access = access or Access(id=event.customer)
     if access.removed:
@@ -37,7 +37,7 @@ def request(access: Access | None, event: ValidationRequested, now: datetime) ->
     return Change(replace(access, validation=asked))
 
 
-def validated(
+def answer_validation(
     access: Access | None, asked: Validation, refusal: Refusal | None, now: datetime
 ) -> Change[Access] | None:
     """The answer to just this request; what it says about the access in force is taken in as well."""
@@ -65,7 +65,7 @@ def _grant(access: Access | None, grant_id: str) -> Grant | None:
     return access.grant if access and access.grant and access.grant.id == grant_id else None
 
 
-def kept(access: Access | None, grant_id: str, rev: int, cache: Envelope, now: datetime) -> Change[Access] | None:
+def keep_cache(access: Access | None, grant_id: str, rev: int, cache: Envelope, now: datetime) -> Change[Access] | None:
     """A newer token cache. Of parallel refreshes one wins per revision; what the losers got works too."""
     grant = _grant(access, grant_id)
     if access is None or grant is None or grant.rev != rev:
@@ -73,7 +73,9 @@ def kept(access: Access | None, grant_id: str, rev: int, cache: Envelope, now: d
     return Change(replace(access, grant=replace(grant, cache=cache, rev=rev + 1)))
 
 
-def refreshed(access: Access | None, grant_id: str, rev: int, cache: Envelope, now: datetime) -> Change[Access] | None:
+def renew_grant(
+    access: Access | None, grant_id: str, rev: int, cache: Envelope, now: datetime
+) -> Change[Access] | None:
     """The keep-alive worked: 90 days begin anew."""
     grant = _grant(access, grant_id)
     if access is None or grant is None:
@@ -81,7 +83,7 @@ def refreshed(access: Access | None, grant_id: str, rev: int, cache: Envelope, n
     expires = now + GRANT_LIFE
     newer = replace(grant, cache=cache, rev=rev + 1) if grant.rev == rev else grant
     alive = replace(
-        newer, expires_at=expires, lost=False, reason=None, tries=0, refresh_at=spread(grant_id, now + CHECK_EVERY)
+        newer, expires_at=expires, lost=False, reason=None, tries=0, refresh_at=with_jitter(grant_id, now + CHECK_EVERY)
     )
     events: list[Event] = [GrantRefreshed(customer=access.id, grant=grant_id, refreshed_at=now, expires_at=expires)]
     if grant.lost:
@@ -89,12 +91,14 @@ def refreshed(access: Access | None, grant_id: str, rev: int, cache: Envelope, n
     return Change(replace(access, grant=alive), tuple(events))
 
 
-def grant_lost(access: Access | None, grant_id: str, refusal: Refusal, now: datetime) -> Change[Access] | None:
+def lose_grant(access: Access | None, grant_id: str, refusal: Refusal, now: datetime) -> Change[Access] | None:
     """Microsoft refuses the grant: said once, tried again daily."""
     grant = _grant(access, grant_id)
     if access is None or grant is None:
         return None
-    lost = replace(grant, lost=True, reason=refusal.reason, tries=0, refresh_at=spread(grant_id, now + CHECK_EVERY))
+    lost = replace(
+        grant, lost=True, reason=refusal.reason, tries=0, refresh_at=with_jitter(grant_id, now + CHECK_EVERY)
+    )
     if grant.lost and grant.reason == refusal.reason:
         return Change(replace(access, grant=lost))
     event = AccessLost(
@@ -110,7 +114,7 @@ def grant_lost(access: Access | None, grant_id: str, refusal: Refusal, now: date
     return Change(replace(access, grant=lost), (event,))
 
 
-def grant_later(access: Access | None, grant_id: str, now: datetime) -> Change[Access] | None:
+def retry_grant_later(access: Access | None, grant_id: str, now: datetime) -> Change[Access] | None:
     """Microsoft is busy: again after 5, 10, 20 ... minutes, at most 6 hours."""
     grant = _grant(access, grant_id)
     if access is None or grant is None:
@@ -126,7 +130,7 @@ def _registration(access: Access | None, revision: int) -> Registration | None:
     return found if found and found.revision == revision else None
 
 
-def resealed(access: Access | None, revision: int, vault: Envelope, now: datetime) -> Change[Access] | None:
+def keep_secret(access: Access | None, revision: int, vault: Envelope, now: datetime) -> Change[Access] | None:
     """The secret is in auth-svc's own vault now; the form in which it came is forgotten."""
     registration = _registration(access, revision)
     if access is None or registration is None:
@@ -134,7 +138,7 @@ def resealed(access: Access | None, revision: int, vault: Envelope, now: datetim
     return Change(replace(access, registration=replace(registration, jwe=None, vault=vault)))
 
 
-def unreadable(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
+def lose_secret(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
     """The secret that came cannot be opened (a lost key): there is none on file, and operators are told."""
     registration = _registration(access, revision)
     if access is None or registration is None:
@@ -150,11 +154,11 @@ def unreadable(access: Access | None, revision: int, now: datetime) -> Change[Ac
     return Change(replace(access, registration=gone), (event,))
 
 
-def registration_proven(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
+def confirm_registration(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
-    alive = replace(registration, lost=False, reason=None, tries=0, check_at=spread(access.id, now + CHECK_EVERY))
+    alive = replace(registration, lost=False, reason=None, tries=0, check_at=with_jitter(access.id, now + CHECK_EVERY))
     events: tuple[Event, ...] = ()
     if registration.lost:
         events = (
@@ -165,13 +169,13 @@ def registration_proven(access: Access | None, revision: int, now: datetime) -> 
     return Change(replace(access, registration=alive), events)
 
 
-def registration_lost(access: Access | None, revision: int, refusal: Refusal, now: datetime) -> Change[Access] | None:
+def lose_registration(access: Access | None, revision: int, refusal: Refusal, now: datetime) -> Change[Access] | None:
     """Microsoft refuses the registration in force: said once, tried again daily."""
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
     lost = replace(
-        registration, lost=True, reason=refusal.reason, tries=0, check_at=spread(access.id, now + CHECK_EVERY)
+        registration, lost=True, reason=refusal.reason, tries=0, check_at=with_jitter(access.id, now + CHECK_EVERY)
     )
     if registration.lost and registration.reason == refusal.reason:
         return Change(replace(access, registration=lost))
@@ -188,7 +192,7 @@ def registration_lost(access: Access | None, revision: int, refusal: Refusal, no
     return Change(replace(access, registration=lost), (event,))
 
 
-def registration_later(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
+def retry_registration_later(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
@@ -203,7 +207,7 @@ def _wait(tries: int) -> timedelta:
 # --- deadlines ----------------------------------------------------------------------------------------------------
 
 
-def deadlines(access: Access) -> dict[str, datetime]:
+def due_times(access: Access) -> dict[str, datetime]:
     """What is to be done, and when (job `keep`)."""
     if access.removed:
         return {}
@@ -218,8 +222,8 @@ def deadlines(access: Access) -> dict[str, datetime]:
     return {name: at for name, at in due.items() if at is not None}
 
 
-def deadline(access: Access) -> datetime | None:
-    return min(deadlines(access).values(), default=None)
+def next_deadline(access: Access) -> datetime | None:
+    return min(due_times(access).values(), default=None)
 
 
 _AT_ONCE = datetime.fromisoformat("2000-01-01T00:00:00+00:00")

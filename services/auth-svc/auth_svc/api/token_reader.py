@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
-from auth_svc.credential_store import Safe
-from auth_svc.domain import health
+from auth_svc.credential_store import CredentialStore
+from auth_svc.domain import keep_alive
 from auth_svc.domain.attempts import Refusal
 from auth_svc.domain.model import Access, Grant, Registration
+from auth_svc.jobs.refusals import refusal_of
 from auth_svc.microsoft.errors import PART, EntraRefused
-from auth_svc.microsoft.flows import Entra, Token
+from auth_svc.microsoft.interfaces import Entra, Token
 from shared.contracts.reasons import explain
 from shared.crypto.secret import Secret
 from shared.domain.rules import Clock, Refused, Rule, Unavailable, utc_now
@@ -25,39 +26,41 @@ from shared.store.store import Store
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-WELL_BEFORE = timedelta(minutes=5)
-MOST_KEPT = 2000
-PATIENCE = 10.0
+RENEW_BEFORE_EXPIRY = timedelta(minutes=5)
+MAX_CACHED_TOKENS = 2000
+TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """What a caller gets."""
+class ServedToken:
+    """A token for Graph, and what it gives access to."""
 
     value: Secret[str]
     expires_at: datetime
     scopes: tuple[str, ...]
     tenant: str
+    """The tenant's GUID."""
     kind: Literal["delegated", "app"]
+    """Delegated: for the administrator who signed in; app: for the customer's app registration."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Tokens:
-    """`_apps`: app tokens until shortly before they expire; other replicas have their own, nobody misses
-    them."""
-
+class TokenReader:
     entra: Entra
-    safe: Safe
+    credential_store: CredentialStore
     store: Store[Access]
     app_scope: str
+    """What is said to be granted to an app registration: `<Graph>/.default`."""
     clock: Clock = utc_now
-    _apps: OrderedDict[str, Token] = field(default_factory=OrderedDict)
+    _app_tokens: OrderedDict[str, Token] = field(default_factory=OrderedDict)
+    """Until shortly before they expire; other replicas have their own, nobody misses them."""
     _busy: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
+    """By customer: the lock, and how many hold it or wait for it."""
 
-    async def read(self, customer: str) -> Served:
+    async def read(self, customer: str) -> ServedToken:
         """Raises: Refused (404, 409), Unavailable (503)."""
         try:
-            async with asyncio.timeout(PATIENCE), self._alone(customer):
+            async with asyncio.timeout(TIMEOUT_SECONDS), self._alone(customer):
                 return await self._read(customer)
         except TimeoutError:
             raise Unavailable(PART, "no answer in time") from None
@@ -75,11 +78,11 @@ class Tokens:
             if waiting > 1:
                 self._busy[customer] = (lock, waiting - 1)
 
-    async def _read(self, customer: str) -> Served:
-        found = await self.store.get(customer)
-        if found is None or found.state.removed or not found.state.name:
+    async def _read(self, customer: str) -> ServedToken:
+        stored = await self.store.get(customer)
+        if stored is None or stored.state.removed or not stored.state.name:
             raise Refused("not_found", "There is no such customer; check the id.", status=404)
-        access = found.state
+        access = stored.state
         if access.in_force == "token" and access.grant:
             return await self._delegated(access, access.grant)
         if access.in_force == "app_registration" and access.registration:
@@ -87,19 +90,19 @@ class Tokens:
         detail = "No access to this customer is in force; switch it to auth token or enter an app registration."
         raise Refused("no_access", detail)
 
-    async def _delegated(self, access: Access, grant: Grant) -> Served:
+    async def _delegated(self, access: Access, grant: Grant) -> ServedToken:
         if grant.lost:
             raise _lost(grant.reason)
         try:
-            cache = self.safe.grant(access.id, grant.id, grant.cache)
+            cache = self.credential_store.open_token_cache(access.id, grant.id, grant.cache)
             token = await self.entra.refresh(grant.tenant_id, grant.method, cache, force=False)
         except EntraRefused as error:
-            await self._said_lost(access.id, error, health.grant_lost, grant.id)
+            await self._lose(access.id, error, keep_alive.lose_grant, grant.id)
             raise _lost(error.reason) from None
         if token.cache is not None:
-            kept = self.safe.keep_grant(access.id, grant.id, token.cache)
-            await self.store.apply(access.id, health.kept, grant.id, grant.rev, kept)
-        return Served(
+            kept = self.credential_store.seal_token_cache(access.id, grant.id, token.cache)
+            await self.store.apply(access.id, keep_alive.keep_cache, grant.id, grant.rev, kept)
+        return ServedToken(
             value=token.value,
             expires_at=token.expires_at,
             scopes=grant.scopes,
@@ -107,18 +110,18 @@ class Tokens:
             kind="delegated",
         )
 
-    async def _app(self, access: Access, registration: Registration) -> Served:
+    async def _app(self, access: Access, registration: Registration) -> ServedToken:
         if registration.lost or not registration.secret:
             raise _lost(registration.reason or "secret_missing")
         if access.tenant_id is None or registration.vault is None:
             raise Unavailable("auth-svc", "the registration is being taken in", retry_after=2)
         try:
-            secret = self.safe.secret(access.id, registration.vault)
+            secret = self.credential_store.open_secret(access.id, registration.vault)
             token = await self._app_token(access.tenant_id, registration, secret)
         except EntraRefused as error:
-            await self._said_lost(access.id, error, health.registration_lost, registration.revision)
+            await self._lose(access.id, error, keep_alive.lose_registration, registration.revision)
             raise _lost(error.reason) from None
-        return Served(
+        return ServedToken(
             value=token.value,
             expires_at=token.expires_at,
             scopes=(self.app_scope,),
@@ -129,30 +132,19 @@ class Tokens:
     async def _app_token(self, tenant: str, registration: Registration, secret: Secret[str]) -> Token:
         parts = (tenant, registration.client_id, str(registration.revision), secret.reveal())
         name = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        kept = self._apps.get(name)
-        if kept and kept.expires_at - self.clock() > WELL_BEFORE:
+        kept = self._app_tokens.get(name)
+        if kept and kept.expires_at - self.clock() > RENEW_BEFORE_EXPIRY:
             return kept
-        token = self._apps[name] = await self.entra.app_token(tenant, registration.client_id, secret)
-        self._apps.move_to_end(name)
-        if len(self._apps) > MOST_KEPT:
-            self._apps.popitem(last=False)
+        token = self._app_tokens[name] = await self.entra.app_token(tenant, registration.client_id, secret)
+        self._app_tokens.move_to_end(name)
+        if len(self._app_tokens) > MAX_CACHED_TOKENS:
+            self._app_tokens.popitem(last=False)
         return token
 
-    async def _said_lost(
-        self, customer: str, error: EntraRefused, rule: Rule[Access, T, Refusal], credential: T
-    ) -> None:
+    async def _lose(self, customer: str, error: EntraRefused, rule: Rule[Access, T, Refusal], credential: T) -> None:
         """`credential`: the grant's id, or the registration's revision."""
-        log.warning("access is lost: %s (AADSTS %s)", error.reason, error.quote.aadsts, extra={"customer": customer})
-        await self.store.apply(customer, rule, credential, _refusal(error))
-
-
-def _refusal(error: EntraRefused) -> Refusal:
-    return Refusal(
-        reason=error.reason,
-        aadsts=error.quote.aadsts,
-        correlation_id=error.quote.correlation_id,
-        trace_id=error.quote.trace_id,
-    )
+        log.warning("access is lost: %s (AADSTS %s)", error.reason, error.details.aadsts, extra={"customer": customer})
+        await self.store.apply(customer, rule, credential, refusal_of(error))
 
 
 class AccessLostRefusal(Refused):

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from auth_svc.credential_store import Credentials, Safe
+from auth_svc.credential_store import Credentials, CredentialStore
 from auth_svc.domain.model import Registration
 from auth_svc.microsoft.errors import EntraRefused
-from auth_svc.microsoft.flows import Entra, Graph
+from auth_svc.microsoft.interfaces import Entra, Graph
 
 
-def on_file(safe: Safe, customer: str, registration: Registration | None, now: datetime) -> Credentials:
+def stored_credentials(
+    credential_store: CredentialStore, customer: str, registration: Registration | None, now: datetime
+) -> Credentials:
     """Raises: EntraRefused (secret_missing, unreadable)."""
     if registration is None or not registration.secret:
         raise EntraRefused("secret_missing")
     if registration.jwe:
-        secret = safe.registration(customer, registration.jwe, now)
+        secret = credential_store.open_registration_secret(customer, registration.jwe, now)
     else:
-        secret = safe.secret(customer, registration.vault)
+        secret = credential_store.open_secret(customer, registration.vault)
     return Credentials(registration.client_id, secret)
 
 
