@@ -16,7 +16,7 @@ from config_svc.domain.switches import SwitchInput
 from invite_svc.domain import attempts as sign_ins
 from invite_svc.domain import invitations
 from invite_svc.domain.attempts import Start
-from notify_svc.domain import sending as sending
+from notify_svc.domain import sending
 from shared.contracts.events import Account, Actor, Person
 from tests.protocol.world import World
 
