@@ -18,8 +18,7 @@ from config_svc.domain.model import Customer, Tenant
 from config_svc.domain.settings import Settings, Terms
 from config_svc.pages import event_docs
 from config_svc.pages.bulk_operations import HERE
-from config_svc.pages.layout import Frame
-from config_svc.pages.portal import ROUTERS, bulk_routers
+from config_svc.pages.portal import ROUTERS
 from config_svc.queries import index, statistics
 from config_svc.queries.bulk_operations import INDEXES, OPERATIONS, PART_INDEXES, PARTS, BulkReads
 from config_svc.queries.customer_counts import CustomerCounter, keep_counting
@@ -90,7 +89,6 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.serve(event_docs.router)
     for router in ROUTERS:
         service.serve(router)
-    service.serve(bulk_routers(Frame(application, pages, operators)))
     service.pages(pages)
     service.install(operators.install)
     service.probe("the sign-in service", found.probe, required=False)

@@ -4,7 +4,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -187,21 +187,19 @@ def router(application: Application) -> APIRouter:
         rows, next = await read.rows(operation, frozenset(state), place, limit)
         return JSONResponse(to_jsonable_python({"items": [bulk_operations.row(row) for row in rows], "next": next}))
 
-    for verb, what, act in (
-        ("pause", "Ask nobody else for now", commands.pause),
-        ("resume", "Go on", commands.resume),
-        ("stop", "Ask nobody else; who was invited stays invited", commands.stop),
-        ("remind", "Send the invitation again to all who have not answered", commands.remind),
+    for verb, what in (
+        ("pause", "Ask nobody else for now"),
+        ("resume", "Go on"),
+        ("stop", "Ask nobody else; who was invited stays invited"),
+        ("remind", "Send the invitation again to all who have not answered"),
     ):
-        _command(routes, verb, what, act, operator)
+        _command(routes, commands, verb, what, operator)
     return routes
 
 
-def _command(
-    routes: APIRouter, verb: str, what: str, act: Callable[..., Awaitable[Mapping[str, Any]]], operator: Any
-) -> None:
+def _command(routes: APIRouter, commands: BulkCommands, verb: str, what: str, operator: Any) -> None:
     async def post(id: BulkId, by: Annotated[Actor, operator], command: Keyed) -> Mapping[str, Any]:
-        return await act(id, by, command)
+        return await commands.command(id, verb, by, command)
 
     post.__name__ = f"{verb}_bulk"
     answer = {"bulk": "0" * 40, **({"reminder": 1} if verb == "remind" else {"state": "paused"})}

@@ -35,7 +35,7 @@ from config_svc.schemas import bulk_file
 from config_svc.schemas.bulk_file import Line
 from config_svc.schemas.customers import ResendBody, SwitchBody
 from shared.contracts.events import Actor
-from shared.domain.rules import Facts, Refused, Rule
+from shared.domain.rules import Refused
 from shared.jobs.claim import Claim, Outcome
 from shared.observability import tracing
 from shared.store.store import Store
@@ -91,28 +91,16 @@ class BulkCommands:
     # --- commands to a bulk switch -----------------------------------------------------------------------------------
 
     async def begin(self, id: str, pace: Pace, by: Actor, command: Command) -> Mapping[str, object]:
+        """Raises: Refused, Unavailable."""
         draft = await self.read.find(id)
         if draft and draft.state == "draft":
             for number in range(draft.parts):
                 await self.read.parts.apply(part_id(id, number), bulk_operations.kept_longer)
-        return await self._apply(id, command, bulk_operations.begin, pace, by)
+        return (await self.store.apply(id, bulk_operations.begin, pace, by, command=command)).answer
 
-    async def pause(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, command, bulk_operations.pause, by)
-
-    async def resume(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, command, bulk_operations.resume, by)
-
-    async def stop(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, command, bulk_operations.stop, by)
-
-    async def remind(self, id: str, by: Actor, command: Command) -> Mapping[str, object]:
-        return await self._apply(id, command, bulk_operations.remind, by)
-
-    async def _apply(
-        self, id: str, command: Command, rule: Rule[BulkOperation, *Facts], *facts: *Facts
-    ) -> Mapping[str, object]:
-        return (await self.store.apply(id, rule, *facts, command=command)).answer
+    async def command(self, id: str, verb: str, by: Actor, command: Command) -> Mapping[str, object]:
+        """`verb`: pause, resume, stop or remind. Raises: Refused, Unavailable."""
+        return (await self.store.apply(id, bulk_operations.COMMANDS[verb], by, command=command)).answer
 
     # --- due work ----------------------------------------------------------------------------------------------------
 

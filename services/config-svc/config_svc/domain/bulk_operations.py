@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from shared.contracts.events import Actor, BulkSwitchBegun, BulkSwitchChanged, Event
-from shared.domain.rules import Change, Refused
+from shared.domain.rules import Change, Refused, Rule
 
 T = TypeVar("T")
 
@@ -253,6 +253,14 @@ def remind(operation: BulkOperation | None, by: Actor, now: datetime) -> Change[
     reminder = Reminder(number=number, by=by, begun_at=now, due_at=now)
     answer = {"bulk": operation.id, "reminder": number}
     return Change(replace(operation, reminder=reminder), _said(operation, "reminded", by), answer)
+
+
+COMMANDS: Mapping[str, Rule[BulkOperation, Actor]] = {
+    "pause": pause,
+    "resume": resume,
+    "stop": stop,
+    "remind": remind,
+}
 
 
 def unknown() -> Refused:

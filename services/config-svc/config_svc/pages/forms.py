@@ -66,28 +66,3 @@ def check(model: type[B], values: Mapping[str, Any], gettext: Callable[[str], st
     except ValidationError as error:
         errors = error.errors(include_input=False, include_url=False, include_context=False)
         return None, {field_of(wrong) or "form": gettext(message_of(wrong)) for wrong in reversed(errors)}
-
-
-@dataclass(frozen=True)
-class Filled:
-    """What was entered: one value a field, lists where a field may have several."""
-
-    values: Mapping[str, Sequence[str]]
-
-    def text(self, name: str, default: str = "") -> str:
-        found = self.values.get(name)
-        return found[0].strip() if found else default
-
-    def many(self, name: str) -> list[str]:
-        return list(self.values.get(name, ()))
-
-    def shown(self, *hidden: str) -> dict[str, Any]:
-        return {name: self.text(name) for name in self.values if name not in hidden}
-
-
-async def filled(request: Request) -> Filled:
-    return Filled((await read(request, "")).values)
-
-
-def form_command(request: Request, form: Filled, caller: str) -> Command:
-    return SubmittedForm(values=form.values, action=f"{request.method} {request.url.path}", caller=caller).command

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
-from config_svc.application import Application
 from config_svc.domain.model import Customer
 from config_svc.texts.refusal_texts import DONE, texts
 from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
 from shared.http.refusals import RefusedWith
 from shared.i18n.catalogs import N_
-from shared.identity.bearer import ADMIN, OPERATOR, VIEWER, demand
-from shared.identity.portal_sign_in import SIGN_OUT_FORM, Operators, own_path
+from shared.identity.bearer import ADMIN, OPERATOR, VIEWER
+from shared.identity.portal_sign_in import SIGN_OUT_FORM, own_path
 from shared.identity.sessions import Session
-from shared.web.csrf import require_csrf
 from shared.web.pages import NavGroup, NavItem, Pages
 
 CUSTOMERS = "/customers"
@@ -134,39 +132,3 @@ def _navigation(customer: Customer | None) -> Sequence[NavGroup]:
     (item,) = configuration.items
     chosen = replace(item, url=f"{CUSTOMERS}/{customer.id}")
     return first, replace(configuration, items=(chosen,)), *rest
-
-
-@dataclass(frozen=True)
-class Frame:
-    """For the pages of bulk operations."""
-
-    application: Application
-    pages: Pages
-    operators: Operators
-
-    def add(self, router: APIRouter, path: str, handler: Any, role: str, *, form: str | None = None) -> None:
-        method = "GET" if form is None else "POST"
-        router.add_api_route(path, self._guarded(handler, role, form), methods=[method], response_model=None)
-
-    def _guarded(self, handler: Any, role: str, form: str | None) -> Callable[[Request], Awaitable[Response]]:
-        signed_in = self.operators.operator(VIEWER)
-        ours = require_csrf(form, self.pages.cookie) if form else None
-
-        async def answer(request: Request) -> Response:
-            session = await signed_in(request)
-            try:
-                demand(session.identity, role)
-                if ours is not None:
-                    await ours(request)
-                response: Response = await handler(request, session)
-                return response
-            except Refused as error:
-                return PortalLayout(request, session).refused(error)
-
-        return answer
-
-    def say(self, request: Request) -> Callable[[str], str]:
-        return self.pages.gettext(self.pages.language(request))
-
-    def show(self, request: Request, session: Session, template: str, *, active: str, **context: Any) -> Response:
-        return PortalLayout(request, session).show(template, active=active, **context)

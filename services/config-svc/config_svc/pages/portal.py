@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from config_svc.pages import (
     audit,
     authentication_status,
+    bulk_operations,
     customer,
     customers,
     event_stream,
@@ -18,8 +17,6 @@ from config_svc.pages import (
     switch_references,
     timelines,
 )
-from config_svc.pages.bulk_operations import BulkSwitchPages, SelectionPages
-from config_svc.pages.layout import Frame
 
 ROUTERS = tuple(
     page.router
@@ -32,16 +29,10 @@ ROUTERS = tuple(
         event_stream,
         settings,
         invitations,
+        bulk_operations,
         search,
         authentication_status,
         live,
         audit,
     )
 )
-
-
-def bulk_routers(frame: Frame) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
-    SelectionPages(frame).add_to(router)
-    BulkSwitchPages(frame).add_to(router)
-    return router
