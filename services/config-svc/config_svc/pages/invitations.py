@@ -36,7 +36,6 @@ from shared.store.write_plan import Command
 
 PAGE = 30
 HERE, ROWS, CSV = "/invitations", "/invitations/rows", "/invitations.csv"
-HOME = HERE
 STATES, SORTS = get_args(InvitationState), get_args(Sort)
 SAME_COPY_SECONDS = 10
 _ROW = re.compile(r"([A-Za-z0-9._~-]{1,64})/([1-9]\d{0,8})(?:/(\d{1,9}))?")
