@@ -9,12 +9,15 @@ RUN_DIR ?= .run
 FOLDER ?= test-results/screens
 PORT_ENTRA ?= 8443
 PRODUCT := shared services cli
+PYTEST := $(PY) -m pytest --dist loadscope --no-loadscope-reorder --durations 10
 CHECKED := $(PRODUCT) dev tests bench
 PACKAGES := shared $(sort $(wildcard services/*-svc)) cli dev
 GATES := check-style check-types check-layers check-imports check-dead-code check-dependencies
 
+unexport PYTHONDONTWRITEBYTECODE  # else every process that tests start compiles everything anew
+
 .DEFAULT_GOAL := help
-.PHONY: help env run test check $(GATES) format demo screens token bench settings kubernetes alerts lane-brokers lane-replicas lock clean
+.PHONY: help env run test test-quick check $(GATES) format demo screens token bench settings kubernetes alerts lane-brokers lane-replicas lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -36,7 +39,10 @@ run: env ## start the whole system on this machine; Ctrl-C stops it
 
 test: env ## all tests, the last ones in a real browser
 	@$(PY) dev/browser.py
-	@$(PY) -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(TESTS)
+	@$(PYTEST) -n $(WORKERS) $(TESTS)
+
+test-quick: env ## rules, contracts, pages: what needs no server and starts no process, under a minute
+	@$(PYTEST) -n $(WORKERS) -m "not servers" $(TESTS)
 
 lane-brokers: env ## three Kafka brokers, each killed in turn, under load and under the integration tests (not part of make test)
 	@TEST_CONTAINERS=0 $(PY) -m pytest tests/lanes/test_lane_brokers.py tests/lanes/test_lane_integration.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,8 +80,9 @@ class WholeSystem:
 
     def heal(self) -> None:
         """Everything runs again, whatever a test left behind; replicas end."""
-        for name in set(self.children) - set(self.originals):
-            self.children.pop(name).stop(grace=3)
+        replicas = {name: self.children.pop(name) for name in set(self.children) - set(self.originals)}
+        stop_together(list(replicas.values()))
+        for name in replicas:
             del self.programs[name]
         for child in self.children.values():
             if child.running:
@@ -96,11 +97,7 @@ class WholeSystem:
     def stop(self) -> None:
         """The services kindly and together; then the servers at once, since nobody needs their data."""
         running = {name: child for name, child in self.children.items() if child.running}
-        services = [child for name, child in running.items() if name.startswith(SERVICES)]
-        for child in services:
-            signal_group(child.pid, signal.SIGTERM)
-        for child in services:
-            child.stop(grace=4)
+        stop_together([child for name, child in running.items() if name.startswith(SERVICES)])
         for child in running.values():
             child.kill()
 
@@ -126,6 +123,15 @@ class WholeSystem:
             at = self.plan
             self._tokens[role] = bearer_token(role, at.authority, at.ca_file)
         return self._tokens[role]
+
+
+def stop_together(children: Sequence[Child]) -> None:
+    """Each gets its own SIGTERM now, so that none waits for another's end; a killed member of a group is missed."""
+    for child in children:
+        if child.running:
+            signal_group(child.pid, signal.SIGTERM)
+    for child in children:
+        child.stop(grace=4)
 
 
 def free_ports() -> ports.Ports:

@@ -36,7 +36,7 @@ def test_we_read_what_was_stored(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_consumer_of_the_stored_contract_reads_what_we_emit(kind: Kind, data: st.DataObject) -> None:
     event = data.draw(st.from_type(kind.cls))

@@ -42,7 +42,6 @@ LIVELY = ["time", "time", *MOVES, *MACHINERY * 6, *STORY * 3]
 pytestmark = pytest.mark.timeout(600)  # it computes: on a busy machine two minutes are short
 common = settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.generate, Phase.shrink),
 )

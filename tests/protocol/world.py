@@ -160,7 +160,7 @@ class World:
 
     def events(self, *types: str) -> list[Any]:
         """The distinct events of these types, in the order of their first publication."""
-        every = [*self.topic, *self.beside]
-        first = {entry.id: entry for entry in reversed(every)}
-        ordered = sorted(first.values(), key=lambda entry: every.index(entry))
-        return [decode(entry.type, entry.body) for entry in ordered if entry.type in types]
+        first: dict[str, Entry] = {}
+        for entry in (*self.topic, *self.beside):
+            first.setdefault(entry.id, entry)
+        return [decode(entry.type, entry.body) for entry in first.values() if entry.type in types]

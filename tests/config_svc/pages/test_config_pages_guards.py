@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from collections.abc import AsyncIterator
@@ -271,12 +272,15 @@ async def test_pages_are_kept_by_no_cache_and_run_no_script_of_others(busy: Conf
 
 async def test_with_the_database_away_a_page_says_so_and_when_to_come_back(tmp_path: Path) -> None:
     config = Config(tmp_path, "mongodb://127.0.0.1:1", "nowhere")
-    browser = Browser(config.app)
-    browser.http.cookies.set("ts-config", "some-session")
+
+    async def says_so(path: str) -> None:
+        browser = Browser(config.app)
+        browser.http.cookies.set("ts-config", "some-session")
+        answer = await browser.open(path)
+        assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
+        assert "not available right now" in browser.text and "<html" in answer.text
+
     try:
-        for path in (HERE, *LISTS):
-            answer = await browser.open(path)
-            assert answer.status_code == 503 and int(answer.headers["retry-after"]) > 0
-            assert "not available right now" in browser.text and "<html" in answer.text
+        await asyncio.gather(*map(says_so, (HERE, *LISTS)))
     finally:
         config.service.mongo.close()

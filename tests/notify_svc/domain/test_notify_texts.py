@@ -10,7 +10,6 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,7 +107,6 @@ def test_what_a_placeholder_stands_for_is_no_placeholder_and_no_markup() -> None
     assert "For &lt;b&gt;{link}&lt;/b&gt; {provider}: March" in html and "<b>" not in html
 
 
-@hypothesis.settings(deadline=None)
 @given(st.text(max_size=300), st.text(max_size=100))
 def test_no_text_takes_anything_away_adds_markup_or_a_header(body: str, subject: str) -> None:
     usual = read(letter("invitation"))

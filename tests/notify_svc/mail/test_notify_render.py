@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -347,7 +346,6 @@ def test_no_name_adds_a_header_or_a_recipient(kind: Kind, name: str) -> None:
     assert safe(kind, given)
 
 
-@hypothesis.settings(deadline=None)
 @given(st.text(max_size=120))
 def test_no_text_at_all_adds_a_header_or_a_recipient(name: str) -> None:
     given = {
