@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from playwright.async_api import BrowserContext
 
-from shared.web.pages import protect
 from tests.screens.walking import Visit, served
+from tests.shared.kit.protected import protect
 from tests.shared.web.gallery.shoot import gallery
 
 PAGES = {

@@ -12,9 +12,10 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from shared.crypto.secret import Secret
 from shared.crypto.vault import KeyRingFile
+from shared.http.client_address import LOOPBACK
 from shared.i18n.catalogs import LANGUAGES
 from shared.identity.client_credentials import TokenSource
-from shared.service.setting_types import LOCAL_HOSTS, CaFile, IssuerUrl, SecretFile, read_secret, secret_url
+from shared.service.setting_types import CaFile, IssuerUrl, SecretFile, read_secret, secret_url
 from shared.service.settings import CommonSettings
 
 StartTls = Literal["required", "optional", "off"]
@@ -64,7 +65,7 @@ def smtp_server(url: str, login: Login = NO_LOGIN) -> SmtpServer:
         raise ValueError("is not complete; give smtp://host:port, or smtp://user:password@host:port")
     port = parts.port or (SUBMISSION_PORT if user and parts.scheme == "smtp" else PORTS[parts.scheme])
     tls = parts.scheme == "smtps"
-    starttls = _starttls(parts.query, careful=bool(user) and host not in LOCAL_HOSTS, tls=tls)
+    starttls = _starttls(parts.query, careful=bool(user) and host not in LOOPBACK, tls=tls)
     return SmtpServer(
         host=host, port=port, tls=tls, starttls=starttls, user=user, password=password, tokens=login.tokens
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 Service = Literal["config", "invite", "auth", "notify"]
@@ -17,6 +17,8 @@ Target = Literal["token", "app_registration"]
 Method = Literal["sign_in", "device_code", "app_registration"]
 InForce = Literal["app_registration", "token", "none"]
 Outcome = Literal["successful", "failed"]
+GRANT_LIFE = timedelta(days=90)
+"""How long a grant lasts that is not refreshed: the life of Microsoft's refresh tokens."""
 Sealed = str
 """A compact JWE. Kept out of timeline, audit and SSE by `sealed_fields`."""
 

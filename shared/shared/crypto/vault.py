@@ -26,8 +26,6 @@ from pydantic import AfterValidator
 from shared.crypto.secret import Secret
 from shared.domain.rules import Clock, utc_now
 
-__all__ = ["Envelope", "KeyRing", "KeyRingFile", "Secret", "Vault", "VaultError"]
-
 Envelope = dict[str, Any]
 VERSION = 1
 ALGORITHM = "A256GCM"

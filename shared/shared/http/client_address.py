@@ -9,6 +9,8 @@ from starlette.requests import Request
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Host names of this machine."""
 
 
 def trusted_networks(text: str) -> tuple[Network, ...]:

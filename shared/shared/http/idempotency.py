@@ -1,4 +1,4 @@
-"""Commands: idempotency keys and their digests, and ETags against lost updates."""
+"""Commands: idempotency keys and their digests; ETags."""
 
 from __future__ import annotations
 
@@ -52,17 +52,6 @@ def _canonical(body: bytes) -> bytes:
 
 def etag(version: int) -> str:
     return f'"{version}"'
-
-
-def require_match(if_match: str | None, version: int) -> None:
-    """If-Match against lost updates; without the header nothing is compared. Raises: Refused (412)."""
-    if if_match is None:
-        return
-    tags = [tag.strip() for tag in if_match.split(",")]
-    if (version > 0 and "*" in tags) or etag(version) in tags:
-        return
-    detail = "It was changed since you read it; read it again and repeat your change on what is there now."
-    raise Refused("changed_meanwhile", detail, status=412, field="If-Match")
 
 
 def action_key(caller: str, *parts: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,6 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.http.client_address import LOOPBACK
+from shared.http.problems import problem
 from shared.http.static_files import IMMUTABLE, PREFIX
 
 CONTENT_SECURITY_POLICY = (
@@ -40,13 +41,6 @@ HSTS = "max-age=31536000"
 MAX_BYTES = 65536
 BODY_SECONDS = 20.0
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
-
-
-def problem(status: int, code: str, title: str, detail: str) -> Response:
-    """RFC 9457, for refusals that come before any page or API is reached."""
-    body = {"type": "about:blank", "status": status, "code": code, "title": title, "detail": detail}
-    return Response(json.dumps(body), status, media_type="application/problem+json")
 
 
 def is_https(public_url: str | None) -> bool:
@@ -174,11 +168,11 @@ class BodyLimit:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         detail = f"The body may have {self._most(scope)} bytes at most. Send less."
-        await self._hang_up(problem(413, "body_too_large", "Body too large", detail), scope, receive, send)
+        await self._hang_up(problem(413, "body_too_large", detail), scope, receive, send)
 
     async def _too_late(self, scope: Scope, receive: Receive, send: Send) -> None:
         detail = f"The body must be here within {self._seconds:g} seconds. Send it again."
-        await self._hang_up(problem(408, "body_too_slow", "Body too slow", detail), scope, receive, send)
+        await self._hang_up(problem(408, "body_too_slow", detail), scope, receive, send)
 
     async def _hang_up(self, answer: Response, scope: Scope, receive: Receive, send: Send) -> None:
         # The rest of the body is still on its way: without this the next request would begin with it.
@@ -191,7 +185,7 @@ def allowed_hosts(public_url: str) -> tuple[str, ...]:
     host = urlsplit(public_url).hostname
     if not host:
         raise ValueError(f"{public_url!r} is not a URL; give one like https://portal.example.com")
-    return _LOOPBACK if host in _LOOPBACK else (host,)
+    return LOOPBACK if host in LOOPBACK else (host,)
 
 
 class TrustedHost:
@@ -206,18 +200,10 @@ class TrustedHost:
             await self._app(scope, receive, send)
             return
         detail = "This service is not known under the host name of the request. Use its public address."
-        await problem(400, "unknown_host", "Unknown host", detail)(scope, receive, send)
+        await problem(400, "unknown_host", detail)(scope, receive, send)
 
     def _host(self, scope: Scope) -> str | None:
         try:
             return urlsplit("//" + Headers(scope=scope).get("host", "")).hostname
         except ValueError:
             return None
-
-
-def protect(app: ASGIApp, public_url: str | None, max_bytes: int = MAX_BYTES) -> ASGIApp:
-    """The application as it meets the network. Wrapped whole: its own 500 is made outside its middleware."""
-    inner: ASGIApp = BodyLimit(app, max_bytes)
-    if public_url:
-        inner = TrustedHost(inner, allowed_hosts(public_url))
-    return SecurityHeaders(inner, public_url)

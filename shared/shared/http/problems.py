@@ -16,22 +16,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.domain.rules import Refused, Unavailable
-from shared.http.idempotency import command, etag, idempotency, require_match
 from shared.http.refusals import KnownAway, RefusedWith
 from shared.observability.tracing import trace_id
-
-__all__ = [
-    "ErrorPage",
-    "Errors",
-    "Strict",
-    "command",
-    "etag",
-    "idempotency",
-    "install_errors",
-    "problem",
-    "require_match",
-    "wants_page",
-]
 
 log = logging.getLogger(__name__)
 

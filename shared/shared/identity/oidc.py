@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from shared.domain.rules import Unavailable
+from shared.http.client_address import LOOPBACK
 from shared.http.tls import tls_context
 from shared.identity.token_verifier import PublishedKey, TokenRefused, TokenVerifier, published_keys
 
@@ -26,7 +27,6 @@ RETRY_EVERY = 1.0
 KEYS_LIVE = 24 * 3600.0
 TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 PATIENCE = 6.0
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Issuer:

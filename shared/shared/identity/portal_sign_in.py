@@ -18,12 +18,10 @@ from shared.i18n.catalogs import N_
 from shared.identity.authorization_code import Client, SignIn, derived, failed
 from shared.identity.bearer import ORDER, demand, identity_of
 from shared.identity.oidc import Issuer
-from shared.identity.sessions import INDEXES, Session, Sessions
+from shared.identity.sessions import Session, Sessions
 from shared.identity.token_verifier import TokenRefused
 from shared.web.csrf import delete_cookie, require_csrf, set_cookie
 from shared.web.pages import Pages
-
-__all__ = ["INDEXES", "Operators", "Session", "Sessions", "own_path"]
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, SecretStr
 
 from shared.crypto.secret import Secret
-from shared.http.client_address import trusted_networks
-
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+from shared.http.client_address import LOOPBACK, trusted_networks
 
 
 def server_url(text: str) -> str:
@@ -30,7 +28,7 @@ def public_url(text: str) -> str:
     """What people's browsers open: https, except on this machine."""
     url = server_url(text)
     parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in LOCAL_HOSTS:
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise ValueError("must begin with https://, since people enter secrets there")
     if parts.path:
         raise ValueError("must have no path; give a host of its own, like https://invite.example.com")
@@ -41,7 +39,7 @@ def issuer_url(text: str) -> str:
     """Whose word counts for who somebody is: over https, except on this machine."""
     url = server_url(text)
     parts = urlsplit(url)
-    if parts.scheme != "https" and parts.hostname not in LOCAL_HOSTS:
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise ValueError("must begin with https://, since keys and sign-ins come from there")
     return url
 

@@ -8,12 +8,11 @@ from typing import Annotated, Self, TypeVar
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.http.client_address import Network, trusted_networks
+from shared.http.client_address import LOOPBACK, Network, trusted_networks
 from shared.identity.client_credentials import TokenSource
 from shared.messaging.kafka import Cluster
 from shared.messaging.kafka_security import KafkaSecurity, Mechanism, Protocol
 from shared.service.setting_types import (
-    LOCAL_HOSTS,
     CaFile,
     IssuerUrl,
     PublicUrl,
@@ -125,7 +124,7 @@ class KafkaSettings(_Environment):
 
     def _brokers_are_local(self) -> bool:
         hosts = (broker.strip().rpartition(":")[0].strip("[]") for broker in self.kafka_bootstrap.split(","))
-        return all(host in LOCAL_HOSTS for host in hosts)
+        return all(host in LOOPBACK for host in hosts)
 
     @property
     def kafka_security(self) -> KafkaSecurity:

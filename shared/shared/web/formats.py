@@ -10,11 +10,11 @@ from typing import Literal
 
 from babel import dates, numbers
 
+from shared.domain.rules import Clock
 from shared.i18n.catalogs import N_, translations
 
 Style = Literal["full", "long", "medium", "short"]
 Moment = dt.datetime | str | None
-Clock = Callable[[], dt.datetime]
 NOTHING = "\u2013"
 FILTERS = (
     "date",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from gettext import NullTranslations
 from importlib.util import find_spec
@@ -18,13 +17,13 @@ from jinja2.nodes import EvalContext
 from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.datastructures import URL
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from shared.http.client_address import client_address, trusted_networks
-from shared.http.middleware import BodyLimit, SecurityHeaders, TrustedHost, allowed_hosts, is_https, problem, protect
+from shared.domain.rules import Clock, utc_now
+from shared.http.middleware import is_https
+from shared.http.problems import problem, wants_page
 from shared.http.static_files import PREFIX, Static
 from shared.i18n.catalogs import LANGUAGES, SHARED, choose_language, language_name, translations
 from shared.web.csrf import (
@@ -36,37 +35,12 @@ from shared.web.csrf import (
     Csrf,
     CsrfRefused,
     cookie_name,
-    csrf_token,
-    delete_cookie,
     form_cookie_name,
-    require_csrf,
     set_cookie,
 )
 from shared.web.error_texts import error_texts
-from shared.web.formats import Clock, Formats
+from shared.web.formats import Formats
 from shared.web.logo import media_type, monogram
-
-__all__ = [
-    "BodyLimit",
-    "CsrfRefused",
-    "NavGroup",
-    "NavItem",
-    "Pages",
-    "SecurityHeaders",
-    "Static",
-    "TrustedHost",
-    "allowed_hosts",
-    "client_address",
-    "cookie_name",
-    "csrf_token",
-    "delete_cookie",
-    "environment",
-    "problem",
-    "protect",
-    "require_csrf",
-    "set_cookie",
-    "trusted_networks",
-]
 
 TEXTS_KEPT = 2048
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
@@ -96,10 +70,6 @@ class NavItem:
 class NavGroup:
     items: Sequence[NavItem]
     label: str = ""
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 def package_folder(package: str | Path) -> Path:
@@ -278,17 +248,9 @@ class Pages:
         known = {"reference": None, "action_url": None, "action_label": None}
         return self.render(request, "error.html", status=status, **(known | said | context))
 
-    async def http_error(self, request: Request, error: Exception) -> Response:
-        """An exception handler for a service's pages: the error page, or problem+json for programs."""
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        if wants_page(request):
-            return self.error(request, status)
-        title, detail, todo = error_texts(status)
-        return problem(status, f"http_{status}", title, f"{detail} {todo}")
-
     async def csrf_refused(self, request: Request, error: Exception) -> Response:
         if not wants_page(request):
-            return problem(403, "csrf", CSRF_TITLE, f"{CSRF_DETAIL} {CSRF_TODO}")
+            return problem(403, "csrf", f"{CSRF_DETAIL} {CSRF_TODO}")
         say = self.gettext(self.language(request))
         place = self._place(request)
         return self.error(
@@ -300,7 +262,3 @@ class Pages:
             action_url=place,
             action_label=say(CSRF_AGAIN),
         )
-
-
-def wants_page(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "")

@@ -15,8 +15,9 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Scope
 
-from shared.http.middleware import CONTENT_SECURITY_POLICY, BodyLimit
-from shared.web.pages import allowed_hosts, client_address, protect, trusted_networks
+from shared.http.client_address import client_address, trusted_networks
+from shared.http.middleware import CONTENT_SECURITY_POLICY, BodyLimit, allowed_hosts
+from tests.shared.kit.protected import protect
 
 
 async def echo(request: Request) -> Response:

@@ -15,8 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
 
 from shared.domain.rules import Refused, Unavailable
+from shared.http.idempotency import command, idempotency
 from shared.http.middleware import BodyLimit
-from shared.http.problems import Strict, command, etag, idempotency, install_errors, require_match
+from shared.http.problems import Strict, install_errors
 from shared.http.refusals import TooMany, Unauthenticated
 from shared.http.tracing import Traced
 from shared.store.write_plan import Command
@@ -281,16 +282,3 @@ async def test_a_route_for_commands_that_knows_no_caller_is_a_bug() -> None:
     install_errors(app)
     async with connect(app) as client:
         problem(await client.post("/api/commands", headers={"idempotency-key": "k"}), 500, "internal_error")
-
-
-@pytest.mark.parametrize(("if_match", "version"), [(None, 3), ('"3"', 3), ('"1", "3"', 3), ("*", 3)])
-def test_if_match_lets_the_current_version_through(if_match: str | None, version: int) -> None:
-    require_match(if_match, version)
-    assert etag(3) == '"3"'
-
-
-@pytest.mark.parametrize(("if_match", "version"), [('"2"', 3), ("3", 3), ('W/"3"', 3), ("*", 0), ("", 3)])
-def test_if_match_refuses_another_version(if_match: str, version: int) -> None:
-    with pytest.raises(Refused) as refused:
-        require_match(if_match, version)
-    assert refused.value.status == 412

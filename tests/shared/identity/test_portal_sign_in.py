@@ -18,7 +18,8 @@ from fastapi import Depends, FastAPI, Request
 from shared.crypto.secret import Secret
 from shared.http.problems import install_errors
 from shared.identity.oidc import Issuer
-from shared.identity.portal_sign_in import INDEXES, Operators, Session, Sessions, own_path
+from shared.identity.portal_sign_in import Operators, own_path
+from shared.identity.sessions import INDEXES, Session, Sessions
 from shared.store.mongo import Collection, Mongo
 from shared.web.pages import Pages
 from tests.shared.kit.issuer import NOW, URL, FakeIssuer, claims, rsa, sign

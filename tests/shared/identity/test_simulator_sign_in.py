@@ -16,7 +16,8 @@ from shared.domain.rules import Unavailable
 from shared.http.problems import install_errors
 from shared.identity.bearer import Bearer, Identity, require
 from shared.identity.oidc import Issuer
-from shared.identity.portal_sign_in import Operators, Session, Sessions
+from shared.identity.portal_sign_in import Operators
+from shared.identity.sessions import Session, Sessions
 from shared.store.mongo import Mongo
 from shared.web.pages import Pages
 from tests.dev.entra_kit import Kit, simulator_thread

@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from shared.web.pages import Pages, cookie_name, csrf_token, require_csrf, set_cookie
+from shared.web.csrf import cookie_name, csrf_token, require_csrf, set_cookie
+from shared.web.pages import Pages
 
 PAGE = '{% import "components.html" as c %}{{ c.form_open("/do", csrf("do")) }}</form>'
 
@@ -34,6 +35,7 @@ def browser(tmp_path: Path) -> Iterator[TestClient]:
     async def do(name: str = Form("")) -> str:
         return f"done {name}"
 
+    @app.post("/api/do", dependencies=[Depends(require_csrf("do", pages.cookie))])
     @app.post("/other", dependencies=[Depends(require_csrf("other", pages.cookie))])
     async def other() -> str:
         return "done"
@@ -66,6 +68,11 @@ def test_a_missing_or_wrong_token_is_refused_with_what_to_do(browser: TestClient
     problem = browser.post("/do", data={"csrf": token})
     assert problem.headers["content-type"] == "application/problem+json"
     assert (problem.json()["code"], "reload the page" in problem.json()["detail"]) == ("csrf", True)
+
+
+def test_below_api_a_browser_gets_no_page_either(browser: TestClient) -> None:
+    refused = browser.post("/api/do", headers={"Accept": "text/html"})
+    assert (refused.status_code, refused.headers["content-type"]) == (403, "application/problem+json")
 
 
 def test_a_token_is_of_no_use_to_another_form_or_another_browser(browser: TestClient) -> None:

@@ -13,7 +13,8 @@ from starlette.responses import Response
 from starlette.testclient import TestClient
 
 from shared.web.logo import MAX_BYTES, media_type, monogram
-from shared.web.pages import Pages, protect
+from shared.web.pages import Pages
+from tests.shared.kit.protected import protect
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">{}</svg>'
 

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from shared.http.problems import Errors
 from shared.i18n.catalogs import LANGUAGES, SHARED
 from shared.web.error_texts import ERRORS
 from shared.web.pages import COMPILED, NavGroup, NavItem, Pages, environment
@@ -46,7 +47,7 @@ def browser(pages: Pages, template: str = "gallery.html", **context: Any) -> Tes
         raise HTTPException(404)
 
     app = Starlette(routes=[Route("/", page, methods=["GET", "POST"]), Route("/gone", gone)])
-    app.add_exception_handler(HTTPException, pages.http_error)
+    app.add_exception_handler(HTTPException, Errors(pages.error).http)
     pages.install(app)
     return TestClient(app)
 
@@ -202,7 +203,7 @@ def test_an_error_page_says_what_to_do_in_the_readers_language() -> None:
     assert page.status_code == 404
     assert "Hier gibt es nichts" in page.text and "Prüfen Sie die Adresse" in page.text
     problem = client.get("/gone")
-    assert (problem.status_code, problem.json()["code"]) == (404, "http_404")
+    assert (problem.status_code, problem.json()["code"]) == (404, "not_found")
 
 
 @pytest.mark.parametrize("status", [*ERRORS, 418, 502])

@@ -12,7 +12,6 @@ from datetime import datetime
 from auth_svc.domain.model import (
     ATTEMPT_LIMIT,
     CHECK_EVERY,
-    GRANT_LIFE,
     Access,
     Attempt,
     AttemptState,
@@ -22,6 +21,7 @@ from auth_svc.domain.model import (
     with_jitter,
 )
 from shared.contracts.events import (
+    GRANT_LIFE,
     Account,
     AppRegistrationProven,
     AuthenticationFailed,

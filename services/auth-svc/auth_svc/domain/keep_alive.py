@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from auth_svc.domain.attempts import Refusal
 from auth_svc.domain.model import (
     CHECK_EVERY,
-    GRANT_LIFE,
     RETRY_AFTER,
     Access,
     Envelope,
@@ -18,6 +17,7 @@ from auth_svc.domain.model import (
     with_jitter,
 )
 from shared.contracts.events import (
+    GRANT_LIFE,
     AccessLost,
     AccessRecovered,
     AuthenticationValidated,

@@ -18,7 +18,6 @@ AttemptState = Literal[
 ]
 
 ATTEMPT_LIMIT = timedelta(minutes=15)
-GRANT_LIFE = timedelta(days=90)
 CHECK_EVERY = timedelta(hours=24)
 RETRY_AFTER = timedelta(minutes=5)
 

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from config_svc.domain.model import SECRET_WARNINGS, Customer
 from config_svc.schemas.views import days_left
 from config_svc.texts.event_texts import Say
+from shared.contracts.events import GRANT_LIFE
 from shared.contracts.reasons import explain
 
-GRANT_LIFE = timedelta(days=90)
 EVERY = timedelta(hours=25)
 """Access is proven daily, each customer at an hour of its own: after 25 hours at the latest."""
 COLUMNS = (

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from invite_svc.domain.model import Attempt, Invitation
 from shared.crypto.sealed_box import Opener, SealError
 from shared.crypto.secret import Secret
-from shared.service.setting_types import LOCAL_HOSTS
+from shared.http.client_address import LOOPBACK
 
 EVENTS = {"code": "DeviceCodeIssued", "sign_in": "SignInReady"}
 """The event that brought it, by the stage of the attempt."""
@@ -51,4 +51,4 @@ def _may_lead_to(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL_HOSTS)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)

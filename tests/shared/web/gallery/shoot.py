@@ -16,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.web.pages import NavGroup, NavItem, Pages, protect
+from shared.web.pages import NavGroup, NavItem, Pages
+from tests.shared.kit.protected import protect
 
 NAV = (
     NavGroup(
