@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from config_svc.commands.bulk_operations import BulkCommands
 from config_svc.commands.customers import CustomerCommands
@@ -12,6 +11,7 @@ from config_svc.queries.customer_counts import CustomerCounter
 from config_svc.queries.history import History
 from config_svc.queries.lists import Lists
 from config_svc.queries.statistics import Statistics
+from config_svc.schemas.session import SignIn
 from config_svc.stream.streams import Streams
 from shared.domain.rules import Clock, Refused
 
@@ -25,7 +25,7 @@ class CommandLine:
     client_id: str | None
 
     @property
-    def told(self) -> dict[str, Any]:
+    def sign_in(self) -> SignIn:
         """Raises: Refused (404)."""
         if not self.client_id:
             raise Refused(
@@ -35,7 +35,7 @@ class CommandLine:
                 status=404,
             )
         authority = self.issuer.rstrip("/").removesuffix("/v2.0")
-        return {"authority": authority, "client_id": self.client_id, "scopes": [f"{self.audience}/.default"]}
+        return SignIn(authority=authority, client_id=self.client_id, scopes=(f"{self.audience}/.default",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.subscribe((*SUBSCRIPTIONS, *COUNTS))
     service.work(application.customers.store, deadlines.JOB, deadlines.on_deadline)
     service.work(application.bulk_operations.store, bulk_operations.JOB, application.bulk_operations.work)
-    service.serve(routes.router(application))
+    service.serve(routes.router)
     service.loop("customer counts", partial(keep_counting, application.customer_counter))
     service.serve(event_docs.router)
     for router in ROUTERS:

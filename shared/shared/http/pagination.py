@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
+from pydantic import BaseModel, Field
 
 from shared.crypto.signed_tokens import Signer
 from shared.crypto.vault import KeyRing
@@ -20,12 +20,11 @@ Limit = Annotated[int, Query(ge=1, le=200, description="How many items a page ha
 CursorParam = Annotated[str | None, Query(max_length=2048, description="`next` of the page before.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a list, as the API gives it."""
+class Page(BaseModel, Generic[T]):
+    """One page of a list."""
 
-    items: list[dict[str, Any]]
-    next: str | None
+    items: list[T]
+    next: str | None = Field(description="The cursor of the next page; null on the last one.")
 
 
 class Cursors:
@@ -51,20 +50,6 @@ class Cursors:
                 field="cursor",
             )
         return tuple(_value(value) for value in found[1:])
-
-    def page(
-        self,
-        scope: str,
-        rows: Sequence[T],
-        limit: int,
-        *,
-        item: Callable[[T], dict[str, Any]],
-        place: Callable[[T], Sequence[Value]],
-    ) -> Page:
-        """A page of rows that were read with `limit` + 1: the one too many only says that there are more."""
-        shown = rows[:limit]
-        more = len(rows) > limit
-        return Page([item(row) for row in shown], self.write(scope, place(shown[-1])) if more else None)
 
 
 def _plain(value: Value) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +22,7 @@ from shared.observability.tracing import trace_id
 log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
+SCHEMAS = "#/components/schemas/{model}"
 EXAMPLE_TRACE = "0af7651916cd43dd8448eb211c80319c"
 MACHINES = ("/api/", "/internal/")
 
@@ -43,6 +44,36 @@ class Strict(BaseModel):
 # --- problems ----------------------------------------------------------------------------------------------------
 
 
+class FieldProblem(BaseModel):
+    """What is wrong with one field. `field`: its path in the body, or its name; null for the body as a whole."""
+
+    field: str | None
+    detail: str
+
+
+def _absent(description: str) -> Any:
+    """A field that is left out where it has no value."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
+
+
+class Problem(BaseModel):
+    """What every refusal and failure is answered with (RFC 9457); some have fields of their own beside these."""
+
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+
+    type: str
+    title: str
+    status: int
+    code: str
+    """What is wrong, for programs."""
+    detail: str
+    """What is wrong and what to do, for people."""
+    instance: str
+    """`urn:trace:` and the reference that stands in the log."""
+    field: str | None = _absent("What of the request it is about.")
+    errors: list[FieldProblem] | None = _absent("Where more than one field is wrong: all of them, 20 at most.")
+
+
 def problem(
     status: int,
     code: str,
@@ -53,21 +84,29 @@ def problem(
     **more: Any,
 ) -> JSONResponse:
     """RFC 9457: what is wrong and what to do, with a code for programs and the reference that stands in the log."""
-    body = problem_body(status, code, detail, trace_id(), field=field, **more)
+    body = _problem(status, code, detail, trace_id(), field=field, **more)
     return JSONResponse(body, status, headers=headers, media_type=PROBLEM)
 
 
-def problem_body(
-    status: int, code: str, detail: str, trace: str, *, field: str | None = None, **more: Any
-) -> dict[str, Any]:
-    body = {"type": "about:blank", "title": _phrase(status), "status": status, "code": code, "detail": detail}
-    return body | {"instance": f"urn:trace:{trace}"} | ({"field": field} if field else {}) | more
+def _problem(status: int, code: str, detail: str, trace: str, **more: Any) -> dict[str, Any]:
+    named = {"type": "about:blank", "title": _phrase(status), "status": status, "code": code, "detail": detail}
+    return Problem.model_validate({**named, "instance": f"urn:trace:{trace}", **more}).model_dump(mode="json")
 
 
 def problem_shown(status: int, code: str, detail: str, description: str = "", **more: Any) -> dict[str, Any]:
     """A refusal for the OpenAPI document, with an example as `problem` answers it."""
-    example = problem_body(status, code, detail, EXAMPLE_TRACE, **more)
-    return {"description": description or example["title"], "content": {PROBLEM: {"example": example}}}
+    example = _problem(status, code, detail, EXAMPLE_TRACE, **more)
+    content = {"schema": {"$ref": SCHEMAS.format(model=Problem.__name__)}, "example": example}
+    return {"description": description or example["title"], "content": {PROBLEM: content}}
+
+
+def _describe_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI knows models of `application/json` alone: what `problem_shown` refers to is added here."""
+    if document["paths"]:
+        schema = Problem.model_json_schema(mode="serialization", ref_template=SCHEMAS)
+        more = schema.pop("$defs") | {Problem.__name__: schema}
+        document.setdefault("components", {}).setdefault("schemas", {}).update(more)
+    return document
 
 
 def _phrase(status: int) -> str:
@@ -159,6 +198,8 @@ def install_errors(app: FastAPI, html: ErrorPage | None = None) -> Errors:
     app.add_exception_handler(RequestValidationError, errors.invalid)
     app.add_exception_handler(HTTPException, errors.http)
     app.add_middleware(_Unexpected, errors=errors)
+    document = app.openapi
+    app.openapi = lambda: _describe_problems(document())  # type: ignore[method-assign]
     return errors
 
 

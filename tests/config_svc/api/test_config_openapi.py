@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from config_svc.api.examples import PROBLEMS
+from config_svc.api.problems import PROBLEMS
 from config_svc.texts.refusal_texts import TEXTS
 from tests.config_svc.config_kit import Config
 
@@ -75,6 +75,6 @@ async def test_every_body_has_an_example_that_its_schema_takes(document: dict[st
 
 
 async def test_the_codes_of_the_examples_are_those_that_there_are(document: dict[str, Any]) -> None:
-    said = {code for code, _, _ in PROBLEMS.values()}
+    said = {refusal.code for refusal in PROBLEMS.values()}
     others = {"idempotency_key_missing", "token_missing", "content_type", "invalid", "if_match_missing", "unavailable"}
     assert said <= TEXTS.keys() | others

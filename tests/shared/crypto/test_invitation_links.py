@@ -124,17 +124,3 @@ def test_a_link_is_no_cursor_and_a_cursor_no_link() -> None:
     assert LINKS.read(Cursors(OLD).write("customers", ["contoso"])) is None
     with pytest.raises(Refused):
         Cursors(OLD).read("customers", token_of(LINKS))
-
-
-def test_pages_follow_each_other_to_the_end() -> None:
-    cursors, rows = Cursors(OLD), [f"c{number}" for number in range(5)]
-    seen: list[str] = []
-    cursor: str | None = None
-    for _ in range(3):
-        last = cursors.read("customers", cursor)
-        left = [row for row in rows if last is None or row > str(last[0])]
-        page = cursors.page("customers", left[:3], 2, item=lambda row: {"id": row}, place=lambda row: [row])
-        seen += [item["id"] for item in page.items]
-        cursor = page.next
-    assert seen == rows
-    assert cursor is None

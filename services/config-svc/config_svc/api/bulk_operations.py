@@ -1,35 +1,44 @@
 """Bulk switches: check a file, begin, look, pause, go on, stop, remind; the result as rows or CSV."""
 
-# No postponed annotations here: FastAPI reads them, and the dependencies in them are local names.
+from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, to_jsonable_python
-from starlette.responses import JSONResponse, Response
+from pydantic_core import ErrorDetails
 
 from config_svc.api import examples
-from config_svc.api.common import problems
-from config_svc.api.switches import Keyed
-from config_svc.application import Application
+from config_svc.api.dependencies import App, IdempotentCommand, Operator, Viewer, WantsCsv
+from config_svc.api.problems import problems
 from config_svc.commands.bulk_operations import BulkCommands
-from config_svc.domain.bulk_operations import BulkOperation, Row
+from config_svc.domain.bulk_operations import Row
 from config_svc.queries import csv_export
-from config_svc.queries.bulk_operations import BulkReads
 from config_svc.schemas import bulk_file, bulk_operations
 from config_svc.schemas.bulk_file import Line
-from config_svc.schemas.bulk_operations import CELLS, BulkBody, CheckBody
+from config_svc.schemas.bulk_operations import (
+    BulkBody,
+    BulkRows,
+    BulkRowView,
+    BulkSwitchAccepted,
+    BulkSwitchChanged,
+    BulkSwitches,
+    BulkSwitchView,
+    CheckBody,
+    CheckView,
+    LineProblem,
+    ReminderAccepted,
+    RowState,
+)
 from shared.contracts.events import Actor
 from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
 from shared.http.pagination import Limit
 from shared.http.problems import Strict, problem
-from shared.identity.bearer import OPERATOR, VIEWER, require
 from shared.store.write_plan import Command, reused
 
 B = TypeVar("B", CheckBody, BulkBody)
@@ -38,37 +47,24 @@ MOST_FAULTS = 1000
 """So many faults of a body are looked at; each is an object of its own, and a body may have a million."""
 PATHS = ("/bulk-switches", "/bulk-switches/check")
 BulkId = Annotated[str, Path(pattern=r"^[0-9a-f]{40}$", description="As the bulk switch was answered with.")]
-RowState = Literal[
-    "problem",
-    "waiting",
-    "refused",
-    "requested",
-    "invited",
-    "opened",
-    "authenticating",
-    "completed",
-    "cancelled",
-    "expired",
-    "failed",
-    "replaced",
-]
 States = Annotated[list[RowState], Query(description="Only rows in these states.")]
 Place = Annotated[int, Query(ge=0, le=100_000, description="`next` of the page before.")]
 PerMinute = Annotated[int, Query(ge=1, le=600)]
 CSV = "customer,admin_email,admin_name,locale,reference\ncontoso,admin@contoso.example,Avery Admin,de,TICKET-17\n"
-FOUND = {
-    "rows": 2,
-    "good": 1,
-    "problems": [
-        {
-            "line": 3,
-            "customer": "fabrikam",
-            "code": "switch_running",
-            "detail": "Switch 1 is still running; cancel or resend it.",
-            "field": "customer",
-        }
-    ],
-}
+BULK = "0" * 40
+CHECKED = CheckView(
+    rows=2,
+    good=1,
+    problems=(
+        LineProblem(
+            line=3,
+            customer="fabrikam",
+            code="switch_running",
+            detail="Switch 1 is still running; cancel or resend it.",
+            field="customer",
+        ),
+    ),
+)
 
 
 def _body(model: type[Strict], example: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,137 +83,151 @@ def _body(model: type[Strict], example: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def router(application: Application) -> APIRouter:
-    routes = APIRouter(tags=["Bulk switch"])
-    viewer, operator = Depends(require(VIEWER)), Depends(require(OPERATOR))
-    commands, read = application.bulk_operations, application.bulk_operations.read
-
-    @routes.post(
-        "/bulk-switches/check",
-        summary="Check a whole file; nobody is asked and nothing is kept",
-        responses={200: _example(FOUND), **problems(415, 422)},
-        openapi_extra=_body(CheckBody, {"rows": bulk_operations.EXAMPLE["rows"]}),
-    )
-    async def post_check(request: Request, by: Annotated[Actor, operator]) -> dict[str, Any]:
-        """Role: operator. Every problem by line: of the line itself, and what the switch would be refused for."""
-        body = await request.body()
-        csv = _is_csv(request)
-        lines = await asyncio.to_thread(bulk_file.read_csv, body) if csv else _json(CheckBody, body).lines
-        return bulk_operations.checked(await commands.check(lines, by))
-
-    @routes.post(
-        "/bulk-switches",
-        status_code=202,
-        summary="Begin a bulk switch",
-        response_model=None,
-        responses={202: _example({"bulk": "0" * 40}), **problems(400, 409, 415, 422)},
-        openapi_extra=_body(BulkBody, bulk_operations.EXAMPLE),
-    )
-    async def post_bulk(
-        request: Request,
-        by: Annotated[Actor, operator],
-        command: Keyed,
-        name: Annotated[str, Query(max_length=100, description="With CSV; in JSON it stands in the body.")] = "",
-        per_minute: PerMinute = 60,
-        first: Annotated[int, Query(ge=0, le=10_000)] = 10,
-        pause_after_first: bool = True,
-        skip_problems: bool = False,
-    ) -> Response:
-        """Role: operator. 10,000 rows at most. The same Idempotency-Key is the same bulk switch, however often it is
-        sent; it goes on by itself. Codes: `bulk_problems` (with all of them, nobody was asked), `bulk_heading`,
-        `bulk_csv`, `bulk_encoding`, `bulk_empty`, `bulk_too_long`."""
-        if _is_csv(request):
-            lines = await asyncio.to_thread(bulk_file.read_csv, await request.body())
-            said = {
-                "name": name,
-                "per_minute": per_minute,
-                "first": first,
-                "pause_after_first": pause_after_first,
-                "skip_problems": skip_problems,
-                "rows": [{"customer": "-"}],
-            }
-            body = _json(BulkBody, json.dumps(said).encode())
-        else:
-            body = _json(BulkBody, await request.body())
-            lines = body.lines
-        return await _begun(commands, lines, body, by, command)
-
-    @routes.get(
-        "/bulk-switches",
-        summary="The newest bulk switches",
-        responses={200: examples.answered({"items": [examples.bulk()]}), **problems(422)},
-    )
-    async def list_bulks(by: Annotated[Actor, viewer], limit: Limit = 50) -> dict[str, Any]:
-        """Role: viewer. Without numbers by state; those stand at each one."""
-        newest = await read.newest(limit)
-        return {"items": [to_jsonable_python(bulk_operations.bulk(operation, {})) for operation in newest]}
-
-    @routes.get(
-        "/bulk-switches/{id}",
-        summary="How far a bulk switch is",
-        responses={200: examples.answered(examples.bulk()), **problems(404)},
-    )
-    async def get_bulk(id: BulkId, by: Annotated[Actor, viewer]) -> dict[str, Any]:
-        """Role: viewer. `counts` are of all rows as they stand now, and add up to `all`; seconds old at most."""
-        operation = await read.bulk_switch(id)
-        return bulk_operations.bulk(operation, await read.counts(operation))
-
-    @routes.get(
-        "/bulk-switches/{id}/rows",
-        summary="Its rows as they stand now",
-        response_model=None,
-        responses={
-            200: examples.answered(examples.bulk_rows(), "A page; with `Accept: text/csv` all rows."),
-            **problems(404, 422),
-        },
-    )
-    async def get_rows(
-        request: Request,
-        id: BulkId,
-        by: Annotated[Actor, viewer],
-        state: States = [],  # noqa: B006
-        limit: Limit = 50,
-        place: Place = 0,
-    ) -> Response:
-        """Role: viewer. A page may be short or empty although there are more rows: go on while `next` is not null.
-        Who has not answered: `state=requested&state=invited&state=opened`."""
-        operation = await read.bulk_switch(id)
-        if "text/csv" in request.headers.get("accept", ""):
-            return result(read, operation, frozenset(state))
-        rows, next = await read.rows(operation, frozenset(state), place, limit)
-        return JSONResponse(to_jsonable_python({"items": [bulk_operations.row(row) for row in rows], "next": next}))
-
-    for verb, what in (
-        ("pause", "Ask nobody else for now"),
-        ("resume", "Go on"),
-        ("stop", "Ask nobody else; who was invited stays invited"),
-        ("remind", "Send the invitation again to all who have not answered"),
-    ):
-        _command(routes, commands, verb, what, operator)
-    return routes
+def _taken(example: BulkSwitchAccepted) -> examples.Responses:
+    return examples.answer(example, "Taken.", status=202)
 
 
-def _command(routes: APIRouter, commands: BulkCommands, verb: str, what: str, operator: Any) -> None:
-    async def post(id: BulkId, by: Annotated[Actor, operator], command: Keyed) -> Mapping[str, Any]:
-        return await commands.command(id, verb, by, command)
-
-    post.__name__ = f"{verb}_bulk"
-    answer = {"bulk": "0" * 40, **({"reminder": 1} if verb == "remind" else {"state": "paused"})}
-    routes.add_api_route(
-        f"/bulk-switches/{{id}}/{verb}",
-        post,
-        methods=["POST"],
-        status_code=202,
-        summary=what,
-        description="Role: operator. Codes: `bulk_unknown`, `bulk_draft`, `bulk_ended`, `bulk_nobody`, "
+def _command(example: BulkSwitchAccepted) -> dict[str, Any]:
+    """What the commands to a bulk switch have in common."""
+    return {
+        "status_code": 202,
+        "description": "Role: operator. Codes: `bulk_unknown`, `bulk_draft`, `bulk_ended`, `bulk_nobody`, "
         "`bulk_reminding`.",
-        responses={202: _example(answer), **problems(400, 404, 409)},
-    )
+        "responses": _taken(example) | problems(400, 404, 409),
+    }
+
+
+CHANGED = BulkSwitchChanged(bulk=BULK, state="paused")
+router = APIRouter(tags=["Bulk switch"])
+
+
+@router.post(
+    "/bulk-switches/check",
+    summary="Check a whole file; nobody is asked and nothing is kept",
+    responses=examples.answer(CHECKED, "Taken.") | problems(415, 422),
+    openapi_extra=_body(CheckBody, {"rows": bulk_operations.EXAMPLE["rows"]}),
+)
+async def post_check(request: Request, by: Operator, app: App) -> CheckView:
+    """Role: operator. Every problem by line: of the line itself, and what the switch would be refused for."""
+    body = await request.body()
+    csv = _is_csv(request)
+    lines = await asyncio.to_thread(bulk_file.read_csv, body) if csv else _json(CheckBody, body).lines
+    return CheckView.of(await app.bulk_operations.check(lines, by))
+
+
+@router.post(
+    "/bulk-switches",
+    status_code=202,
+    summary="Begin a bulk switch",
+    response_model=BulkSwitchAccepted,
+    responses=_taken(BulkSwitchAccepted(bulk=BULK)) | problems(400, 409, 415, 422),
+    openapi_extra=_body(BulkBody, bulk_operations.EXAMPLE),
+)
+async def post_bulk(
+    request: Request,
+    by: Operator,
+    app: App,
+    command: IdempotentCommand,
+    name: Annotated[str, Query(max_length=100, description="With CSV; in JSON it stands in the body.")] = "",
+    per_minute: PerMinute = 60,
+    first: Annotated[int, Query(ge=0, le=10_000)] = 10,
+    pause_after_first: bool = True,
+    skip_problems: bool = False,
+) -> BulkSwitchAccepted | Response:
+    """Role: operator. 10,000 rows at most. The same Idempotency-Key is the same bulk switch, however often it is
+    sent; it goes on by itself. Codes: `bulk_problems` (with all of them, nobody was asked), `bulk_heading`,
+    `bulk_csv`, `bulk_encoding`, `bulk_empty`, `bulk_too_long`."""
+    if _is_csv(request):
+        lines = await asyncio.to_thread(bulk_file.read_csv, await request.body())
+        said = {
+            "name": name,
+            "per_minute": per_minute,
+            "first": first,
+            "pause_after_first": pause_after_first,
+            "skip_problems": skip_problems,
+            "rows": [{"customer": "-"}],
+        }
+        body = _json(BulkBody, json.dumps(said).encode())
+    else:
+        body = _json(BulkBody, await request.body())
+        lines = body.lines
+    return await _begun(app.bulk_operations, lines, body, by, command)
+
+
+@router.get(
+    "/bulk-switches",
+    summary="The newest bulk switches",
+    responses=examples.answer(BulkSwitches(items=(examples.bulk_switch(),))) | problems(422),
+)
+async def list_bulks(by: Viewer, app: App, limit: Limit = 50) -> BulkSwitches:
+    """Role: viewer. Without numbers by state; those stand at each one."""
+    newest = await app.bulk_operations.read.newest(limit)
+    return BulkSwitches(items=tuple(BulkSwitchView.of(operation, {}) for operation in newest))
+
+
+@router.get(
+    "/bulk-switches/{id}",
+    summary="How far a bulk switch is",
+    responses=examples.answer(examples.bulk_switch()) | problems(404),
+)
+async def get_bulk(id: BulkId, by: Viewer, app: App) -> BulkSwitchView:
+    """Role: viewer. `counts` are of all rows as they stand now, and add up to `all`; seconds old at most."""
+    operation = await app.bulk_operations.read.bulk_switch(id)
+    return BulkSwitchView.of(operation, await app.bulk_operations.read.counts(operation))
+
+
+@router.get(
+    "/bulk-switches/{id}/rows",
+    summary="Its rows as they stand now",
+    response_model=BulkRows,
+    responses=examples.json_or_csv(examples.bulk_rows(), csv_export.BULK_SWITCH) | problems(404, 422),
+)
+async def get_rows(
+    id: BulkId,
+    by: Viewer,
+    app: App,
+    csv: WantsCsv,
+    state: States = [],  # noqa: B006
+    limit: Limit = 50,
+    place: Place = 0,
+) -> BulkRows | Response:
+    """Role: viewer. A page may be short or empty although there are more rows: go on while `next` is not null.
+    Who has not answered: `state=requested&state=invited&state=opened`."""
+    read, states = app.bulk_operations.read, frozenset(state)
+    operation = await read.bulk_switch(id)
+    if csv:
+        return csv_export.bulk_switch(read.every(operation, states))
+    rows, next = await read.rows(operation, states, place, limit)
+    return BulkRows(items=tuple(BulkRowView.of(row) for row in rows), next=next)
+
+
+@router.post("/bulk-switches/{id}/pause", summary="Ask nobody else for now", **_command(CHANGED))
+async def pause_bulk(id: BulkId, by: Operator, command: IdempotentCommand, app: App) -> BulkSwitchChanged:
+    return BulkSwitchChanged.model_validate(await app.bulk_operations.command(id, "pause", by, command))
+
+
+@router.post("/bulk-switches/{id}/resume", summary="Go on", **_command(CHANGED))
+async def resume_bulk(id: BulkId, by: Operator, command: IdempotentCommand, app: App) -> BulkSwitchChanged:
+    return BulkSwitchChanged.model_validate(await app.bulk_operations.command(id, "resume", by, command))
+
+
+@router.post("/bulk-switches/{id}/stop", summary="Ask nobody else; who was invited stays invited", **_command(CHANGED))
+async def stop_bulk(id: BulkId, by: Operator, command: IdempotentCommand, app: App) -> BulkSwitchChanged:
+    return BulkSwitchChanged.model_validate(await app.bulk_operations.command(id, "stop", by, command))
+
+
+@router.post(
+    "/bulk-switches/{id}/remind",
+    summary="Send the invitation again to all who have not answered",
+    **_command(ReminderAccepted(bulk=BULK, reminder=1)),
+)
+async def remind_bulk(id: BulkId, by: Operator, command: IdempotentCommand, app: App) -> ReminderAccepted:
+    return ReminderAccepted.model_validate(await app.bulk_operations.command(id, "remind", by, command))
 
 
 async def _begun(
     commands: BulkCommands, lines: Sequence[Line], body: BulkBody, by: Actor, command: Command
-) -> Response:
+) -> BulkSwitchAccepted | Response:
     id = action_key(by.id, "bulk", command.key)
     there = await commands.read.find(id)
     if there and there.digest not in ("", command.digest):
@@ -230,23 +240,17 @@ async def _begun(
         if not flawed:
             await commands.draft(id, body.name, rows, by, command.digest)
     try:
-        return JSONResponse(dict(await commands.begin(id, body.pace, by, command)), 202)
+        return BulkSwitchAccepted.model_validate(await commands.begin(id, body.pace, by, command))
     except Refused as error:
         if error.code != "bulk_begun":
             raise
-        return JSONResponse({"bulk": id}, 202)  # by this very key, which its id is made of
+        return BulkSwitchAccepted(bulk=id)  # by this very key, which its id is made of
 
 
 def _refused(rows: Sequence[Row]) -> Response:
-    found = bulk_operations.checked(rows)
-    detail = f"{len(found['problems'])} of {len(rows)} rows have problems; correct them, or send skip_problems."
-    return problem(422, "bulk_problems", detail, **found)
-
-
-def result(read: BulkReads, operation: BulkOperation, states: frozenset[str] = frozenset()) -> Response:
-    """The result file."""
-    lines = (bulk_operations.row(shown) async for shown in read.every(operation, states))
-    return csv_export.answer(csv_export.table(lines, CELLS), "bulk-switch")
+    check = CheckView.of(rows)
+    detail = f"{len(check.problems)} of {len(rows)} rows have problems; correct them, or send skip_problems."
+    return problem(422, "bulk_problems", detail, **check.model_dump())
 
 
 def _is_csv(request: Request) -> bool:
@@ -259,7 +263,7 @@ def _is_csv(request: Request) -> bool:
 def _json(model: type[B], body: bytes) -> B:
     if len(body) > LARGEST_JSON:
         raise Refused(
-            "too_large", f"The body is larger than {LARGEST_JSON} bytes; send it as CSV, or in application.", status=413
+            "too_large", f"The body is larger than {LARGEST_JSON} bytes; send it as CSV, or in parts.", status=413
         )
     try:
         return model.model_validate_json(body)
@@ -276,7 +280,3 @@ def _json(model: type[B], body: bytes) -> B:
 
 def _in_body(wrong: ErrorDetails) -> dict[str, Any]:
     return {**wrong, "loc": ("body", *wrong["loc"])}
-
-
-def _example(answer: Mapping[str, Any]) -> dict[str, Any]:
-    return {"description": "Taken.", "content": {"application/json": {"example": answer}}}

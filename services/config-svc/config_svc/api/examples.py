@@ -2,56 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel
 
 from config_svc.domain.bulk_operations import DONE, BulkOperation, Row
 from config_svc.domain.model import Customer, Grant, Mail, Switch
-from config_svc.schemas import bulk_operations, views
-from config_svc.schemas.bulk_operations import Shown
+from config_svc.domain.settings import Settings, Terms
+from config_svc.schemas.bulk_operations import BulkRows, BulkRowView, BulkSwitchView, Shown
+from config_svc.schemas.session import Caller, SignIn
+from config_svc.schemas.settings import SettingsView
+from config_svc.schemas.views import CustomerSummary, CustomerView, InvitationView
+from mails.texts import Text
 from shared.contracts.events import Account, Actor, Person
+from shared.http.pagination import Page
 from shared.store.store import StoredDocument
 
+T = TypeVar("T")
+Responses = dict[int | str, dict[str, Any]]
 NOW = datetime(2026, 11, 23, 12, 27, 30, tzinfo=UTC)
 TENANT = "11111111-2222-4333-8444-555555555555"
 ACCOUNT = Account("admin@contoso.example", "66666666-7777-4888-8999-aaaaaaaaaaaa", "Avery Admin")
 BY = Actor(id="operator-1", name="Otto Operator", email="otto@provider.example", address="192.0.2.7")
 ROLE = "62e90394-69f5-4237-9190-012177145e10"
 BULK = "0" * 40
-PROBLEMS: Mapping[int, tuple[str, str, str | None]] = {
-    400: (
-        "idempotency_key_missing",
-        "Send an Idempotency-Key header: a new one for each request, the same one on a retry.",
-        "Idempotency-Key",
-    ),
-    401: ("token_missing", "Send an access token: Authorization: Bearer <token>.", None),
-    403: (
-        "role_missing",
-        "This needs the role operator; yours: viewer. Ask an administrator of the issuer for it.",
-        None,
-    ),
-    404: ("customer_unknown", "There is no such customer; check the id.", None),
-    409: ("switch_running", "Switch 1 is still running; cancel or resend it.", None),
-    410: ("removed", "This customer was removed; its timeline is kept.", None),
-    412: (
-        "edition_changed",
-        "Somebody changed it since you read it; read it again, then repeat your change.",
-        "If-Match",
-    ),
-    415: ("content_type", "Send application/json.", "Content-Type"),
-    422: ("invalid", "Enter an address like name@example.com.", "admin_email"),
-    428: ("if_match_missing", 'Send If-Match with the ETag of the settings as you read them, like "3".', "If-Match"),
-    429: (
-        "too_many_requests",
-        "There were too many requests for this customer in the last hour; try again later.",
-        None,
-    ),
-    503: ("unavailable", "MongoDB is away; try again in 5 seconds.", None),
-}
+CALLER = Caller(id=BY.id, name=BY.name, email=BY.email, roles=("viewer", "operator"))
+SIGN_IN = SignIn(
+    authority="https://login.microsoftonline.com/11111111-2222-4333-8444-555555555555",
+    client_id="99999999-aaaa-4bbb-8ccc-dddddddddddd",
+    scopes=("api://tokenswitch/.default",),
+)
+EVENTS = (
+    'id: 3:1042\ndata: {"specversion": "1.0", "id": "config/customers/contoso/3/0", "type": "SwitchRequested", '
+    '"source": "/tokenswitch/config/customers", "time": "2026-11-23T12:27:30.000Z", '
+    '"data": {"customer": "contoso", "switch": 1}}\n\n'
+)
 
 
 @cache
@@ -115,20 +103,26 @@ def _customer() -> StoredDocument[Customer]:
     )
 
 
-def customer() -> Any:
-    return to_jsonable_python(views.customer(_customer(), NOW))
+def customer() -> CustomerView:
+    return CustomerView.of(_customer(), NOW)
 
 
-def customers() -> Any:
-    return page(to_jsonable_python(views.brief(_customer(), NOW)))
+def customer_summary() -> CustomerSummary:
+    return CustomerSummary.of(_customer(), NOW)
 
 
-def invitations() -> Any:
-    return page(to_jsonable_python(views.invitation(_customer(), NOW)))
+def invitation() -> InvitationView:
+    return InvitationView.of(_customer(), NOW)
 
 
-def page(row: Any) -> dict[str, Any]:
-    return {"items": [row], "next": "eyJ2IjoxfQ.c2lnbmVk"}
+def settings() -> SettingsView:
+    terms = Terms(life=timedelta(days=7), remind_after=timedelta(days=3), accepted_roles=(ROLE,))
+    subject = "{provider} asks for your approval: Microsoft 365 access for {customer}"
+    return SettingsView.of(Settings(), terms, {"en": Text(subject, "Hello {invitee},\n\n...")})
+
+
+def page(item: T) -> Page[T]:
+    return Page(items=[item], next="eyJ2IjoxfQ.c2lnbmVk")
 
 
 def event_row() -> dict[str, Any]:
@@ -149,9 +143,9 @@ def event_row() -> dict[str, Any]:
     }
 
 
-def bulk() -> Any:
+def bulk_switch() -> BulkSwitchView:
     counts = {"all": 11, "problem": 0, "waiting": 8, "refused": 0, "invited": 3, "replaced": 0}
-    made = BulkOperation(
+    operation = BulkOperation(
         id=BULK,
         kind="switch",
         name="Autumn",
@@ -165,32 +159,30 @@ def bulk() -> Any:
         place=3,
         done=3,
     )
-    return to_jsonable_python(bulk_operations.bulk(made, counts))
+    return BulkSwitchView.of(operation, counts)
 
 
-def bulk_rows() -> Any:
+def bulk_rows() -> BulkRows:
     row = Row(line=2, customer="contoso", email="admin@contoso.example", name="Avery Admin", outcome=DONE, switch=1)
-    return {
-        "items": [
-            to_jsonable_python(
-                bulk_operations.row(Shown(place=0, row=row, state="completed", customer=_customer().state))
-            )
-        ],
-        "next": None,
-    }
+    shown = Shown(place=0, row=row, state="completed", customer=_customer().state)
+    return BulkRows(items=(BulkRowView.of(shown),), next=None)
 
 
-def events() -> str:
-    return (
-        'id: 3:1042\ndata: {"specversion": "1.0", "id": "config/customers/contoso/3/0", "type": "SwitchRequested", '
-        '"source": "/tokenswitch/config/customers", "time": "2026-11-23T12:27:30.000Z", '
-        '"data": {"customer": "contoso", "switch": 1}}\n\n'
-    )
+def answer(
+    example: object,
+    description: str = "As asked.",
+    *,
+    status: int = 200,
+    kind: str = "application/json",
+    model: type[BaseModel] | None = None,
+) -> Responses:
+    """What a route answers, for the OpenAPI document. `model`: where it is not the status that the route declares."""
+    known = {"model": model} if model else {}
+    return {status: {"description": description, "content": {kind: {"example": example}}, **known}}
 
 
-def answered(
-    example: Any, description: str = "As asked.", kind: str = "application/json", csv: str | None = None
-) -> dict[str, Any]:
-    """A response of the document. `csv`: it may be asked for as such, too."""
-    more = {"text/csv": {"example": csv}} if csv else {}
-    return {"description": description, "content": {kind: {"example": example}, **more}}
+def json_or_csv(example: object, columns: Sequence[str]) -> Responses:
+    """What a list answers: a page, or all of it as CSV."""
+    responses = answer(example, "A page; with `Accept: text/csv` all rows.")
+    responses[200]["content"]["text/csv"] = {"schema": {"type": "string"}, "example": ",".join(columns) + "\r\n"}
+    return responses

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
-from config_svc.api.common import ID
 from config_svc.pages.dependencies import App, Layout, ListQuery, OperatorSession, Search, one_of
 from config_svc.pages.layout import PortalRoute
 from config_svc.queries import csv_export
 from config_svc.queries.history import DOERS, AuditFilter
+from config_svc.schemas.customers import ID_PATTERN
 from config_svc.texts.event_texts import EVENT_TEXTS, PLACES, describe
 from shared.contracts.events import REGISTRY
 from shared.store.operations import Document
@@ -35,7 +35,7 @@ def _midnight(day: str) -> datetime | None:
     return moment if 2000 <= moment.year < 9000 else None
 
 
-CustomerId = Annotated[Search, AfterValidator(lambda id: id if re.fullmatch(ID, id) else "")]
+CustomerId = Annotated[Search, AfterValidator(lambda id: id if re.fullmatch(ID_PATTERN, id) else "")]
 Day = Annotated[Search, AfterValidator(lambda day: day if _midnight(day) else "")]
 
 

@@ -17,7 +17,6 @@ from pydantic import BaseModel, BeforeValidator, Field
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from config_svc.api.bulk_operations import result
 from config_svc.application import Application
 from config_svc.domain.bulk_operations import MOST, MOST_SELECTED, Kind, Row
 from config_svc.domain.model import Customer
@@ -27,6 +26,7 @@ from config_svc.pages.forms import KEY, SubmittedForm, check
 from config_svc.pages.invitations import HERE as INVITATIONS
 from config_svc.pages.invitations import RowName
 from config_svc.pages.layout import PortalLayout, PortalRoute
+from config_svc.queries import csv_export
 from config_svc.queries.bulk_operations import UNANSWERED
 from config_svc.schemas import bulk_file
 from config_svc.schemas.bulk_operations import Counts, PaceBody, Shown
@@ -155,7 +155,7 @@ async def bulk_switch_state(
 @router.get(f"{HERE}/{{id}}/result.csv")
 async def bulk_switch_csv(id: str, session: ViewerSession, application: App) -> Response:
     read = application.bulk_operations.read
-    return result(read, await read.bulk_switch(id))
+    return csv_export.bulk_switch(read.every(await read.bulk_switch(id)))
 
 
 async def _show(

@@ -13,8 +13,8 @@ from config_svc.pages.dependencies import App, Layout, OperatorSession, ViewerSe
 from config_svc.pages.forms import SubmittedForm, check
 from config_svc.pages.layout import CUSTOMERS, PortalLayout, PortalRoute, redirect_back
 from config_svc.pages.timelines import timeline
-from config_svc.schemas import views
 from config_svc.schemas.customers import ResendBody
+from config_svc.schemas.views import CustomerView
 from config_svc.texts import state_texts
 from shared.domain.rules import Refused
 from shared.identity.portal_sign_in import own_path
@@ -82,7 +82,7 @@ def _context(found: StoredDocument[Customer], application: Application, layout: 
     switch, failure = customer.switch, customer.failure
     return {
         "customer": customer,
-        "view": views.customer(found, now),
+        "view": CustomerView.of(found, now),
         "switch": switch,
         "running": customer.running,
         "can": state_texts.can(customer, customer.running),

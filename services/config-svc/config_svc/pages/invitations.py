@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import JSONResponse, Response
 
-from config_svc.api.overviews import csv_answer
 from config_svc.application import Application
 from config_svc.pages.dependencies import (
     App,
@@ -24,9 +23,9 @@ from config_svc.pages.dependencies import (
 )
 from config_svc.pages.forms import KEY, SubmittedForm
 from config_svc.pages.layout import PortalLayout, PortalRoute, redirect_back
-from config_svc.queries import lists
-from config_svc.schemas import views
+from config_svc.queries import csv_export, lists
 from config_svc.schemas.customers import InvitationState, ResendBody, Sort
+from config_svc.schemas.views import InvitationView
 from config_svc.texts import state_texts
 from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
@@ -87,7 +86,7 @@ async def rows(
 
 @router.get(CSV)
 async def csv(session: ViewerSession, application: App, query: Annotated[InvitationsQuery, Query()]) -> Response:
-    return csv_answer(application, query.wanted)
+    return csv_export.invitations(application.lists.every(query.wanted), application.clock)
 
 
 async def _show(
@@ -101,7 +100,7 @@ async def _context(application: Application, query: InvitationsQuery) -> dict[st
     now, cursor = application.clock(), query.cursor or None
     page = await application.lists.page(query.wanted, PAGE, cursor)
     return {
-        "rows": [(row.state, views.invitation(row, now)) for row in page.rows if row.state.switch],
+        "rows": [(row.state, InvitationView.of(row, now)) for row in page.rows if row.state.switch],
         "wanted": query,
         "sorts": _sorts(query),
         "filtered": bool(query.q) or query.state != "all",

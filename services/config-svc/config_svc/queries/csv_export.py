@@ -13,7 +13,8 @@ from starlette.responses import StreamingResponse
 
 from config_svc.domain.model import Customer
 from config_svc.queries import authentication_status
-from config_svc.schemas import views
+from config_svc.schemas.bulk_operations import BulkRowView, Shown
+from config_svc.schemas.views import InvitationView
 from config_svc.texts.event_texts import Say, describe
 from shared.domain.rules import Clock
 from shared.store.operations import Document
@@ -38,6 +39,7 @@ COLUMNS = (
     "age_seconds",
 )
 AUDIT = ("time", "action", "what", "customer", "switch", "person_id", "person_name", "person_email", "address")
+BULK_SWITCH = tuple(BulkRowView.model_fields)
 SIGNS = "=+\\-@|%\uff1d\uff0b\uff0d\uff20"
 """What spreadsheets begin a formula with; in Japanese ones also the full-width signs."""
 FORMULA = re.compile(rf"\A\s*[{SIGNS}\t\r\n]|[;\t]\s*[{SIGNS}]")
@@ -78,12 +80,15 @@ def answer(lines: AsyncIterator[str], name: str) -> StreamingResponse:
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
-async def export(rows: AsyncIterator[StoredDocument[Customer]], clock: Clock) -> AsyncIterator[str]:
-    """Line by line, so that any number of rows can be exported."""
-    yield line({name: name for name in COLUMNS})
-    async for row in rows:
-        if row.state.switch and row.state.switch.invitee:
-            yield line(views.invitation(row, clock()))
+def invitations(rows: AsyncIterator[StoredDocument[Customer]], clock: Clock) -> StreamingResponse:
+    invited = (
+        dict(InvitationView.of(row, clock())) async for row in rows if row.state.switch and row.state.switch.invited
+    )
+    return answer(table(invited, COLUMNS), "invitations")
+
+
+def bulk_switch(rows: AsyncIterator[Shown]) -> StreamingResponse:
+    return answer(table((dict(BulkRowView.of(row)) async for row in rows), BULK_SWITCH), "bulk-switch")
 
 
 def audit(rows: AsyncIterator[Document], say: Say) -> StreamingResponse:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field
 
-from config_svc.domain.bulk_operations import MOST, BulkOperation, Pace, Row
+from config_svc.domain.bulk_operations import MOST, BulkOperation, Pace, Reminder, Row, State
 from config_svc.domain.model import Customer
 from config_svc.schemas.bulk_file import Line
 from config_svc.schemas.customers import Name
-from config_svc.schemas.views import API
+from config_svc.schemas.views import API, View
 from shared.contracts.events import Actor
 from shared.http.problems import Strict
 
@@ -34,22 +35,20 @@ EXAMPLE: Any = {
         }
     ],
 }
-CELLS = (
-    "line",
-    "customer",
-    "customer_name",
-    "admin_email",
-    "admin_name",
-    "locale",
-    "reference",
-    "state",
+RowState = Literal[
     "problem",
-    "detail",
-    "switch",
-    "state_since",
-)
-
-
+    "waiting",
+    "refused",
+    "requested",
+    "invited",
+    "opened",
+    "authenticating",
+    "completed",
+    "cancelled",
+    "expired",
+    "failed",
+    "replaced",
+]
 Counts = Mapping[str, int]
 """All rows by their state now; they add up to `all`."""
 
@@ -111,70 +110,167 @@ def _texts(row: RowBody) -> Mapping[str, str]:
     return {name: value or "" for name, value in row.model_dump().items()}
 
 
-def problem_of(row: Row) -> dict[str, Any] | None:
-    found = row.problem
-    return {"code": found.code, "detail": found.message, "field": found.field} if found else None
+class LineProblem(View):
+    """Why a line cannot be asked: by itself, or what the switch would be refused for."""
+
+    line: int
+    customer: str
+    code: str
+    detail: str
+    field: str | None
 
 
-def checked(rows: Sequence[Row]) -> dict[str, Any]:
+class CheckView(View):
     """What a check found: all problems by line."""
-    wrong = [{"line": row.line, "customer": row.customer, **(problem_of(row) or {})} for row in rows if row.problem]
-    return {"rows": len(rows), "good": len(rows) - len(wrong), "problems": wrong}
+
+    rows: int
+    good: int
+    problems: tuple[LineProblem, ...]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> Self:
+        problems = tuple(
+            LineProblem(
+                line=row.line,
+                customer=row.customer,
+                code=row.problem.code,
+                detail=row.problem.message,
+                field=row.problem.field,
+            )
+            for row in rows
+            if row.problem
+        )
+        return cls(rows=len(rows), good=len(rows) - len(problems), problems=problems)
 
 
-def bulk(operation: BulkOperation, counts: Counts) -> dict[str, Any]:
-    reminder = operation.reminder
-    return {
-        "id": operation.id,
-        "name": operation.name,
-        "state": operation.state,
-        "by": _person(operation.by),
-        "created_at": operation.created_at,
-        "begun_at": operation.begun_at,
-        "ended_at": operation.ended_at,
-        "per_minute": operation.pace.per_minute,
-        "first": operation.pace.first,
-        "pause_after_first": operation.pace.pause,
-        "first_wave": operation.first_wave,
-        "counts": dict(counts),
-        "reminder": {
-            "number": reminder.number,
-            "by": _person(reminder.by),
-            "begun_at": reminder.begun_at,
-            "ended_at": reminder.ended_at,
-            "sent": reminder.sent,
-        }
-        if reminder
-        else None,
-        "links": {
-            "self": f"{API}/bulk-switches/{operation.id}",
-            "rows": f"{API}/bulk-switches/{operation.id}/rows",
-            "page": f"/bulk-switches/{operation.id}",
-        },
-    }
+class ReminderView(View):
+    """One round through all rows; who has not answered gets the invitation again."""
+
+    number: int
+    by: str
+    begun_at: datetime
+    ended_at: datetime | None
+    sent: int
+
+    @classmethod
+    def of(cls, reminder: Reminder) -> Self:
+        return cls._made(reminder, by=_person(reminder.by))
+
+
+class BulkSwitchLinks(View):
+    """Addresses below this host."""
+
+    self: str
+    rows: str
+    page: str
+
+    @classmethod
+    def of(cls, id: str) -> Self:
+        here = f"{API}/bulk-switches/{id}"
+        return cls(self=here, rows=f"{here}/rows", page=f"/bulk-switches/{id}")
+
+
+class BulkSwitchView(View):
+    """How far a bulk switch is."""
+
+    id: str
+    name: str
+    state: State
+    by: str
+    created_at: datetime
+    begun_at: datetime | None
+    ended_at: datetime | None
+    per_minute: int
+    first: int
+    """Rows of the first wave; 0 for no waves."""
+    pause_after_first: bool
+    first_wave: bool
+    """Whether its first wave is asked now."""
+    counts: dict[str, int]
+    """All rows by their state now; they add up to `all`. Empty in a list."""
+    reminder: ReminderView | None
+    links: BulkSwitchLinks
+
+    @classmethod
+    def of(cls, operation: BulkOperation, counts: Counts) -> Self:
+        return cls._made(
+            operation,
+            by=_person(operation.by),
+            per_minute=operation.pace.per_minute,
+            first=operation.pace.first,
+            pause_after_first=operation.pace.pause,
+            counts=counts,
+            reminder=ReminderView.of(operation.reminder) if operation.reminder else None,
+            links=BulkSwitchLinks.of(operation.id),
+        )
+
+
+class BulkSwitches(View):
+    """The newest bulk switches."""
+
+    items: tuple[BulkSwitchView, ...]
+
+
+class BulkRowView(View):
+    """A row as it stands now."""
+
+    line: int
+    customer: str
+    customer_name: str | None
+    admin_email: str
+    admin_name: str
+    locale: str
+    reference: str | None
+    state: RowState
+    problem: str | None
+    """The code of why it was not asked."""
+    detail: str | None
+    switch: int | None
+    state_since: datetime | None
+
+    @classmethod
+    def of(cls, shown: Shown) -> Self:
+        row, customer = shown.row, shown.customer
+        switch = customer.switch if customer and customer.switch and customer.switch.number == row.switch else None
+        since = (switch.ended_at or switch.opened_at or switch.invited_at or switch.requested_at) if switch else None
+        refused = row.outcome if shown.state == "refused" else None
+        return cls._made(
+            row,
+            customer_name=customer.name if customer else None,
+            admin_email=row.email,
+            admin_name=row.name,
+            state=shown.state,
+            problem=row.problem.code if row.problem else refused,
+            detail=row.problem.message if row.problem else None,
+            state_since=since,
+        )
+
+
+class BulkRows(View):
+    """A page of rows."""
+
+    items: tuple[BulkRowView, ...]
+    next: int | None
+    """The `place` of the next page; null on the last one."""
+
+
+class BulkSwitchAccepted(View):
+    """Which bulk switch it is."""
+
+    bulk: str
+
+
+class BulkSwitchChanged(BulkSwitchAccepted):
+    """What state it is in now."""
+
+    state: State
+
+
+class ReminderAccepted(BulkSwitchAccepted):
+    """`reminder`: the number of the reminder."""
+
+    reminder: int
 
 
 def _person(actor: Actor) -> str:
     return actor.name or actor.email or actor.id
-
-
-def row(shown: Shown) -> dict[str, Any]:
-    """A row as it stands now. `problem`: the code of why it was not asked."""
-    line, customer = shown.row, shown.customer
-    switch = customer.switch if customer and customer.switch and customer.switch.number == line.switch else None
-    since = (switch.ended_at or switch.opened_at or switch.invited_at or switch.requested_at) if switch else None
-    refused = line.outcome if shown.state == "refused" else None
-    return {
-        "line": line.line,
-        "customer": line.customer,
-        "customer_name": customer.name if customer else None,
-        "admin_email": line.email,
-        "admin_name": line.name,
-        "locale": line.locale,
-        "reference": line.reference,
-        "state": shown.state,
-        "problem": line.problem.code if line.problem else refused,
-        "detail": line.problem.message if line.problem else None,
-        "switch": line.switch,
-        "state_since": since,
-    }

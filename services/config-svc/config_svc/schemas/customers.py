@@ -20,7 +20,8 @@ NAME_LENGTH, SECRET_LENGTH = 100, 500
 RESERVED = frozenset({".", "..", "settings", "bulk-switches"})
 """No address leads to the first two; the others are keys of events that concern no customer."""
 
-_ID = re.compile(r"[A-Za-z0-9._~-]{1,64}")
+ID_PATTERN = r"^[A-Za-z0-9._~-]{1,64}$"
+_ID = re.compile(ID_PATTERN.strip("^$"))
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})+")
 _LINKS = re.compile(r"://|\bwww\.|\bmailto:|\S@\S+\.\S|\w\.[a-z]{2,}/", re.IGNORECASE)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from config_svc.domain.settings import LONGEST_LIFE_DAYS
+from config_svc.domain.settings import LONGEST_LIFE_DAYS, Settings, Terms, Wording
 from config_svc.schemas import customers
-from mails.texts import IN_BODY, IN_SUBJECT, LONGEST_BODY, LONGEST_SUBJECT, flaw, tidy
+from config_svc.schemas.views import RoleView, View
+from mails.texts import IN_BODY, IN_SUBJECT, LONGEST_BODY, LONGEST_SUBJECT, Text, flaw, tidy
 from shared.http.problems import Strict
 from shared.i18n.catalogs import LANGUAGES, N_
 
@@ -166,3 +168,64 @@ class SettingsBody(Strict):
             ]
         }
     )
+
+
+class TermsView(View):
+    """What a new switch takes from the settings and keeps to its end."""
+
+    invitation_life_seconds: int
+    remind_after_seconds: int | None
+    """null: no reminder."""
+    accepted_roles: tuple[RoleView, ...]
+    texts_version: int
+
+    @classmethod
+    def of(cls, terms: Terms) -> Self:
+        return cls(
+            invitation_life_seconds=_seconds(terms.life),
+            remind_after_seconds=_seconds(terms.remind_after) if terms.remind_after else None,
+            accepted_roles=tuple(RoleView.of(role) for role in terms.accepted_roles),
+            texts_version=terms.texts_version,
+        )
+
+
+class SettingsView(View):
+    """The settings as they were saved (null or empty: as the environment says), and what is in force by them."""
+
+    edition: int
+    """Counts what was saved: the ETag."""
+    changed_at: datetime | None
+    changed_by: str | None
+    invitation_life_days: int | None
+    remind_after_days: int | None
+    accepted_roles: tuple[str, ...] | None
+    sender_name: str
+    sender_address: str
+    texts: dict[str, Wording]
+    """Own words by language."""
+    in_force: TermsView
+    placeholders: dict[str, str]
+    """What a text may hold, and what it stands for."""
+    standard_texts: dict[str, Text]
+    """By language: what stands where `texts` has nothing."""
+
+    @classmethod
+    def of(cls, settings: Settings, terms: Terms, standard_texts: Mapping[str, Text]) -> Self:
+        values, by = settings.values, settings.changed_by
+        return cls._made(
+            settings,
+            changed_by=by.name or by.email or by.id if by else None,
+            invitation_life_days=values.life_days,
+            remind_after_days=values.remind_after_days,
+            accepted_roles=values.accepted_roles or None,
+            sender_name=values.sender_name,
+            sender_address=values.sender,
+            texts=values.texts,
+            in_force=TermsView.of(terms),
+            placeholders=MEANINGS,
+            standard_texts=standard_texts,
+        )
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())

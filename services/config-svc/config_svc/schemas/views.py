@@ -1,86 +1,360 @@
-"""What pages and API show of a customer: pure functions of its document. Never a secret, never an invitation's link."""
+"""What API and pages show of a customer: models made of its document. Never a secret, never an invitation's link."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal, Self
 
-from config_svc.domain.model import Customer, Failure, Grant, Switch
-from shared.contracts.events import Account
-from shared.contracts.reasons import explain
-from shared.contracts.roles import role_names
+from pydantic import BaseModel, ConfigDict, Field
+
+from config_svc.domain.model import Customer, Failure, Grant, Mail, Status, Switch, SwitchState, TenantState
+from shared.contracts.events import Account, InForce, Method, Person, Target
+from shared.contracts.reasons import Retry, Who, explain
+from shared.contracts.roles import role_name, role_names
 from shared.store.store import StoredDocument
 
 API = "/api/v1"
-STEPS = ("requested", "invited", "opened", "authenticating", "completed")
+Step = Literal["requested", "invited", "opened", "authenticating", "completed"]
+StepState = Literal["done", "current", "todo"]
+STEPS: tuple[Step, ...] = ("requested", "invited", "opened", "authenticating", "completed")
+STEPS_WITHOUT_INVITATION: tuple[Step, ...] = ("requested", "authenticating", "completed")
 
 
-def customer(found: StoredDocument[Customer], now: datetime) -> dict[str, Any]:
-    """A customer as the API shows it."""
-    state = found.state
-    return {
-        "id": state.id,
-        "name": state.name,
-        "reference": state.reference,
-        "edition": state.edition,
-        "registered_at": state.registered_at,
-        "tenant": state.tenant,
-        "tenant_id": state.tenant_id,
-        "tenant_state": state.tenant_state,
-        "tenant_problem": reason(state.tenant_reason) if state.tenant_reason else None,
-        "method": state.method,
-        "status": state.status,
-        "status_at": state.checked_at,
-        "status_reason": failure(state.failure),
-        "validation": state.request,
-        "app_registration": registration(state, now),
-        "grant": grant(state.grant),
-        "roles": role_names(state.grant.roles) if state.grant else [],
-        "secret_expires_on": state.secret_expires_on,
-        "secret_days_left": days_left(state.secret_expires_on, now),
-        "switch": switch(state.switch),
-        "delayed": {"since": found.delayed} if found.delayed else None,
-        "links": links(state),
-    }
+class View(BaseModel):
+    """The base of what is answered."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def _made(cls, source: object, **given: object) -> Self:
+        """From the attributes of the source that bear the names of fields, and from what is given beside them."""
+        names = cls.model_fields.keys() - given.keys()
+        return cls.model_validate({name: getattr(source, name) for name in names} | given)
 
 
-def brief(found: StoredDocument[Customer], now: datetime) -> dict[str, Any]:
+def _absent(description: str) -> Any:
+    """A field that is left out where it has no value."""
+    return Field(default=None, exclude_if=lambda value: value is None, description=description)
+
+
+class ReasonView(View):
+    """A code of the table of failures with its sentence, who must act, and whether another try helps."""
+
+    code: str
+    sentence: str
+    who_must_act: Who
+    retryable: bool
+    retry: Retry
+    """wait: the same later; new: a new sign-in at once; fix: after somebody changed something; no: never."""
+
+    @classmethod
+    def of(cls, code: str, **more: object) -> Self:
+        reason = explain(code)
+        return cls._made(reason, code=code, who_must_act=reason.who, **more)
+
+
+class FailureView(ReasonView):
+    """Why the last sign-in or check failed."""
+
+    at: datetime
+    aadsts: int | None
+    """Microsoft's number of the error."""
+    correlation_id: str | None
+    """What to quote to Microsoft."""
+    account: Account | None
+
+    @classmethod
+    def of_failure(cls, failure: Failure | None) -> Self | None:
+        if failure is None:
+            return None
+        more = {name: getattr(failure, name) for name in ("at", "aadsts", "correlation_id", "account")}
+        return cls.of(failure.reason, **more)
+
+
+class RoleView(View):
+    """A role of Entra ID by its template id, with Microsoft's name of it."""
+
+    id: str
+    name: str
+
+    @classmethod
+    def of(cls, id: str) -> Self:
+        return cls(id=id, name=role_name(id))
+
+
+class RegistrationView(View):
+    """The customer's own app registration; its secret is never shown."""
+
+    client_id: str
+    has_secret: bool
+    secret_expires_on: date | None
+    secret_days_left: int | None
+    """Whole days; negative once it has expired."""
+    revision: int
+
+    @classmethod
+    def of(cls, customer: Customer, now: datetime) -> Self | None:
+        if customer.client_id is None:
+            return None
+        left = days_left(customer.secret_expires_on, now)
+        return cls._made(customer, has_secret=customer.secret, secret_days_left=left)
+
+
+class GrantView(View):
+    """The token in force: who gave it, with which roles, and until when it lives without a refresh."""
+
+    id: str
+    user_name: str
+    account: Account
+    method: Method
+    roles: tuple[RoleView, ...]
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    lost: bool
+
+    @classmethod
+    def of(cls, grant: Grant) -> Self:
+        roles = tuple(RoleView.of(role) for role in grant.roles)
+        return cls._made(grant, user_name=grant.account.upn, roles=roles, created_at=grant.claimed_at)
+
+
+class StepView(View):
+    """One step of a switch."""
+
+    step: Step
+    state: StepState
+    at: datetime | None
+
+
+class SwitchSummary(View):
+    """The customer's current or last switch, in short."""
+
+    number: int
+    state: SwitchState
+    to: Target
+
+    @classmethod
+    def of(cls, switch: Switch | None) -> Self | None:
+        return cls._made(switch) if switch else None
+
+
+class SwitchView(View):
+    """The customer's current or last switch."""
+
+    number: int
+    to: Target
+    renew: bool
+    state: SwitchState
+    running: bool
+    requested_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+    reason: ReasonView | None
+    """Why it failed or ran out."""
+    cancelled_because: str | None
+    invitee: Person | None
+    locale: str
+    reference: str | None
+    methods: tuple[Method, ...]
+    """Those that the invitee may choose from; all where it is empty."""
+    generation: int
+    """The number of the invitation: each resend raises it."""
+    invited_at: datetime | None
+    opened_at: datetime | None
+    attempt: int
+    method: Method | None
+    step: str | None
+    mail: Mail
+    last_failure: FailureView | None
+    account: Account | None
+    progress: tuple[StepView, ...]
+
+    @classmethod
+    def of(cls, switch: Switch | None) -> Self | None:
+        if switch is None:
+            return None
+        reason = switch.reason if switch.state in ("failed", "expired") else None
+        return cls._made(
+            switch,
+            running=switch.live,
+            reason=ReasonView.of(reason) if reason else None,
+            cancelled_because=switch.reason if switch.state == "cancelled" else None,
+            last_failure=FailureView.of_failure(switch.failure),
+            progress=progress(switch),
+        )
+
+
+class DelayView(View):
+    """Events of this customer wait for Kafka since then."""
+
+    since: datetime
+
+
+class LinksView(View):
+    """Addresses below this host."""
+
+    self: str
+    timeline: str
+    events: str
+    validation: str
+    switch: str
+    page: str
+    resend: str | None = _absent("While an invitation runs.")
+    link: str | None = _absent("While an invitation runs.")
+
+    @classmethod
+    def of(cls, customer: Customer) -> Self:
+        here = f"{API}/customers/{customer.id}"
+        invited = customer.running is not None and customer.running.invited
+        return cls(
+            self=here,
+            timeline=f"{here}/timeline",
+            events=f"{API}/events?customer={customer.id}",
+            validation=f"{here}/validation",
+            switch=f"{here}/switch",
+            page=f"/customers/{customer.id}",
+            resend=f"{here}/switch/resend" if invited else None,
+            link=f"{here}/switch/link" if invited else None,
+        )
+
+
+class CustomerView(View):
+    """A customer: master data, the method in force and whether it works, the current or last switch."""
+
+    id: str
+    name: str
+    reference: str | None
+    edition: int
+    """Counts changes of the master data: the ETag."""
+    registered_at: datetime | None
+    tenant: str
+    tenant_id: str | None
+    tenant_state: TenantState
+    tenant_problem: ReasonView | None
+    method: InForce
+    status: Status
+    status_at: datetime | None
+    status_reason: FailureView | None
+    validation: str | None
+    """The `request` of the validation that runs or ran last."""
+    app_registration: RegistrationView | None
+    grant: GrantView | None
+    roles: tuple[str, ...]
+    """Names of the grant's roles."""
+    secret_expires_on: date | None
+    secret_days_left: int | None
+    """Whole days; negative once it has expired."""
+    switch: SwitchView | None
+    delayed: DelayView | None
+    links: LinksView
+
+    @classmethod
+    def of(cls, found: StoredDocument[Customer], now: datetime) -> Self:
+        customer = found.state
+        return cls._made(
+            customer,
+            **_common(found, now),
+            tenant_problem=ReasonView.of(customer.tenant_reason) if customer.tenant_reason else None,
+            validation=customer.request,
+            app_registration=RegistrationView.of(customer, now),
+            grant=GrantView.of(customer.grant) if customer.grant else None,
+            roles=tuple(role_names(customer.grant.roles)) if customer.grant else (),
+            switch=SwitchView.of(customer.switch),
+        )
+
+
+class CustomerSummary(View):
     """A customer as a row of a list."""
-    full = customer(found, now)
-    names = (
-        "id",
-        "name",
-        "reference",
-        "edition",
-        "tenant",
-        "tenant_id",
-        "tenant_state",
-        "method",
-        "status",
-        "status_at",
-        "status_reason",
-        "secret_expires_on",
-        "secret_days_left",
-        "delayed",
-        "links",
-    )
-    running = found.state.switch
-    row = {name: full[name] for name in names}
-    return row | {"switch": {"number": running.number, "state": running.state, "to": running.to} if running else None}
+
+    id: str
+    name: str
+    reference: str | None
+    edition: int
+    tenant: str
+    tenant_id: str | None
+    tenant_state: TenantState
+    method: InForce
+    status: Status
+    status_at: datetime | None
+    status_reason: FailureView | None
+    secret_expires_on: date | None
+    secret_days_left: int | None
+    delayed: DelayView | None
+    links: LinksView
+    switch: SwitchSummary | None
+
+    @classmethod
+    def of(cls, found: StoredDocument[Customer], now: datetime) -> Self:
+        return cls._made(found.state, **_common(found, now), switch=SwitchSummary.of(found.state.switch))
 
 
-def registration(state: Customer, now: datetime) -> dict[str, Any] | None:
-    if state.client_id is None:
-        return None
+def _common(found: StoredDocument[Customer], now: datetime) -> dict[str, object]:
+    customer = found.state
     return {
-        "client_id": state.client_id,
-        "has_secret": state.secret,
-        "secret_expires_on": state.secret_expires_on,
-        "secret_days_left": days_left(state.secret_expires_on, now),
-        "revision": state.revision,
+        "status_at": customer.checked_at,
+        "status_reason": FailureView.of_failure(customer.failure),
+        "secret_days_left": days_left(customer.secret_expires_on, now),
+        "delayed": DelayView(since=found.delayed) if found.delayed else None,
+        "links": LinksView.of(customer),
     }
+
+
+class InvitationView(View):
+    """A row of Pending Invitations: the invitation's dates, and those of the token that it led to."""
+
+    id: str
+    customer: str
+    customer_name: str
+    switch: int
+    to: Target
+    state: SwitchState
+    full_name: str
+    invitation_email: str
+    m365_admin_email: str | None
+    email_sent: Literal["queued", "sent", "failed"]
+    email_why: str | None
+    email_sent_count: int
+    created_at: datetime
+    expires_at: datetime
+    token_created_at: datetime | None
+    token_expires_at: datetime | None
+    device_authenticated: bool
+    method: Method | None
+    age_seconds: int
+    reference: str | None
+    locale: str
+    generation: int
+    delayed: DelayView | None
+    links: LinksView
+
+    @classmethod
+    def of(cls, found: StoredDocument[Customer], now: datetime) -> Self:
+        customer, switch = found.state, found.state.switch
+        if switch is None or switch.invitee is None:
+            raise ValueError(f"{customer.id} has no invitation")
+        token = customer.grant if switch.state == "completed" and switch.to == "token" else None
+        return cls._made(
+            switch,
+            id=f"{customer.id}/{switch.number}",
+            customer=customer.id,
+            customer_name=customer.name,
+            switch=switch.number,
+            full_name=switch.invitee.name,
+            invitation_email=switch.invitee.email,
+            m365_admin_email=switch.account.upn if switch.account else None,
+            email_sent=switch.mail.state,
+            email_why=switch.mail.why,
+            email_sent_count=switch.mail.count,
+            created_at=switch.requested_at,
+            token_created_at=token.claimed_at if token else None,
+            token_expires_at=token.expires_at if token else None,
+            device_authenticated=switch.state == "completed",
+            age_seconds=max(0, int((now - switch.requested_at).total_seconds())),
+            delayed=DelayView(since=found.delayed) if found.delayed else None,
+            links=LinksView.of(customer),
+        )
 
 
 def days_left(day: str | None, now: datetime) -> int | None:
@@ -88,148 +362,32 @@ def days_left(day: str | None, now: datetime) -> int | None:
     return (date.fromisoformat(day) - now.astimezone(UTC).date()).days if day else None
 
 
-def grant(found: Grant | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    return {
-        "id": found.id,
-        "user_name": found.account.upn,
-        "account": account(found.account),
-        "method": found.method,
-        "roles": [{"id": id, "name": name} for id, name in zip(found.roles, role_names(found.roles), strict=True)],
-        "scopes": list(found.scopes),
-        "created_at": found.claimed_at,
-        "expires_at": found.expires_at,
-        "lost": found.lost,
+def progress(switch: Switch) -> tuple[StepView, ...]:
+    """The switch as a line of steps. One without an invitation has no steps of one."""
+    names = STEPS if switch.invited else STEPS_WITHOUT_INVITATION
+    times: Mapping[Step, datetime | None] = {
+        "requested": switch.requested_at,
+        "invited": switch.invited_at,
+        "opened": switch.opened_at,
+        "completed": switch.ended_at,
     }
+    reached = len(names) if switch.state == "completed" else _reached(switch, names)
+    rest: StepState = "current" if switch.live else "todo"
+    steps: list[StepView] = []
+    for place, name in enumerate(names):
+        state: StepState = "done" if place < reached else rest if place == reached else "todo"
+        steps.append(StepView(step=name, state=state, at=times.get(name) if state != "todo" else None))
+    return tuple(steps)
 
 
-def account(found: Account | None) -> dict[str, Any] | None:
-    return asdict(found) if found else None
-
-
-def reason(code: str) -> dict[str, Any]:
-    """A code of the table of failures with its sentence, who must act, and whether another try helps."""
-    row = explain(code)
-    return {
-        "code": code,
-        "sentence": row.sentence,
-        "who_must_act": row.who,
-        "retryable": row.retryable,
-        "retry": row.retry,
-    }
-
-
-def failure(found: Failure | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    more = {"at": found.at, "aadsts": found.aadsts, "correlation_id": found.correlation_id}
-    return reason(found.reason) | more | {"account": account(found.account)}
-
-
-def switch(found: Switch | None) -> dict[str, Any] | None:
-    if found is None:
-        return None
-    return {
-        "number": found.number,
-        "to": found.to,
-        "renew": found.renew,
-        "state": found.state,
-        "running": found.live,
-        "requested_at": found.requested_at,
-        "expires_at": found.expires_at,
-        "ended_at": found.ended_at,
-        "reason": reason(found.reason) if found.state in ("failed", "expired") and found.reason else None,
-        "cancelled_because": found.reason if found.state == "cancelled" else None,
-        "invitee": asdict(found.invitee) if found.invitee else None,
-        "locale": found.locale,
-        "reference": found.reference,
-        "methods": list(found.methods),
-        "generation": found.generation,
-        "invited_at": found.invited_at,
-        "opened_at": found.opened_at,
-        "attempt": found.attempt,
-        "method": found.method,
-        "step": found.step,
-        "mail": {"state": found.mail.state, "count": found.mail.count, "at": found.mail.at, "why": found.mail.why},
-        "last_failure": failure(found.failure),
-        "account": account(found.account),
-        "progress": progress(found),
-    }
-
-
-def progress(found: Switch) -> list[dict[str, Any]]:
-    """The switch as a line of steps: done, current or todo. One without an invitation has no steps of one."""
-    names = STEPS if found.invited else ("requested", "authenticating", "completed")
-    times: Mapping[str, datetime | None] = {
-        "requested": found.requested_at,
-        "invited": found.invited_at,
-        "opened": found.opened_at,
-        "completed": found.ended_at,
-    }
-    if found.state == "completed":
-        return [{"step": name, "state": "done", "at": times.get(name)} for name in names]
-    reached = _reached(found, names)
-    rest = "current" if found.live else "todo"
-    states = ["done" if n < reached else rest if n == reached else "todo" for n in range(len(names))]
-    return [
-        {"step": name, "state": state, "at": times.get(name) if state != "todo" else None}
-        for name, state in zip(names, states, strict=True)
-    ]
-
-
-def _reached(found: Switch, names: tuple[str, ...]) -> int:
+def _reached(switch: Switch, names: tuple[Step, ...]) -> int:
     """The place of the step at hand; of an ended switch that of the first step not done."""
-    if found.live:
-        return names.index(found.state) if found.state in names else 0
-    done = {"requested": True, "invited": found.invited_at, "opened": found.opened_at, "authenticating": found.attempt}
-    return max(n for n, name in enumerate(names) if n == 0 or done.get(name)) + 1
-
-
-def links(state: Customer) -> dict[str, str]:
-    here = f"{API}/customers/{state.id}"
-    known = {
-        "self": here,
-        "timeline": f"{here}/timeline",
-        "events": f"{API}/events?customer={state.id}",
-        "validation": f"{here}/validation",
-        "switch": f"{here}/switch",
-        "page": f"/customers/{state.id}",
+    if switch.live:
+        return next((place for place, name in enumerate(names) if name == switch.state), 0)
+    done = {
+        "requested": True,
+        "invited": switch.invited_at,
+        "opened": switch.opened_at,
+        "authenticating": switch.attempt,
     }
-    if state.running and state.running.invited:
-        known |= {"resend": f"{here}/switch/resend", "link": f"{here}/switch/link"}
-    return known
-
-
-def invitation(found: StoredDocument[Customer], now: datetime) -> dict[str, Any]:
-    """A row of Pending Invitations: the invitation's dates, and those of the token that it led to."""
-    state, of = found.state, found.state.switch
-    if of is None or of.invitee is None:
-        raise ValueError(f"{state.id} has no invitation")
-    token = state.grant if of.state == "completed" and of.to == "token" else None
-    return {
-        "id": f"{state.id}/{of.number}",
-        "customer": state.id,
-        "customer_name": state.name,
-        "switch": of.number,
-        "to": of.to,
-        "state": of.state,
-        "full_name": of.invitee.name,
-        "invitation_email": of.invitee.email,
-        "m365_admin_email": of.account.upn if of.account else None,
-        "email_sent": of.mail.state,
-        "email_why": of.mail.why,
-        "email_sent_count": of.mail.count,
-        "created_at": of.requested_at,
-        "expires_at": of.expires_at,
-        "token_created_at": token.claimed_at if token else None,
-        "token_expires_at": token.expires_at if token else None,
-        "device_authenticated": of.state == "completed",
-        "method": of.method,
-        "age_seconds": max(0, int((now - of.requested_at).total_seconds())),
-        "reference": of.reference,
-        "locale": of.locale,
-        "generation": of.generation,
-        "delayed": {"since": found.delayed} if found.delayed else None,
-        "links": links(state),
-    }
+    return max(place for place, name in enumerate(names) if place == 0 or done.get(name)) + 1

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from config_svc.domain.model import Customer, Switch
-from config_svc.schemas.views import days_left, progress
+from config_svc.schemas.views import StepView, days_left, progress
 from config_svc.texts.event_texts import METHODS
 from shared.contracts.reasons import explain
 from shared.i18n.catalogs import N_
@@ -74,13 +74,13 @@ def can(customer: Customer, running: Switch | None) -> dict[str, bool]:
 def steps(switch: Switch, say: Say) -> list[dict[str, Any]]:
     """The switch as components.html draws it."""
     return [
-        {"label": say(STEP_NAMES[row["step"]]), "state": row["state"], "note": _note(switch, row, say)}
-        for row in progress(switch)
+        {"label": say(STEP_NAMES[step.step]), "state": step.state, "note": _note(switch, step, say)}
+        for step in progress(switch)
     ]
 
 
-def _note(switch: Switch, row: Mapping[str, Any], say: Say) -> str:
-    if row["step"] != "authenticating" or row["state"] == "todo" or switch.method is None:
+def _note(switch: Switch, step: StepView, say: Say) -> str:
+    if step.step != "authenticating" or step.state == "todo" or switch.method is None:
         return ""
     method = say(METHODS[switch.method])
     doing = ATTEMPT_STEPS.get(switch.step or "") if switch.live else None
