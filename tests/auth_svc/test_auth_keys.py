@@ -16,9 +16,8 @@ from joserfc.jwk import ECKey
 from auth_svc.credential_store import PURPOSE, CredentialStore, PendingFlow
 from auth_svc.domain.model import Access, Attempt, Grant, Registration
 from auth_svc.microsoft.errors import EntraRefused
-from shared.admin.cli import operate
-from shared.admin.keys import Keyed, Keys
-from shared.admin.reindex import Reindex
+from shared.admin.cli import Admin
+from shared.admin.keys import KeyFile, Keys
 from shared.contracts.events import Account
 from shared.crypto.sealed_box import Opener, Sealer
 from shared.crypto.secret import Secret
@@ -54,8 +53,8 @@ class Keeper:
 
     def keys(self, store: Store[Access] | None = None) -> Keys:
         files = (
-            Keyed(kind="vault", path=self.file("VAULT")),
-            Keyed(kind="seal", path=self.file("SEAL"), public=self.file("SEAL_PUBLIC"), reader="auth"),
+            KeyFile(kind="vault", path=self.file("VAULT")),
+            KeyFile(kind="seal", path=self.file("SEAL"), public=self.file("SEAL_PUBLIC"), reader="auth"),
         )
         resealing = {"access": self.credential_store.rewrap}
         return Keys(files, {"access": store or self.store}, resealing, lambda: self.now)
@@ -268,16 +267,15 @@ async def test_files_are_for_their_owner_and_the_place_that_cannot_be_written_is
 def test_the_command_exits_as_scripts_expect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without servers: a key is made, one that is needed stays, and a wrong call is told so."""
     write_keys(tmp_path)
-    files = (Keyed(kind="vault", path=tmp_path / "VAULT_KEYS_FILE"),)
+    files = (KeyFile(kind="vault", path=tmp_path / "VAULT_KEYS_FILE"),)
     letters: Any = None
 
     async def close() -> None:
         return None
 
     def call(*arguments: str) -> int:
-        return operate(
-            "auth-svc", arguments, letters=letters, close=close, keys=Keys(files, {}, {}), reindex=Reindex({})
-        )
+        admin = Admin(dead_letters=letters, keys=Keys(files, {}, {}), stores={})
+        return admin.main("auth-svc", arguments, close)
 
     out = tmp_path / "new.json"
     assert call("keys", "rotate", "vault", "--grace", "0", "--out", str(out)) == 0

@@ -19,13 +19,13 @@ from config_svc.stream.streams import Streams
 from shared.http.middleware import BodyLimit
 from shared.http.refusals import TooMany
 from shared.messaging.kafka import Cluster
-from shared.service.server import Punctual, bind
+from shared.service.server import HeadTimeoutProtocol, bind
 
 HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\n"
 
 
-class Quick(Punctual):
-    head_seconds = 0.5
+class Quick(HeadTimeoutProtocol):
+    head_timeout_seconds = 0.5
 
 
 async def echo(request: Request) -> Response:

@@ -20,7 +20,7 @@ from auth_svc.microsoft.http_client import HttpClient, Workers
 from auth_svc.microsoft.interfaces import Entra, Graph
 from auth_svc.settings import AUTHORITY_HOSTS, AuthSettings
 from auth_svc.subscriptions import ACCESS, SUBSCRIPTIONS
-from shared.admin.keys import Keyed
+from shared.admin.keys import KeyFile
 from shared.crypto.sealed_box import Opener, Sealer
 from shared.crypto.signed_tokens import Signer
 from shared.crypto.vault import KeyRing, Vault
@@ -54,8 +54,8 @@ def build(
         entra, graph = _microsoft(settings, service)
     credential_store = open_credential_store(settings)
     service.keys(
-        Keyed(kind="vault", path=settings.vault_keys_file),
-        Keyed(kind="seal", path=settings.seal_keys_file, public=settings.seal_public_keys_file, reader="auth"),
+        KeyFile(kind="vault", path=settings.vault_keys_file),
+        KeyFile(kind="seal", path=settings.seal_keys_file, public=settings.seal_public_keys_file, reader="auth"),
         resealing={ACCESS: credential_store.rewrap},
     )
     attempt_jobs = AttemptJobs(
@@ -89,7 +89,7 @@ def build(
         ),
         allowed_customers=settings.readers,
     )
-    service.serve(access_tokens.router)
+    service.include_router(access_tokens.router)
     return service
 
 

@@ -31,7 +31,7 @@ from config_svc.stream.streams import Streams
 from config_svc.subscriptions import COUNTS, CUSTOMERS, HOURLY_COUNTS, SETTINGS, SUBSCRIPTIONS, TENANTS
 from mails.render import renderer
 from mails.sample import Sample
-from shared.admin.keys import Keyed
+from shared.admin.keys import KeyFile
 from shared.crypto.invitation_links import Links
 from shared.crypto.sealed_box import Sealer
 from shared.crypto.vault import KeyRing
@@ -50,14 +50,14 @@ from shared.service.setting_types import read_secret
 from shared.web.pages import Pages
 
 NAME = "config"
-BODIES = dict.fromkeys((*(API + path for path in PATHS), HERE), LARGEST)
+BODY_LIMITS = dict.fromkeys((*(API + path for path in PATHS), HERE), LARGEST)
 """Paths that take whole files."""
 
 
 def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Clock = utc_now, **fakes: Any) -> Service:
     """The service. `issuer`, `clock` and `streams` (heartbeat, life) are for tests."""
-    service = Service(NAME, settings, public_url=settings.portal_url, clock=clock, bodies=BODIES)
-    service.keys(Keyed(kind="link", path=settings.link_keys_file))
+    service = Service(NAME, settings, public_url=settings.portal_url, clock=clock, body_limits=BODY_LIMITS)
+    service.keys(KeyFile(kind="link", path=settings.link_keys_file))
     found = issuer or Issuer(settings.operator_issuer, settings.operator_ca_file)
     ring = KeyRing.from_file(settings.link_keys_file)
     application = _application(service, settings, ring, fakes)
@@ -84,11 +84,11 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
     service.subscribe((*SUBSCRIPTIONS, *COUNTS))
     service.work(application.customers.store, deadlines.JOB, deadlines.on_deadline)
     service.work(application.bulk_operations.store, bulk_operations.JOB, application.bulk_operations.work)
-    service.serve(routes.router)
+    service.include_router(routes.router)
     service.loop("customer counts", partial(keep_counting, application.customer_counter))
-    service.serve(event_docs.router)
+    service.include_router(event_docs.router)
     for router in ROUTERS:
-        service.serve(router)
+        service.include_router(router)
     service.pages(pages)
     service.install(operators.install)
     service.probe("the sign-in service", found.probe, required=False)

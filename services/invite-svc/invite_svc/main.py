@@ -12,7 +12,7 @@ from invite_svc.pages.repository import InvitationRepository
 from invite_svc.pages.sessions import Sessions
 from invite_svc.settings import InviteSettings
 from invite_svc.subscriptions import INVITATIONS, SUBSCRIPTIONS
-from shared.admin.keys import Keyed
+from shared.admin.keys import KeyFile
 from shared.crypto.invitation_links import Links
 from shared.crypto.sealed_box import Opener, Sealer
 from shared.crypto.vault import KeyRing
@@ -27,8 +27,8 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
     """The service; `clock` is another one in tests."""
     service = Service("invite", settings, public_url=settings.invite_url, clock=clock)
     service.keys(
-        Keyed(kind="link", path=settings.link_keys_file),
-        Keyed(kind="seal", path=settings.seal_keys_file, public=settings.seal_public_keys_file, reader="invite"),
+        KeyFile(kind="link", path=settings.link_keys_file),
+        KeyFile(kind="seal", path=settings.seal_keys_file, public=settings.seal_public_keys_file, reader="invite"),
     )
     store = service.store(INVITATIONS, Invitation, deadlines={deadlines.DEADLINES: invitations.next_deadline})
     service.subscribe(SUBSCRIPTIONS)
@@ -56,5 +56,5 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
         clock=clock,
     )
     for module in (link, wizard, start, sign_in_return, guidance):
-        service.serve(module.router)
+        service.include_router(module.router)
     return service

@@ -11,7 +11,7 @@ from notify_svc.mail.messages import MessageWriter, Provider
 from notify_svc.mail.smtp import PART, Mailer, SmtpMailer
 from notify_svc.settings import NotifySettings
 from notify_svc.subscriptions import OUTGOING_MAILS, SUBSCRIPTIONS, TEXTS
-from shared.admin.keys import Keyed
+from shared.admin.keys import KeyFile
 from shared.crypto.invitation_links import Links
 from shared.crypto.vault import KeyRing
 from shared.domain.rules import Clock, utc_now
@@ -21,7 +21,7 @@ from shared.service.service import Service
 def build(settings: NotifySettings, *, mailer: Mailer | None = None, clock: Clock = utc_now) -> Service:
     """The service; `mailer` is a fake in tests."""
     service = Service("notify", settings, clock=clock)
-    service.keys(Keyed(kind="link", path=settings.link_keys_file))
+    service.keys(KeyFile(kind="link", path=settings.link_keys_file))
     store = service.store(OUTGOING_MAILS, OutgoingMails, deadlines={MAIL: sending.next_deadline})
     texts = service.store(TEXTS, Texts)
     service.subscribe(SUBSCRIPTIONS)

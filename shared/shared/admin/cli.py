@@ -10,177 +10,182 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from shared.admin.keys import GRACE, Keys
-from shared.admin.reindex import Reindex
+from shared.admin.reindex import reindex
 from shared.domain.rules import Refused, Unavailable
 from shared.messaging.dead_letters import DeadLetter, DeadLetters
+from shared.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    """The commands of one service."""
+
+    dead_letters: DeadLetters
+    keys: Keys
+    stores: Mapping[str, Store[Any]]
+
+    def main(self, service: str, arguments: Sequence[str], close: Callable[[], Awaitable[object]]) -> int:
+        """Does what the arguments say, then `close`; gives the exit code."""
+        asked = parser(service).parse_args(arguments)
+
+        async def run() -> int:
+            try:
+                code: int = await asked.run(self, asked)
+                return code
+            except (Refused, Unavailable) as error:
+                print(error.detail if isinstance(error, Refused) else f"{error}; try again later.", file=sys.stderr)
+                return 1
+            finally:
+                await close()
+
+        return asyncio.run(run())
+
+
+Run = Callable[[Admin, argparse.Namespace], Awaitable[int]]
 
 
 def parser(service: str) -> argparse.ArgumentParser:
-    found = argparse.ArgumentParser(
-        prog=f"python -m {service.replace('-', '_')}", description="Without a command: serve."
-    )
-    commands = found.add_subparsers(dest="command", required=True)
-    dead = commands.add_parser("dead", help="events that could not be taken in")
+    program = f"python -m {service.replace('-', '_')}"
+    parser = argparse.ArgumentParser(prog=program, description="Without a command: serve.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_dead(commands.add_parser("dead", help="events that could not be taken in"))
+    _add_keys(commands.add_parser("keys", help="the keys of this service"))
+    anew = _add(commands, "reindex", "write documents anew, with the search fields of this version", _reindex)
+    anew.add_argument("--store", help="only this collection")
+    anew.add_argument("--after", default="", help="go on behind this id, as a stopped call has shown it")
+    return parser
+
+
+def _add(commands: Any, name: str, help: str, run: Run) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=help)
+    command.add_argument("--json", action="store_true", help="one JSON document")
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_dead(dead: argparse.ArgumentParser) -> None:
     verbs = dead.add_subparsers(dest="verb", required=True)
-    for name, what in (
-        ("list", "those that are open"),
-        ("show", "one, whole"),
-        ("replay", "take one in once more, by the document where it failed"),
-        ("discard", "let one go"),
-    ):
-        verb = verbs.add_parser(name, help=what)
-        verb.add_argument("--json", action="store_true", help="one JSON document")
-        if name != "list":
-            verb.add_argument("number", type=int, help="as `dead list` shows it")
-    _add_keys(commands)
-    again = commands.add_parser("reindex", help="write documents anew, with the search fields of this version")
-    again.add_argument("--json", action="store_true", help="one JSON document")
-    again.add_argument("--store", help="only this collection")
-    again.add_argument("--after", default="", help="go on behind this id, as a stopped call has shown it")
-    again.set_defaults(verb="reindex")
-    return found
+    _add(verbs, "list", "those that are open", _list)
+    one = (
+        _add(verbs, "show", "one, whole", _show),
+        _add(verbs, "replay", "take one in once more, by the document where it failed", _replay),
+        _add(verbs, "discard", "let one go", _discard),
+    )
+    for verb in one:
+        verb.add_argument("number", type=int, help="as `dead list` shows it")
 
 
-def _add_keys(commands: Any) -> None:
-    verbs = commands.add_parser("keys", help="the keys of this service").add_subparsers(dest="verb", required=True)
-    for name, what in (
-        ("status", "ids, ages, and how many documents are sealed under each"),
-        ("rotate", "write the key file with a new key"),
-        ("reseal", "bring all documents under the key that seals now"),
-        ("retire", "write the key file without an old key, if nothing needs it any more"),
-    ):
-        verb = verbs.add_parser(name, help=what)
-        verb.add_argument("--json", action="store_true", help="one JSON document")
-        if name in ("rotate", "retire"):
-            verb.add_argument("kind", choices=("vault", "link", "seal"))
-            verb.add_argument("--out", type=Path, help="where to write the file (default: where it is)")
-            verb.add_argument("--public-out", type=Path, help="the same for the public keys (seal)")
-    rotate = verbs.choices["rotate"]
+def _add_keys(keys: argparse.ArgumentParser) -> None:
+    verbs = keys.add_subparsers(dest="verb", required=True)
+    _add(verbs, "status", "ids, ages, and how many documents are sealed under each", _status)
+    rotate = _add(verbs, "rotate", "write the key file with a new key", _rotate)
+    _add(verbs, "reseal", "bring all documents under the key that seals now", _reseal)
+    retire = _add(verbs, "retire", "write the key file without an old key, if nothing needs it any more", _retire)
+    for verb in (rotate, retire):
+        verb.add_argument("kind", choices=("vault", "link", "seal"))
+        verb.add_argument("--out", type=Path, help="where to write the file (default: where it is)")
+        verb.add_argument("--public-out", type=Path, help="the same for the public keys (seal)")
     rotate.add_argument("--grace", type=_minutes, default=GRACE, help="minutes until it seals (60): restart all before")
-    verbs.choices["retire"].add_argument("key", help="its id, as `keys status` shows it")
+    retire.add_argument("key", help="its id, as `keys status` shows it")
 
 
 def _minutes(text: str) -> timedelta:
     return timedelta(minutes=float(text))
 
 
-def operate(
-    service: str,
-    arguments: Sequence[str],
-    letters: DeadLetters,
-    close: Callable[[], Awaitable[object]],
-    keys: Keys | None = None,
-    reindex: Reindex | None = None,
-) -> int:
-    asked = parser(service).parse_args(arguments)
-
-    async def run() -> int:
-        try:
-            part: Any = {"dead": letters, "keys": keys, "reindex": reindex}[asked.command]
-            return await _VERBS[asked.verb](part, asked)
-        except (Refused, Unavailable) as error:
-            print(error.detail if isinstance(error, Refused) else f"{error}; try again later.", file=sys.stderr)
-            return 1
-        finally:
-            await close()
-
-    return asyncio.run(run())
+# --- dead letters ---------------------------------------------------------------------------------
 
 
-async def _list(letters: DeadLetters, asked: argparse.Namespace) -> int:
-    found = await letters.open()
+async def _list(admin: Admin, asked: argparse.Namespace) -> int:
+    letters = await admin.dead_letters.open()
     if asked.json:
-        return _print([one.summary() for one in found])
-    for one in found:
-        print(_line(one))
-    print(f"{len(found)} open." if found else "No open dead letters.")
-    return 0
+        return _print_json([letter.summary() for letter in letters])
+    for letter in letters:
+        print(_line(letter))
+    return _print(f"{len(letters)} open." if letters else "No open dead letters.")
 
 
-async def _show(letters: DeadLetters, asked: argparse.Namespace) -> int:
-    letter = await letters.one(asked.number)
-    return _print(letter.summary() | {"body": letter.body()})
+async def _show(admin: Admin, asked: argparse.Namespace) -> int:
+    letter = await admin.dead_letters.one(asked.number)
+    return _print_json(letter.summary() | {"body": letter.body()})
 
 
-async def _replay(letters: DeadLetters, asked: argparse.Namespace) -> int:
-    why = await letters.replay(asked.number)
-    said = {"number": asked.number, "taken": why is None, "why": why}
+async def _replay(admin: Admin, asked: argparse.Namespace) -> int:
+    why = await admin.dead_letters.replay(asked.number)
     if asked.json:
-        _print(said)
+        _print_json({"number": asked.number, "taken": why is None, "why": why})
     else:
         print(f"{asked.number}: taken in." if why is None else f"{asked.number}: failed again, stays open: {why}")
     return 0 if why is None else 1
 
 
-async def _discard(letters: DeadLetters, asked: argparse.Namespace) -> int:
-    await letters.discard(asked.number)
+async def _discard(admin: Admin, asked: argparse.Namespace) -> int:
+    await admin.dead_letters.discard(asked.number)
     if asked.json:
-        return _print({"number": asked.number, "discarded": True})
-    print(f"{asked.number}: let go.")
-    return 0
+        return _print_json({"number": asked.number, "discarded": True})
+    return _print(f"{asked.number}: let go.")
 
 
-def _line(one: DeadLetter) -> str:
-    return f"{one.number:>6}  {one.at[:19]}  {one.type or '-':<28} {one.document or '-':<40} {one.reason}"
+def _line(letter: DeadLetter) -> str:
+    document = letter.document or "-"
+    return f"{letter.number:>6}  {letter.at[:19]}  {letter.type or '-':<28} {document:<40} {letter.reason}"
 
 
-def _print(found: Any) -> int:
-    print(json.dumps(found, indent=1, ensure_ascii=sys.stdout.isatty()))
-    return 0
+# --- keys -----------------------------------------------------------------------------------------
 
 
-async def _status(keys: Keys, asked: argparse.Namespace) -> int:
-    found = await keys.status()
+async def _status(admin: Admin, asked: argparse.Namespace) -> int:
+    rows = await admin.keys.status()
     if asked.json:
-        return _print(found)
-    for one in found:
-        days = "-" if one["days"] is None else one["days"]
-        line = f"{one['kind']:<6} {one['key']:<16} {one['role']:<13} {days!s:>5} days  {one['documents']:>7} documents"
-        print(f"{line}  from {one['begins'][:16]}" if one["begins"] else line)
+        return _print_json(rows)
+    for key in rows:
+        days = "-" if key["days"] is None else key["days"]
+        line = f"{key['kind']:<6} {key['key']:<16} {key['role']:<13} {days!s:>5} days  {key['documents']:>7} documents"
+        print(f"{line}  from {key['begins'][:16]}" if key["begins"] else line)
     return 0
 
 
-async def _rotate(keys: Keys, asked: argparse.Namespace) -> int:
-    return _print(keys.rotate(asked.kind, asked.out, asked.public_out, asked.grace))
+async def _rotate(admin: Admin, asked: argparse.Namespace) -> int:
+    return _print_json(admin.keys.rotate(asked.kind, asked.out, asked.public_out, asked.grace))
 
 
-async def _reseal(keys: Keys, asked: argparse.Namespace) -> int:
-    changed = await keys.reseal(lambda seen, changed: _progress(f"{seen} seen, {changed} brought under the key"))
-    return _print({"resealed": changed}) if asked.json else _say(f"{changed} documents brought under the key.")
+async def _reseal(admin: Admin, asked: argparse.Namespace) -> int:
+    changed = await admin.keys.reseal(lambda seen, changed: _progress(f"{seen} seen, {changed} brought under the key"))
+    return _print_json({"resealed": changed}) if asked.json else _print(f"{changed} documents brought under the key.")
 
 
-async def _retire(keys: Keys, asked: argparse.Namespace) -> int:
-    return _print(await keys.retire(asked.kind, asked.key, asked.out, asked.public_out))
+async def _retire(admin: Admin, asked: argparse.Namespace) -> int:
+    return _print_json(await admin.keys.retire(asked.kind, asked.key, asked.out, asked.public_out))
 
 
-async def _reindex(reindex: Reindex, asked: argparse.Namespace) -> int:
-    written = await reindex.run(asked.store, asked.after, lambda store, id, n: _progress(f"{store}: {n}, up to {id}"))
-    return _print(written) if asked.json else _say("\n".join(f"{name}: {n} written" for name, n in written.items()))
+# --- documents ------------------------------------------------------------------------------------
+
+
+async def _reindex(admin: Admin, asked: argparse.Namespace) -> int:
+    def progress(store: str, id: str, written: int) -> None:
+        _progress(f"{store}: {written}, up to {id}")
+
+    written = await reindex(admin.stores, asked.store, asked.after, progress)
+    if asked.json:
+        return _print_json(written)
+    return _print("\n".join(f"{store}: {number} written" for store, number in written.items()))
 
 
 def _progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _say(text: str) -> int:
+def _print(text: str) -> int:
     print(text)
     return 0
 
 
-_VERBS: dict[str, Callable[[Any, argparse.Namespace], Awaitable[int]]] = {
-    "list": _list,
-    "show": _show,
-    "replay": _replay,
-    "discard": _discard,
-    "status": _status,
-    "rotate": _rotate,
-    "reseal": _reseal,
-    "retire": _retire,
-    "reindex": _reindex,
-}
+def _print_json(document: Any) -> int:
+    return _print(json.dumps(document, indent=1, ensure_ascii=sys.stdout.isatty()))

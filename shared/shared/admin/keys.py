@@ -31,7 +31,7 @@ from shared.messaging.kafka import RETENTION_MS
 from shared.store.store import Store
 
 Kind = Literal["vault", "link", "seal"]
-PAGE = 200
+PAGE_SIZE = 200
 GRACE = timedelta(hours=1)
 NEEDED_AFTER: Mapping[Kind, tuple[timedelta, str]] = {
     "vault": (timedelta(hours=1), "sign-ins that are under way carry its signature"),
@@ -43,13 +43,15 @@ events longer, a key of the kind `seal` is needed for as long as they can be rea
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keyed:
-    """One key file of a service. `public`, `reader`: for pairs, the file of public keys and whose keys these are."""
+class KeyFile:
+    """One key file of a service: a ring of symmetric keys, or the private keys of one reader (`seal`)."""
 
     kind: Kind
     path: Path
     public: Path | None = None
+    """The file with the public keys of all readers."""
     reader: str = ""
+    """Whose private keys these are."""
 
 
 class Keys:
@@ -57,7 +59,7 @@ class Keys:
 
     def __init__(
         self,
-        files: Sequence[Keyed],
+        files: Sequence[KeyFile],
         stores: Mapping[str, Store[Any]],
         resealing: Mapping[str, Rule[Any]],
         clock: Clock = utc_now,
@@ -69,7 +71,7 @@ class Keys:
         """All keys, newest first in each file, with the number of documents that are sealed under each."""
         counted, now = await self._counted(), self._clock()
         return [
-            _said(kind, key, now) | {"documents": counted[kind, key.kid]}
+            _row(kind, key, now) | {"documents": counted[kind, key.kid]}
             for kind in self._files
             for key in self._keys(kind)
         ]
@@ -87,19 +89,20 @@ class Keys:
         write_file(public_out or file.public, public)
         return {"kind": kind, "key": kid, "file": str(out or file.path), "public": str(public_out or file.public)}
 
-    async def reseal(self, said: Callable[[int, int], None] = lambda seen, changed: None) -> int:
-        """Brings every document under the key that seals now, page by page; gives how many were changed.
+    async def reseal(self, progress: Callable[[int, int], None] = lambda seen, changed: None) -> int:
+        """Brings every document under the key that seals now, page by page; gives how many were changed. `progress`
+        hears after each page how many were seen and changed.
 
         Each is one ordinary guarded write. Stopped at any place, it is simply called again. Raises: Unavailable.
         """
         changed = seen = 0
         for name, rule in self._resealing.items():
             store = self._stores[name]
-            async for page in store.collection.pages(PAGE, fields=("_id",)):
+            async for page in store.collection.pages(PAGE_SIZE, fields=("_id",)):
                 for document in page:
                     changed += (await store.apply(document["_id"], rule)).changed
                 seen += len(page)
-                said(seen, changed)
+                progress(seen, changed)
         return changed
 
     async def retire(self, kind: Kind, kid: str, out: Path | None, public_out: Path | None) -> dict[str, Any]:
@@ -113,7 +116,7 @@ class Keys:
         self._write_without(file, kid, out, public_out)
         return {"kind": kind, "key": kid, "retired": True, "file": str(out or file.path)}
 
-    def _write_without(self, file: Keyed, kid: str, out: Path | None, public_out: Path | None) -> None:
+    def _write_without(self, file: KeyFile, kid: str, out: Path | None, public_out: Path | None) -> None:
         held = read_file(file.path)
         if file.public is None:
             seals = next(key.kid for key in self._keys(file.kind) if key.seals)
@@ -122,7 +125,7 @@ class Keys:
         write_file(public_out or file.public, public)  # first: nobody seals any more for what nobody opens
         return write_file(out or file.path, private)
 
-    def _file(self, kind: Kind) -> Keyed:
+    def _file(self, kind: Kind) -> KeyFile:
         if kind not in self._files:
             detail = f"This service has no keys of the kind {kind}; it has {', '.join(self._files) or 'none'}."
             raise Refused("keys_unknown", detail, status=404)
@@ -136,13 +139,13 @@ class Keys:
     async def _counted(self) -> Counter[tuple[str, str]]:
         counted: Counter[tuple[str, str]] = Counter()
         for store in self._stores.values():
-            async for page in store.collection.pages(PAGE, fields=("state", "outbox")):
+            async for page in store.collection.pages(PAGE_SIZE, fields=("state", "outbox")):
                 for document in page:
                     counted.update(dict.fromkeys(sealed_under(document), 1))
         return counted
 
 
-def _said(kind: Kind, key: Key, now: datetime) -> dict[str, Any]:
+def _row(kind: Kind, key: Key, now: datetime) -> dict[str, Any]:
     waits = key.begins is not None and key.begins > now
     age = (now - key.begins).days if key.begins and not waits else None
     role = "seals" if key.seals else "begins later" if waits else "opens"

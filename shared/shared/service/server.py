@@ -19,62 +19,63 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.service.settings import Misconfigured
 
-CONNECTIONS_END = 3
-HEAD_SECONDS = 10.0
+SHUTDOWN_SECONDS = 3
+KEEP_ALIVE_SECONDS = 15
+HEAD_TIMEOUT_SECONDS = 10.0
 
 
 def bind(host: str, port: int) -> socket.socket:
     """The listening socket. Raises: Misconfigured, naming the setting, if the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio's TCP_NODELAY wants it named
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio's TCP_NODELAY wants it named
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((host, port))
+        listening.bind((host, port))
     except OSError as error:
-        found.close()
+        listening.close()
         raise Misconfigured(
             f"PORT {port} on HOST {host} cannot be used ({error.strerror or error}); "
             "set PORT to a free port, or stop what uses it."
         ) from None
-    found.set_inheritable(True)
-    return found
+    listening.set_inheritable(True)
+    return listening
 
 
-class Punctual(H11Protocol):
+class HeadTimeoutProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, with a time limit for the head of a request; its size is limited by h11, to 64 kB."""
 
-    head_seconds = HEAD_SECONDS
+    head_timeout_seconds = HEAD_TIMEOUT_SECONDS
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._late: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._watch()
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._watch()
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._forget()
+        self._stop_timer()
         super().connection_lost(exc)
 
-    def _watch(self) -> None:
+    def _start_timer(self) -> None:
         """The time runs from the first byte of a head, or from the connection, until the head is whole."""
         if self.conn.their_state is not h11.IDLE:
-            self._forget()
-        elif self._late is None:
-            self._late = self.loop.call_later(self.head_seconds, self._hang_up)
+            self._stop_timer()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(self.head_timeout_seconds, self._hang_up)
 
-    def _forget(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _hang_up(self) -> None:
-        self._late = None
+        self._timer = None
         if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
             self.transport.abort()
 
@@ -96,14 +97,14 @@ def serve(app: ASGIApp, sock: socket.socket, on_stop: Callable[[], None]) -> Non
     """Serves until a signal."""
     config = uvicorn.Config(
         app,
-        http=Punctual,
+        http=HeadTimeoutProtocol,
         ws="none",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
         lifespan="on",
-        timeout_graceful_shutdown=CONNECTIONS_END,
-        timeout_keep_alive=15,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     Server(config, on_stop).run(sockets=[sock])

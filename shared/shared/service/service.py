@@ -1,7 +1,4 @@
-"""The frame of every service: its stores, what it consumes, its due work, its routes, and one process around them.
-
-A service is composed in its `main.build(settings)`: nothing runs before `run()`, or before the lifespan of `app()`.
-"""
+"""A service: what it keeps, what it hears, its jobs, its routes, and one process around them."""
 
 from __future__ import annotations
 
@@ -15,9 +12,8 @@ from typing import Any, TypeVar
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
-from shared.admin.cli import operate
-from shared.admin.keys import Keyed, Keys
-from shared.admin.reindex import Reindex
+from shared.admin.cli import Admin
+from shared.admin.keys import KeyFile, Keys
 from shared.contracts.cloudevents import Record
 from shared.domain.rules import Clock, Rule, utc_now
 from shared.http.middleware import MAX_BYTES, BodyLimit, SecurityHeaders, TrustedHost, allowed_hosts
@@ -49,7 +45,23 @@ S = TypeVar("S")
 
 
 class Service:
-    """`name` is config, invite, auth or notify. `public_url`: where people open it (None: for programs only)."""
+    """One service of Tokenswitch, composed part by part and then run.
+
+        service = Service("notify", settings)
+        store = service.store("outgoing_mails", OutgoingMails, deadlines={"mail": next_deadline})
+        service.subscribe(SUBSCRIPTIONS)
+        service.work(store, "mail", jobs.execute)
+        service.main()
+
+    Nothing connects or runs before `main()`, or before the lifespan of `app()`. Then indexes and topics are made,
+    outboxes relayed, events consumed and jobs executed until a signal. Each of these is started again when it fails;
+    a part that is away makes the service unready, but never ends it.
+
+    - `name`: `config`, `invite`, `auth` or `notify`.
+    - `public_url`: where people open it in a browser; None: it is for programs only.
+    - `body_limits`: path -> the bytes of a request's body, where they are not the usual `MAX_BYTES`.
+    - `clock`: another one in tests.
+    """
 
     def __init__(
         self,
@@ -57,8 +69,7 @@ class Service:
         settings: CommonSettings,
         *,
         public_url: str | None = None,
-        max_body: int = MAX_BYTES,
-        bodies: Mapping[str, int] | None = None,
+        body_limits: Mapping[str, int] | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self.name, self.settings, self.clock = name, settings, clock
@@ -69,11 +80,11 @@ class Service:
         self.mongo = Mongo(settings.mongo, f"{settings.mongo_database}_{name}")
         self.cluster = settings.cluster
         self.producer = Producer(self.cluster, self.full_name)
-        self._public_url, self._max_body, self._bodies = public_url, max_body, bodies
+        self._public_url, self._body_limits = public_url, body_limits
         self._runtime = Runtime(self.health, self.stopping)
         self._kafka_probe = KafkaProbe(self.cluster, self.full_name)
         self._stores: dict[str, Store[Any]] = {}
-        self._keyed, self._resealing = list[Keyed](), dict[str, Rule[Any]]()
+        self._key_files, self._resealing = list[KeyFile](), dict[str, Rule[Any]]()
         self._indexes: list[tuple[Collection, Sequence[Index]]] = []
         self._logs: list[EventLog] = []
         self._subscriptions: list[Subscription] = []
@@ -97,12 +108,16 @@ class Service:
         derived: Derived | None = None,
         indexes: Sequence[Index] = (),
     ) -> Store[S]:
-        """A store of documents; `collection` is its name in the table of what is consumed."""
-        source = f"{self.name}/{collection}"
+        """A store of documents with the state `state`; subscriptions name it by its `collection`.
+
+        - `deadlines`: job -> the deadline that a state holds for it, for `work`.
+        - `derived`: fields of a state that are searched by, kept under `index`.
+        - `indexes`: those of MongoDB beside the store's own.
+        """
         store = Store(
             self.mongo.collection(collection),
             state,
-            source,
+            f"{self.name}/{collection}",
             deadlines=deadlines,
             derived=derived,
             indexes=indexes,
@@ -112,10 +127,10 @@ class Service:
         return store
 
     def collection(self, name: str, indexes: Sequence[Index] = ()) -> Collection:
-        """A collection of the service's own, such as sessions or counters."""
-        found = self.mongo.collection(name)
-        self._indexes.append((found, indexes))
-        return found
+        """A collection without rules or events, such as sessions or counters."""
+        collection = self.mongo.collection(name)
+        self._indexes.append((collection, indexes))
+        return collection
 
     def event_log(
         self, name: str, entry: Callable[[Record], Document | None], indexes: Sequence[Index] = ()
@@ -125,9 +140,10 @@ class Service:
         self._logs.append(EventLog(collection, entry))
         return collection
 
-    def keys(self, *files: Keyed, resealing: Mapping[str, Rule[Any]] | None = None) -> None:
-        """The key files of the service, for `keys status|rotate|reseal|retire`."""
-        self._keyed += files
+    def keys(self, *files: KeyFile, resealing: Mapping[str, Rule[Any]] | None = None) -> None:
+        """The key files of the service, for its command `keys`. `resealing`: store -> the rule that brings a document
+        under the key that seals now."""
+        self._key_files += files
         self._resealing |= resealing or {}
 
     # --- what it does --------------------------------------------------------------------------------------------
@@ -137,16 +153,19 @@ class Service:
         self._subscriptions += subscriptions
 
     def work(self, store: Store[S], job: str, execute: Execute[S], **options: Any) -> None:
-        """Jobs that are due: `execute` may call the outside world. `options`: see `shared.jobs.worker.Worker`."""
+        """Executes the jobs of a store when they are due (its `deadlines` say so); `execute` may call the outside
+        world. `options`: see `shared.jobs.worker.Worker`."""
         worker = Worker(store=store, job=job, execute=execute, **({"grace": 6.0} | options))
         self.loop(f"{store.collection.name}/{job}", worker.run)
 
     def loop(self, name: str, run: Run) -> None:
-        """A loop of its own, supervised: `run(stopping)` goes on until the event is set. It may raise Unavailable."""
+        """A task of the service's own: `run(stopping)` goes on until the event is set. It is started again when it
+        fails, and may raise Unavailable."""
         self._loops.append(Loop(name=name, run=run, after=(self._indexed,)))
 
     def probe(self, name: str, check: Check, *, required: bool = True) -> None:
-        """Another part that the service depends on; `check` raises if it is away."""
+        """Another part that the service depends on; `check` raises if it is away. Not `required`: shown, but the
+        service is ready without it."""
         self._probes.append(Probe(name=name, check=check, required=required))
 
     def on_close(self, close: Callable[[], Awaitable[object]]) -> None:
@@ -155,7 +174,8 @@ class Service:
 
     # --- what it serves ------------------------------------------------------------------------------------------
 
-    def serve(self, router: APIRouter) -> None:
+    def include_router(self, router: APIRouter) -> None:
+        """As FastAPI's."""
         self._routers.append(router)
 
     def provide(self, **values: object) -> None:
@@ -170,9 +190,9 @@ class Service:
         """The service has pages: their static files, and errors shown as pages to people, in their language."""
 
         def error(request: Request, status: int, title: str, detail: str, *, reference: str | None) -> Response:
-            say = pages.gettext(pages.language(request))
-            said = detail if "%" in detail else say(detail)  # a sentence of the catalog, or as it came
-            return pages.error(request, status, title, said if detail else "", reference=reference)
+            if detail and "%" not in detail:  # a sentence of the catalog; others as they came
+                detail = pages.gettext(pages.language(request))(detail)
+            return pages.error(request, status, title, detail, reference=reference)
 
         self._html = error
         self._installs.append(pages.install)
@@ -195,7 +215,7 @@ class Service:
             install(app)
         app.add_middleware(FailFast, health=self.health, part="MongoDB")
         install_errors(app, self._html)
-        app.add_middleware(BodyLimit, max_bytes=self._max_body, larger=self._bodies)
+        app.add_middleware(BodyLimit, max_bytes=MAX_BYTES, larger=self._body_limits)
         app.add_middleware(Traced)
         if self._public_url:
             app.add_middleware(TrustedHost, hosts=allowed_hosts(self._public_url))
@@ -206,9 +226,9 @@ class Service:
     def main(self) -> None:
         """Serves; or, called with arguments, does what they say (`shared.admin.cli`) and exits."""
         if arguments := sys.argv[1:]:
-            keys = Keys(self._keyed, self._stores, self._resealing, self.clock)
-            parts = (self._dead_letters(), self._close, keys, Reindex(self._stores))
-            sys.exit(operate(self.full_name, arguments, *parts))
+            keys = Keys(self._key_files, self._stores, self._resealing, self.clock)
+            admin = Admin(dead_letters=self._dead_letters(), keys=keys, stores=self._stores)
+            sys.exit(admin.main(self.full_name, arguments, self._close))
         self.run()
 
     def _dead_letters(self) -> DeadLetters:
@@ -247,7 +267,7 @@ class Service:
         if self._stores:
             yield Loop(name="relay", run=relay.run, after=ready, last=True)
         if self._subscriptions or self._logs:
-            yield Loop(name="consumer", run=self._consumer().run, after=ready, says_itself=True)
+            yield Loop(name="consumer", run=self._consumer().run, after=ready, reports_itself=True)
 
     def _consumer(self) -> Consumer:
         default = self.cluster.topic == "tokenswitch.events"

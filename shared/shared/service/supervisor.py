@@ -1,5 +1,5 @@
-"""The loops of a service: each supervised (started again with backoff), started when what it needs is there, and ended
-within ten seconds: work at hand first, the outbox last.
+"""The loops of a service: each is started when what it needs is there, started again with backoff when it fails, and
+ended within ten seconds: work at hand first, the outbox last.
 """
 
 from __future__ import annotations
@@ -15,32 +15,42 @@ from shared.observability.health import Health, Probe, watch
 
 log = logging.getLogger(__name__)
 
-FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
-STEADY = 3.0
-WORK_ENDS, RELAY_ENDS = 8.0, 9.0
-"""Seconds after the first word of stopping. What is not done then is cancelled: it is repeatable."""
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 10.0
+STEADY_SECONDS = 3.0
+"""A loop that failed counts as well again when it has run for so long."""
+WORK_ENDS_SECONDS, RELAY_ENDS_SECONDS = 8.0, 9.0
+"""After the first word of stopping. What is not done then is cancelled: it is repeatable."""
 
 Run = Callable[[asyncio.Event], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
-    """Runs until its event is set. `once`: it is finished when it returns. `after`: what must have happened before."""
+    """A task that runs until its event is set."""
 
     name: str
+    """Its part in /readyz and in the log."""
     run: Run
     after: Sequence[asyncio.Event] = ()
+    """What must have happened before it begins."""
     once: bool = False
+    """It is finished when it returns."""
     last: bool = False
-    says_itself: bool = False
-    """`last`: ended after the others. `says_itself`: it reports its own health when all is well."""
+    """It is ended after the others."""
+    reports_itself: bool = False
+    """It says itself when all is well; else that is so while it runs."""
 
 
 class Runtime:
     """Runs loops and probes. `stop_soon` may be called from a signal handler."""
 
     def __init__(
-        self, health: Health, stopping: asyncio.Event, *, work_ends: float = WORK_ENDS, relay_ends: float = RELAY_ENDS
+        self,
+        health: Health,
+        stopping: asyncio.Event,
+        *,
+        work_ends: float = WORK_ENDS_SECONDS,
+        relay_ends: float = RELAY_ENDS_SECONDS,
     ) -> None:
         self.health, self.stopping = health, stopping
         self._work_ends, self._relay_ends = work_ends, relay_ends
@@ -95,27 +105,27 @@ class Runtime:
             await asyncio.wait(late, timeout=0.5)
 
 
-async def supervise(loop: Loop, stopping: asyncio.Event, health: Health, *, steady: float = STEADY) -> None:
+async def supervise(loop: Loop, stopping: asyncio.Event, health: Health, *, steady: float = STEADY_SECONDS) -> None:
     """Runs a loop, again after each end of it, until `stopping`."""
     for event in loop.after:
         await _either(event.wait(), stopping)
-    wait = FIRST_WAIT
+    wait = FIRST_WAIT_SECONDS
     while not stopping.is_set():
         began = asyncio.get_running_loop().time()
         why = await _attempt(loop, stopping, health, steady)
         if stopping.is_set() or (loop.once and why is None):
             return
-        if asyncio.get_running_loop().time() - began > 2 * LONGEST_WAIT:
-            wait = FIRST_WAIT
+        if asyncio.get_running_loop().time() - began > 2 * LONGEST_WAIT_SECONDS:
+            wait = FIRST_WAIT_SECONDS
         health.say(loop.name, why or "it ended by itself and is started again")
         await _either(asyncio.sleep(wait), stopping)
-        wait = min(LONGEST_WAIT, wait * 2)
+        wait = min(LONGEST_WAIT_SECONDS, wait * 2)
 
 
 async def _attempt(loop: Loop, stopping: asyncio.Event, health: Health, steady: float) -> str | None:
     """Runs it once; gives why it failed. It counts as well when it runs, after a failure when it has for a while."""
-    patience = steady if health.why(loop.name) else 0
-    well = asyncio.get_running_loop().call_later(patience, _well, loop, health)
+    delay = steady if health.why(loop.name) else 0
+    well = asyncio.get_running_loop().call_later(delay, _well, loop, health)
     try:
         await loop.run(stopping)
         if loop.once:
@@ -132,7 +142,7 @@ async def _attempt(loop: Loop, stopping: asyncio.Event, health: Health, steady: 
 
 
 def _well(loop: Loop, health: Health) -> None:
-    if not loop.once and not loop.says_itself:
+    if not loop.once and not loop.reports_itself:
         health.say(loop.name, None)
 
 

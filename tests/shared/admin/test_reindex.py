@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.admin import reindex
-from shared.admin.reindex import Reindex
+from shared.admin.reindex import reindex
 from shared.domain.rules import Change, Refused
 from shared.store.mongo import Mongo
 from shared.store.store import Store
@@ -30,11 +29,11 @@ async def written_by_an_older_version(mongo: Mongo) -> None:
 async def test_they_are_found_by_the_new_field_and_are_what_they_were(
     mongo: Mongo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reindex, "PAGE", 3)
+    monkeypatch.setattr("shared.admin.reindex.PAGE_SIZE", 3)
     await written_by_an_older_version(mongo)
     store, pages = newer(mongo), list[str]()
     assert await store.find({"index.name": "C3"}) == []
-    done = await Reindex({"tallies": store}).run(None, "", lambda name, id, n: pages.append(id))
+    done = await reindex({"tallies": store}, None, "", lambda name, id, n: pages.append(id))
     assert (done, pages) == ({"tallies": NUMBER}, ["c2", "c5", "c6"])
     (found,) = await store.find({"index.name": "C3"})
     assert (found.state, found.version, found.delayed) == (Tally(customer="c3", taken=(1, 2)), 2, None)
@@ -42,10 +41,10 @@ async def test_they_are_found_by_the_new_field_and_are_what_they_were(
 
 async def test_it_goes_on_behind_the_last_that_was_shown(mongo: Mongo) -> None:
     await written_by_an_older_version(mongo)
-    assert await Reindex({"tallies": newer(mongo)}).run("tallies", "c4") == {"tallies": 2}
+    assert await reindex({"tallies": newer(mongo)}, "tallies", "c4") == {"tallies": 2}
     for only, after, why in (("none", "", "There is no none"), (None, "c1", "which collection")):
         with pytest.raises(Refused, match=why):
-            await Reindex({"tallies": newer(mongo)}).run(only, after)
+            await reindex({"tallies": newer(mongo)}, only, after)
 
 
 async def test_cut_off_at_any_write_it_is_called_again_and_all_are_done(mongo: Mongo) -> None:
@@ -54,7 +53,7 @@ async def test_cut_off_at_any_write_it_is_called_again_and_all_are_done(mongo: M
     while True:
         at += 3
         try:
-            await Reindex({"tallies": newer(mongo, at)}).run(None, "")
+            await reindex({"tallies": newer(mongo, at)}, None, "")
             break
         except Crash:
             assert await newer(mongo).collection.count({"state.taken": [1, 2]}, limit=100) == NUMBER

@@ -91,7 +91,7 @@ def build(settings: CommonSettings) -> Service:
     heard = service.store("heard", Thing)
     service.subscribe([on(CustomerRegistered, "heard", hear)])
     service.work(things, "work", work, tick=0.2, grace=float(os.environ.get("GRACE", "6")))
-    service.serve(routes(service, things, heard))
+    service.include_router(routes(service, things, heard))
     return service
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 
 import pytest
 
-from shared.admin.cli import operate
+from shared.admin.cli import Admin
+from shared.admin.keys import Keys
 from shared.contracts import cloudevents
 from shared.contracts.events import LinkCopied
 from shared.domain.rules import Change, Refused, Unavailable
@@ -142,12 +143,15 @@ def test_the_command_exits_as_scripts_expect(capsys: pytest.CaptureFixture[str])
     async def close() -> None:
         return None
 
-    assert operate("config-svc", ["dead", "list", "--json"], Some(), close) == 0
+    def call(letters: DeadLetters, arguments: list[str]) -> int:
+        return Admin(dead_letters=letters, keys=Keys((), {}, {}), stores={}).main("config-svc", arguments, close)
+
+    assert call(Some(), ["dead", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
-    assert operate("config-svc", ["dead", "replay", "3", "--json"], Some("RuntimeError"), close) == 1
+    assert call(Some("RuntimeError"), ["dead", "replay", "3", "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == {"number": 3, "taken": False, "why": "RuntimeError"}
-    assert operate("config-svc", ["dead", "list"], Some(Unavailable("Kafka")), close) == 1
+    assert call(Some(Unavailable("Kafka")), ["dead", "list"]) == 1
     assert "Kafka is away" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stopped:
-        operate("config-svc", ["dead", "bury"], Some(), close)
+        call(Some(), ["dead", "bury"])
     assert stopped.value.code == 2

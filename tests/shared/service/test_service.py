@@ -267,7 +267,7 @@ async def test_errors_are_pages_in_the_readers_language(mongo_url: str) -> None:
     async def fails() -> None:
         raise ValueError("s3cret-value")
 
-    service.serve(router)
+    service.include_router(router)
     service.pages(Pages("shared", "config", "http://localhost:8000"))
     headers = {"accept": "text/html", "accept-language": "de"}
     transport = httpx.ASGITransport(service.app())
