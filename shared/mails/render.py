@@ -13,7 +13,8 @@ from markupsafe import Markup, escape
 from mails.content import Content, one_line
 from mails.lines import wrapped
 from mails.texts import PLACEHOLDERS, Text, filled, paragraphs, tidy
-from shared.i18n.catalogs import LANGUAGES, choose_language
+from shared.i18n.catalogs import choose_language
+from shared.i18n.marks import LANGUAGES
 from shared.web.pages import environment
 
 PACKAGE = Path(__file__).parent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 METHODS: Mapping[str, str] = {
     "sign_in": N_("Sign-in with Microsoft"),

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, async_playwright
 
 from notify_svc.domain.model import ADDRESSEE_OF, Kind
 from notify_svc.domain.texts import Texts
-from shared.i18n.catalogs import LANGUAGES
+from shared.i18n.marks import LANGUAGES
 from tests.notify_svc.notify_kit import ADMIN, EVERY_FACT, document, letter, read, text_of
 
 LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 390), ("dark", 390), ("light", 760), ("dark", 760))

@@ -39,7 +39,7 @@ from shared.domain.rules import Clock, utc_now
 from shared.http import rate_limits
 from shared.http.pagination import Cursors
 from shared.http.rate_limits import Limits
-from shared.i18n.catalogs import PORTAL_LANGUAGES
+from shared.i18n.marks import PORTAL_LANGUAGES
 from shared.identity import sessions
 from shared.identity.bearer import Bearer
 from shared.identity.oidc import Issuer

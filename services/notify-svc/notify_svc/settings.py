@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from shared.crypto.secret import Secret
 from shared.crypto.vault import KeyRingFile
 from shared.http.client_address import LOOPBACK
-from shared.i18n.catalogs import LANGUAGES
+from shared.i18n.marks import LANGUAGES
 from shared.identity.client_credentials import TokenSource
 from shared.service.setting_types import CaFile, IssuerUrl, SecretFile, read_secret, secret_url
 from shared.service.settings import CommonSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 NAMES: Mapping[str, str] = {
     "62e90394-69f5-4237-9190-012177145e10": N_("Global Administrator"),

@@ -15,10 +15,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from babel.support import Translations
 
-SOURCE_LANGUAGE = "en"
-LANGUAGES = ("en", "de", "fr", "es", "ja")
-"""For invitees: the wizard, the mails, and all that is shared."""
-PORTAL_LANGUAGES = ("en", "de")
+from shared.i18n.marks import LANGUAGES, PORTAL_LANGUAGES, SOURCE_LANGUAGE
+
 OWN_LANGUAGES: Mapping[str, Sequence[str]] = {"config_svc": PORTAL_LANGUAGES}
 """The packages that do not speak all languages."""
 DOMAIN = "messages"
@@ -27,11 +25,6 @@ SHARED = Path(__file__).parents[1]
 _METHODS = [("**.py", "python"), ("**/templates/**.html", "jinja2"), ("**/templates/**.txt", "jinja2")]
 _OPTIONS = {"**/templates/**": {"newstyle_gettext": "true", "trimmed": "true"}}
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "pgettext": ((1, "c"), 2), "N_": None}
-
-
-def N_(text: str) -> str:
-    """Mark a text for the catalogs where it is written; it is translated where it is shown."""
-    return text
 
 
 def language_name(language: str) -> str:

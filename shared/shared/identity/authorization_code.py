@@ -21,7 +21,7 @@ import httpx
 
 from shared.crypto.secret import Secret
 from shared.domain.rules import Refused, Unavailable
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 from shared.identity.oidc import PATIENCE, Issuer
 from shared.identity.token_verifier import TokenRefused
 

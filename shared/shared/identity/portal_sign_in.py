@@ -14,7 +14,7 @@ from shared.crypto.secret import Secret
 from shared.domain.rules import Clock, Refused, utc_now
 from shared.http.client_address import Network, client_address
 from shared.http.problems import problem, wants_page
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 from shared.identity.authorization_code import Client, SignIn, derived, failed
 from shared.identity.bearer import ORDER, demand, identity_of
 from shared.identity.oidc import Issuer

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"

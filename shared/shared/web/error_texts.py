@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 ERRORS: Mapping[int, tuple[str, str, str]] = {
     400: (

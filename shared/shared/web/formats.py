@@ -11,7 +11,8 @@ from typing import Literal
 from babel import dates, numbers
 
 from shared.domain.rules import Clock
-from shared.i18n.catalogs import N_, translations
+from shared.i18n.catalogs import translations
+from shared.i18n.marks import N_
 
 Style = Literal["full", "long", "medium", "short"]
 Moment = dt.datetime | str | None

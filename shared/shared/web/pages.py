@@ -25,7 +25,8 @@ from shared.domain.rules import Clock, utc_now
 from shared.http.middleware import is_https
 from shared.http.problems import problem, wants_page
 from shared.http.static_files import PREFIX, Static
-from shared.i18n.catalogs import LANGUAGES, SHARED, choose_language, language_name, translations
+from shared.i18n.catalogs import SHARED, choose_language, language_name, translations
+from shared.i18n.marks import LANGUAGES
 from shared.web.csrf import (
     CSRF_AGAIN,
     CSRF_DETAIL,

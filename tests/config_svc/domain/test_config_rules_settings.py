@@ -12,7 +12,7 @@ from mails.texts import LONGEST_BODY, LONGEST_SUBJECT
 from shared.contracts.cloudevents import encode
 from shared.contracts.events import Actor, SettingsChanged
 from shared.domain.rules import Change, Refused
-from shared.i18n.catalogs import LANGUAGES
+from shared.i18n.marks import LANGUAGES
 from shared.store.write_plan import MAX_EVENT_BYTES
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)

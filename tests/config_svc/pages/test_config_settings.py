@@ -13,7 +13,8 @@ from config_svc.pages.drafts import Draft
 from mails.texts import Text
 from shared.domain.rules import Refused
 from shared.http.middleware import FRAMED
-from shared.i18n.catalogs import LANGUAGES, language_name
+from shared.i18n.catalogs import language_name
+from shared.i18n.marks import LANGUAGES
 from tests.config_svc.config_kit import ADMIN, GLOBAL_ADMIN, Config
 
 BODY = {

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from shared.contracts.events import SwitchCompleted
-from shared.i18n.catalogs import LANGUAGES
+from shared.i18n.marks import LANGUAGES
 from tests.invite_svc.invite_kit import ADMIN, CODE, CUSTOMER, Wizard, claimed
 from tests.invite_svc.invite_shots import ARGUMENTS, served
 

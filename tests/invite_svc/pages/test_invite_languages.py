@@ -12,7 +12,8 @@ from babel.messages.pofile import read_po
 
 import invite_svc
 from shared.contracts.events import SwitchCompleted
-from shared.i18n.catalogs import LANGUAGES, SHARED, catalog_path, gaps, language_name
+from shared.i18n.catalogs import SHARED, catalog_path, gaps, language_name
+from shared.i18n.marks import LANGUAGES
 from tests.invite_svc.invite_kit import ADMIN, CUSTOMER, Wizard, claimed, requested
 
 PACKAGE = Path(invite_svc.__file__).parent

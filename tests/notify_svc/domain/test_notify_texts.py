@@ -21,7 +21,7 @@ from mails.texts import IN_BODY, IN_SUBJECT, Text, filled, flaw, tidy
 from notify_svc.domain import texts
 from notify_svc.domain.model import INVITATION_KINDS, TEXTS_WAIT, Kind
 from notify_svc.domain.texts import NEWEST, Texts
-from shared.i18n.catalogs import LANGUAGES
+from shared.i18n.marks import LANGUAGES
 from tests.notify_svc.notify_kit import (
     LINKS,
     NOW,

@@ -18,7 +18,8 @@ from notify_svc.domain.model import ADDRESSEE_OF, INVITATION_KINDS, Kind, MailFa
 from notify_svc.mail.messages import NO_INVITEE, NO_OPERATIONS, NO_OPERATOR, Undeliverable
 from shared.contracts.events import Actor, Person
 from shared.contracts.reasons import TABLE
-from shared.i18n.catalogs import LANGUAGES, SOURCE_LANGUAGE, gaps, translations
+from shared.i18n.catalogs import gaps, translations
+from shared.i18n.marks import LANGUAGES, SOURCE_LANGUAGE
 from tests.notify_svc.notify_kit import (
     EVERY_FACT,
     KINDS,

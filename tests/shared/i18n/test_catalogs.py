@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.i18n import catalogs
-from shared.i18n.catalogs import LANGUAGES, SHARED, choose_language, gaps, language_name, translations, update
+from shared.i18n.catalogs import SHARED, choose_language, gaps, language_name, translations, update
+from shared.i18n.marks import LANGUAGES
 from shared.web.formats import Formats
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)

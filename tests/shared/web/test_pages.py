@@ -21,7 +21,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from shared.http.problems import Errors
-from shared.i18n.catalogs import LANGUAGES, SHARED
+from shared.i18n.catalogs import SHARED
+from shared.i18n.marks import LANGUAGES
 from shared.web.error_texts import ERRORS
 from shared.web.pages import COMPILED, NavGroup, NavItem, Pages, environment
 

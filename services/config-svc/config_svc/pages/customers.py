@@ -25,7 +25,7 @@ from config_svc.queries import lists
 from config_svc.schemas.customers import CustomerBody, customer_id
 from config_svc.texts.refusal_texts import TEXTS
 from shared.domain.rules import Refused
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 PAGE = 50
 METHODS = ("app_registration", "token", "none")

@@ -29,7 +29,7 @@ from config_svc.schemas.views import InvitationView
 from config_svc.texts import state_texts
 from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 from shared.identity.portal_sign_in import own_path
 from shared.store.write_plan import Command
 

@@ -16,7 +16,7 @@ from config_svc.texts.refusal_texts import DONE, texts
 from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
 from shared.http.refusals import RefusedWith
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 from shared.identity.bearer import ADMIN, OPERATOR, VIEWER
 from shared.identity.portal_sign_in import SIGN_OUT_FORM, own_path
 from shared.identity.sessions import Session

@@ -21,7 +21,7 @@ from config_svc.texts.event_texts import PLACES, Say, describe
 from config_svc.texts.state_texts import STEP_NAMES
 from shared.contracts.reasons import explain
 from shared.domain.rules import Unavailable
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 HERE, NUMBERS = "/live", "/live/numbers"
 LINES = 40

@@ -33,7 +33,8 @@ from mails.texts import LONGEST_BODY, LONGEST_SUBJECT, Text, tidy
 from shared.contracts.roles import NAMES, role_name
 from shared.domain.rules import Refused
 from shared.http.middleware import FRAMED
-from shared.i18n.catalogs import N_, language_name
+from shared.i18n.catalogs import language_name
+from shared.i18n.marks import N_
 from shared.identity.bearer import OPERATOR
 
 HERE = "/settings"

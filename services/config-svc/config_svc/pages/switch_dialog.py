@@ -20,7 +20,8 @@ from config_svc.schemas.customers import METHODS_TEXT, REQUIRED, SwitchBody
 from config_svc.texts import state_texts
 from shared.contracts.roles import role_names
 from shared.domain.rules import Refused
-from shared.i18n.catalogs import LANGUAGES, language_name
+from shared.i18n.catalogs import language_name
+from shared.i18n.marks import LANGUAGES
 from shared.identity.sessions import Session
 
 FIELDS = ("to", "renew", "admin_email", "admin_name", "locale", "methods", "reference", KEY)

@@ -17,7 +17,7 @@ from config_svc.domain.model import Customer
 from config_svc.domain.switches import SwitchInput
 from config_svc.schemas.customers import EMAIL_TEXT, ID_TEXT, SwitchBody, customer_id, field_of, message_of
 from shared.domain.rules import Refused
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 COLUMNS = ("customer", "admin_email", "admin_name", "locale", "reference")
 NEEDED = COLUMNS[:2]

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, SecretS
 from shared.contracts.events import Method, Person, Target
 from shared.contracts.guids import GUID
 from shared.http.problems import Strict
-from shared.i18n.catalogs import LANGUAGES, N_
+from shared.i18n.marks import LANGUAGES, N_
 
 NAME_LENGTH, SECRET_LENGTH = 100, 500
 RESERVED = frozenset({".", "..", "settings", "bulk-switches"})

@@ -14,7 +14,7 @@ from config_svc.schemas import customers
 from config_svc.schemas.views import RoleView, View
 from mails.texts import IN_BODY, IN_SUBJECT, LONGEST_BODY, LONGEST_SUBJECT, Text, flaw, tidy
 from shared.http.problems import Strict
-from shared.i18n.catalogs import LANGUAGES, N_
+from shared.i18n.marks import LANGUAGES, N_
 
 MOST_ROLES = 20
 LIFE_TEXT = N_("Enter a whole number of days from 1 to 90.")

@@ -9,7 +9,8 @@ from typing import Any
 
 from shared.contracts.reasons import explain
 from shared.contracts.roles import role_names
-from shared.i18n.catalogs import N_, language_name
+from shared.i18n.catalogs import language_name
+from shared.i18n.marks import N_
 
 Say = Callable[[str], str]
 

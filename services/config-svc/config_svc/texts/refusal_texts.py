@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from shared.domain.rules import Refused
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 Say = Callable[[str], str]
 

@@ -10,7 +10,7 @@ from config_svc.domain.model import Customer, Switch
 from config_svc.schemas.views import StepView, days_left, progress
 from config_svc.texts.event_texts import METHODS
 from shared.contracts.reasons import explain
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 Say = Callable[[str], str]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, SecretStr
 
 from shared.contracts.guids import GUID
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 MAX_USER_NAME_CHARACTERS = 100
 MAX_SECRET_CHARACTERS = 256

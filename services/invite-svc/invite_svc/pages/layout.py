@@ -16,7 +16,7 @@ from invite_svc.pages.texts import REFUSALS, WRONG_LINK, ErrorText
 from invite_svc.settings import InviteSettings
 from shared.domain.rules import Refused
 from shared.http.refusals import RefusedWith
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 from shared.web.csrf import set_cookie
 from shared.web.pages import Pages
 

@@ -12,7 +12,7 @@ from invite_svc.pages.texts import HELP_IN, OTHER_ACCOUNT, PERMISSIONS, TROUBLE_
 from shared.contracts.events import Method
 from shared.contracts.reasons import Reason, classify, explain
 from shared.contracts.roles import role_names
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 SLOW, STUCK = timedelta(seconds=10), timedelta(seconds=60)
 Say = Callable[[str], str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.i18n.catalogs import N_
+from shared.i18n.marks import N_
 
 PERMISSIONS: Mapping[str, str] = {
     "User.Read": N_("sign you in, read your own profile and check your administrator role"),
