@@ -17,6 +17,7 @@ from pymongo import InsertOne, ReturnDocument, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
+    CursorNotFound,
     DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
@@ -30,22 +31,15 @@ from pymongo.errors import (
 from shared.crypto.secret import Secret
 from shared.domain.rules import Unavailable
 from shared.observability.tracing_mongo import CommandSpans
+from shared.store.errors import is_duplicate_id, is_final, reason
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update, Written
 
 T = TypeVar("T")
 
 _AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
-_NOT_LET_IN = {
-    18: "it does not accept our login; check the settings MONGO_...",
-    13: "without a login or the right to it; MONGO_USERNAME must be able to read and write this service's database",
-}
-_AWAY_CODES = {6, 7, 50, 64, 89, 91, 112, 189, 246, 251, 262, 9001, 10107, 11600, 11602, 13435, 13436}
-"""Shutdown, stepdown, not primary, time exceeded, a write conflict: another try may well succeed."""
-
 _UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
 """What the driver says of a document that it cannot send; it refuses the whole bulk for it."""
 
-DUPLICATE = 11000
 SLICE = 50
 
 
@@ -64,11 +58,18 @@ class Collection:
     async def find(
         self, where: Filter, *, sort: Sort = (), limit: int, fields: Sequence[str] | None = None
     ) -> list[Document]:
-        cursor = self._inner.find(where, projection=list(fields) if fields else None, limit=limit)
-        if sort:
-            cursor = cursor.sort(list(sort))
-        found: list[Document] = await _guard(cursor.to_list(limit))
-        return found
+        """At most `limit` documents, in one round trip where they fit into one answer."""
+        projection = list(fields) if fields else None
+        for _ in range(2):
+            cursor = self._inner.find(where, projection=projection, limit=limit, batch_size=limit)
+            if sort:
+                cursor = cursor.sort(list(sort))
+            try:
+                documents: list[Document] = await _guard(cursor.to_list(limit))
+                return documents
+            except CursorNotFound:  # the server that held it was replaced: read again from the beginning
+                continue
+        raise Unavailable("MongoDB", "it lost a cursor twice in a row")
 
     async def pages(self, size: int, *, after: str = "", fields: Sequence[str]) -> AsyncIterator[list[Document]]:
         """Every document whose id is behind `after`, in the order of ids: nothing is held, nothing skipped when
@@ -111,15 +112,16 @@ class Collection:
             result = await _guard(self._inner.bulk_write([_operation(o) for o in operations], ordered=False))
         except BulkWriteError as error:
             return _partly(operations, error.details)
-        except _UNWRITABLE as error:
+        except (OperationFailure, *_UNWRITABLE) as error:
             return await self._one_by_one(operations, error)
         updates = sum(isinstance(operation, Update) for operation in operations)
         return Written(result.matched_count == updates)
 
     async def _one_by_one(self, operations: Sequence[Insert | Update], error: Exception) -> Written:
-        """The driver refuses a whole bulk for one document (over 16 MB, not BSON): find out which one."""
+        """Driver or server refuse a whole bulk for one document (over 16 MB, not BSON): find out which one."""
         if len(operations) == 1:
-            return Written(False, {operations[0].id: type(error).__name__})
+            why = f"error {error.code}" if isinstance(error, OperationFailure) else type(error).__name__
+            return Written(False, {operations[0].id: why})
         results = [await self.write([operation]) for operation in operations]
         refused = {id: why for result in results for id, why in result.refused.items()}
         return Written(all(result.complete for result in results), refused)
@@ -228,36 +230,29 @@ def _partly(operations: Sequence[Insert | Update], details: Mapping[str, Any]) -
     errors = details.get("writeErrors", [])
     if details.get("writeConcernErrors"):
         raise Unavailable("MongoDB", "the write was not confirmed by a majority")
-    if any(error.get("code") in _AWAY_CODES for error in errors):
-        raise Unavailable("MongoDB", "a part of the write was not taken")
+    for error in errors:
+        if not is_final(error.get("code"), details):
+            raise Unavailable("MongoDB", reason(error.get("code"), "a part of the write"))
     refused = {
-        operations[error["index"]].id: f"error {error.get('code')}"
-        for error in errors
-        if not _written_by_another(error)
+        operations[error["index"]].id: f"error {error.get('code')}" for error in errors if not is_duplicate_id(error)
     }
     return Written(False, refused)
 
 
-def _written_by_another(error: Mapping[str, Any]) -> bool:
-    """A duplicate `_id`: somebody created the document meanwhile. (One in another index stays a
-    duplicate.)"""
-    return error.get("code") == DUPLICATE and set(error.get("keyPattern") or {"_id": 1}) == {"_id"}
-
-
 async def _guard(call: Awaitable[T]) -> T:
+    """Raises: Unavailable for all that another try may mend; what the driver raises for what is final."""
     try:
         return await call
-    except BulkWriteError:
+    except (BulkWriteError, CursorNotFound):
         raise
     except _AWAY as error:
         raise Unavailable("MongoDB", type(error).__name__) from error
     except OperationFailure as error:
-        if error.code in _NOT_LET_IN:
-            raise Unavailable("MongoDB", _NOT_LET_IN[error.code]) from None
-        if error.code in _AWAY_CODES:
-            raise Unavailable("MongoDB", type(error).__name__) from error
+        if is_final(error.code, error.details):
+            raise
+        name = (error.details or {}).get("codeName") or type(error).__name__
+        raise Unavailable("MongoDB", reason(error.code, name)) from None
+    except _UNWRITABLE:
         raise
     except PyMongoError as error:
-        if getattr(error, "timeout", False):
-            raise Unavailable("MongoDB", type(error).__name__) from error
-        raise
+        raise Unavailable("MongoDB", type(error).__name__) from error

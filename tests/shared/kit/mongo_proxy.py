@@ -1,0 +1,151 @@
+"""A proxy before MongoDB that refuses what it is told to, as the wire protocol says it (OP_MSG, code 2013)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import bson
+
+OP_MSG = 2013
+WRITES = {"insert": "documents", "update": "updates", "delete": "deletes"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """How it is answered: each statement of a write for itself, or the whole command."""
+
+    code: int
+    per_statement: bool = False
+    commands: frozenset[str] = frozenset()
+    """Names of commands; empty: all that read or write."""
+    labels: tuple[str, ...] = ()
+    message: str = "refused by the proxy"
+
+
+DATA_COMMANDS = frozenset({"insert", "update", "delete", "findAndModify", "find", "aggregate", "count", "getMore"})
+
+
+@dataclass(slots=True)
+class MongoProxy:
+    """`refusal` is in force until it is taken away; `refused` counts the commands that met it."""
+
+    host: str
+    port: int
+    refusal: Refusal | None = None
+    refused: int = 0
+    seen: list[str] = field(default_factory=list)
+    """Names of the commands that came."""
+    only: Callable[[list[Any]], bool] = lambda statements: True
+    """Which commands are refused, by their statements (the documents of an insert, the updates of an update)."""
+    _server: asyncio.Server | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def url(self) -> str:
+        assert self._server is not None
+        return f"mongodb://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/?directConnection=true&serverMonitoringMode=poll"
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _serve(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        upstream, server = await asyncio.open_connection(self.host, self.port)
+        try:
+            while True:
+                message = await _message(client)
+                if refused := self._refused(message):
+                    answer.write(refused)
+                else:
+                    server.write(message)
+                    answer.write(await _message(upstream))
+                await answer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            for writer in (server, answer):
+                writer.close()
+
+    def _refused(self, message: bytes) -> bytes | None:
+        request_id, _, opcode = struct.unpack_from("<iii", message, 4)
+        if opcode != OP_MSG:
+            return None
+        command, statements = _parsed(message)
+        name = next(iter(command))
+        if name in DATA_COMMANDS:
+            self.seen.append(name)
+        refusal = self.refusal
+        if refusal is None or name not in (refusal.commands or DATA_COMMANDS) or not self.only(statements):
+            return None
+        if refusal.per_statement and name not in WRITES:
+            return None
+        self.refused += 1
+        return _reply(request_id, _body(refusal, len(statements)))
+
+
+async def _message(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readexactly(4)
+    (length,) = struct.unpack("<i", head)
+    return head + await reader.readexactly(length - 4)
+
+
+def _parsed(message: bytes) -> tuple[dict[str, Any], list[Any]]:
+    """The command, and its statements (in its body, or in document sequences behind it)."""
+    at, command, statements = 20, dict[str, Any](), list[Any]()
+    (flags,) = struct.unpack_from("<I", message, 16)
+    end = len(message) - (4 if flags & 1 else 0)
+    while at < end:
+        kind, at = message[at], at + 1
+        (size,) = struct.unpack_from("<i", message, at)
+        section = message[at : at + size]
+        if kind == 0:
+            command = dict(bson.decode(section))
+        else:
+            rest = section[section.index(b"\0", 4) + 1 :]
+            statements += bson.decode_iter(rest)
+        at += size
+    name = next(iter(command))
+    return command, statements or list(command.get(WRITES.get(name, ""), ()))
+
+
+def _body(refusal: Refusal, statements: int) -> dict[str, Any]:
+    said: dict[str, Any] = {"code": refusal.code, "errmsg": refusal.message}
+    labels: dict[str, Any] = {"errorLabels": list(refusal.labels)} if refusal.labels else {}
+    if refusal.per_statement:
+        return {
+            "ok": 1,
+            "n": 0,
+            "nModified": 0,
+            "writeErrors": [{"index": n, **said} for n in range(statements)],
+        } | labels
+    return {"ok": 0, "codeName": f"Code{refusal.code}", **said, **labels}
+
+
+def _reply(request_id: int, body: dict[str, Any]) -> bytes:
+    content = struct.pack("<IB", 0, 0) + bson.encode(body)
+    return struct.pack("<iiii", 16 + len(content), 1, request_id, OP_MSG) + content
+
+
+@contextlib.asynccontextmanager
+async def proxied(mongo_url: str) -> AsyncIterator[MongoProxy]:
+    host, _, port = mongo_url.removeprefix("mongodb://").split("/")[0].rpartition(":")
+    proxy = MongoProxy(host=host, port=int(port))
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()
