@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from shared.http.refusals import TooMany
 from shared.store.mongo import Collection
-from shared.store.operations import Index, Insert
+from shared.store.operations import Index
 
 INDEXES = (Index(keys=(("expires_at", 1),), expire_after=0),)
 
@@ -39,7 +39,7 @@ class Limits:
     async def _begin(self, id: str, expires: float) -> None:
         """Made before it is counted, since of several upserts that create at once not each is told its count."""
         counter = {"_id": id, "n": 0, "expires_at": datetime.fromtimestamp(expires, UTC)}
-        await self._collection.write([Insert(counter)])
+        await self._collection.insert(counter)
 
     async def _count(self, id: str) -> int:
         counted = await self._collection.upsert({"_id": id}, {"$inc": {"n": 1}})

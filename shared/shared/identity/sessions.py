@@ -11,7 +11,7 @@ from typing import Any
 from shared.contracts.events import Actor
 from shared.identity.bearer import Identity
 from shared.store.mongo import Collection
-from shared.store.operations import Index, Insert
+from shared.store.operations import Index
 
 LIFETIME = timedelta(hours=8)
 IDLE = timedelta(minutes=30)
@@ -52,7 +52,7 @@ class Sessions:
             "seen_at": now,
             "expires_at": now + LIFETIME,
         }
-        await self._collection.write([Insert(document)])
+        await self._collection.insert(document)
         return id
 
     async def find(self, id: str | None, now: datetime, address: str | None = None) -> Session | None:
@@ -73,8 +73,7 @@ class Sessions:
 
     async def use_up(self, state: str, now: datetime) -> bool:
         """True the first time only: a sign-in is finished once."""
-        used = Insert({"_id": _hashed(state), "expires_at": now + STATE_LIVES})
-        return (await self._collection.write([used])).complete
+        return await self._collection.insert({"_id": _hashed(state), "expires_at": now + STATE_LIVES})
 
 
 def _hashed(id: str) -> str:

@@ -19,8 +19,7 @@ from shared.domain.rules import Clock, Refused, utc_now
 from shared.messaging.event_handlers import EventLog, Subscription, steps_of
 from shared.messaging.kafka import Cluster, KafkaRecord, stop, within
 from shared.observability.metrics import REFUSED, UNREADABLE
-from shared.store.mongo import Collection
-from shared.store.operations import Insert
+from shared.store.mongo import Collection, NotWritable
 from shared.store.store import Store
 from shared.store.write_plan import Step
 
@@ -122,7 +121,7 @@ class DeadLetters:
         await self._settle(await self.one(number), "discarded")
 
     async def _settle(self, letter: DeadLetter, how: str) -> None:
-        await self._settled.write([Insert({"_id": str(letter.number), "how": how, "at": self._clock()})])
+        await self._settled.insert({"_id": str(letter.number), "how": how, "at": self._clock()})
 
     async def _handle(self, letter: DeadLetter) -> str | None:
         try:
@@ -162,5 +161,9 @@ class DeadLetters:
 
 async def _append(event_log: EventLog, record: Record) -> bool:
     """False: the database refuses the entry."""
-    entry = event_log.entry(record)
-    return entry is None or not (await event_log.collection.write([Insert({"_id": record.id, **entry})])).refused
+    if entry := event_log.entry(record):
+        try:
+            await event_log.collection.insert({"_id": record.id, **entry})
+        except NotWritable:
+            return False
+    return True

@@ -21,9 +21,9 @@ from shared.domain.rules import Change, Clock, utc_now
 from shared.messaging.kafka import KafkaRecord, Sender, SendRefused
 from shared.observability import tracing
 from shared.observability.metrics import DEAD_LETTERS, HANDLED, RAISED, REFUSED, UNREADABLE
-from shared.store.mongo import Collection
+from shared.store.mongo import Collection, NotWritable
 from shared.store.operations import Document, Insert
-from shared.store.store import Refuses, Store
+from shared.store.store import Store
 from shared.store.write_plan import Step
 
 log = logging.getLogger(__name__)
@@ -204,7 +204,7 @@ def steps_of(
 
 def _reason(error: Exception) -> str:
     """What went wrong, without the values of the event (they may be personal)."""
-    kind = REFUSED if isinstance(error, Refuses) else RAISED
+    kind = REFUSED if isinstance(error, NotWritable) else RAISED
     return f"{kind}: {type(error).__name__}"
 
 
@@ -221,4 +221,4 @@ async def _append(event_log: EventLog, batch: RecordBatch) -> None:
     refused = (await event_log.collection.write([Insert(entry) for entry in entries.values()])).refused
     for record, kafka_record in batch.records:
         if record.id in refused:
-            batch.dead.append((kafka_record, _reason(Refuses()), event_log.collection.name))
+            batch.dead.append((kafka_record, _reason(NotWritable()), event_log.collection.name))

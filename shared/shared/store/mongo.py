@@ -43,6 +43,10 @@ _UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
 SLICE = 50
 
 
+class NotWritable(Exception):
+    """The database refuses a document for good: too large, or not as it must be. Names no value of it."""
+
+
 class Collection:
     """A MongoDB collection whose calls end within the client's timeout, by Unavailable if the database is
     away."""
@@ -125,6 +129,16 @@ class Collection:
         results = [await self.write([operation]) for operation in operations]
         refused = {id: why for result in results for id, why in result.refused.items()}
         return Written(all(result.complete for result in results), refused)
+
+    async def insert(self, document: Document) -> bool:
+        """One document; False if there is one of its `_id` already.
+
+        Raises: Unavailable, NotWritable.
+        """
+        written = await self.write([Insert(document)])
+        for id, why in written.refused.items():
+            raise NotWritable(f"{self.name} {id}: {why}")
+        return written.complete
 
     async def update_many(self, where: Filter, change: Document) -> int:
         result = await _guard(self._inner.update_many(where, change))

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 from shared.domain.rules import Clock, Facts, Rule, Unavailable, utc_now
 from shared.observability import tracing
 from shared.store.mapping import Deadline, Derived, DocumentMapping, Lease
-from shared.store.mongo import Collection
+from shared.store.mongo import Collection, NotWritable
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update
 from shared.store.write_plan import Command, Plan, Planned, Step, answered, plan_command, plan_fold
 
@@ -59,10 +59,6 @@ class WriteNotification:
 
 
 Failed = tuple[str, Step[S], Exception]
-
-
-class Refuses(Exception):
-    """The database refuses a document (too large): its steps go to the dead letters."""
 
 
 class Store(Generic[S]):
@@ -183,7 +179,7 @@ class Store(Generic[S]):
     async def _write_one(self, plan: Plan[S], release: Lease | None) -> bool:
         written = await self.collection.write([self._mapping.write(plan, release, self.clock())])
         if written.refused:
-            raise Refuses(f"{self.source} {plan.id}: {written.refused[plan.id]}")
+            raise NotWritable(f"{self.source} {plan.id}: {written.refused[plan.id]}")
         if written.complete:
             self._notify([plan])
         return written.complete

@@ -19,7 +19,8 @@ from shared.identity.bearer import Identity
 from shared.identity.sessions import Sessions
 from shared.jobs.leases import Leases
 from shared.store.errors import FINAL_CODES, is_duplicate_id, is_final
-from shared.store.mongo import Insert, Mongo, Update
+from shared.store.mongo import Mongo
+from shared.store.operations import Insert, Update
 from shared.store.store import Store
 from tests.shared.kit.core import NOW, Tally, add, step, store
 from tests.shared.kit.mongo_proxy import MongoProxy, Refusal, proxied

@@ -9,9 +9,9 @@ import pytest
 
 from shared.contracts.events import EmailFailed
 from shared.domain.rules import Change, Refused, Unavailable
-from shared.store.mongo import Mongo
+from shared.store.mongo import Mongo, NotWritable
 from shared.store.operations import Index, Insert
-from shared.store.store import Refuses, Store
+from shared.store.store import Store
 from shared.store.write_plan import MAX_EVENT_BYTES, MAX_UNSENT, TooLarge
 from tests.shared.kit.core import NOW, Tally, add, command, put, step, store
 from tests.shared.kit.faults import Crash, Fuse, faulty
@@ -133,9 +133,9 @@ async def test_an_event_over_256_kb_is_refused_by_its_bytes(tallies: Store[Tally
 
 async def test_a_document_over_16_mb_is_refused_and_stays_as_it_was(tallies: Store[Tally]) -> None:
     await tallies.apply("a", add(1))
-    with pytest.raises(Refuses):
+    with pytest.raises(NotWritable):
         await tallies.apply("a", put(note="x" * 17_000_000))
-    with pytest.raises(Refuses):
+    with pytest.raises(NotWritable):
         await tallies.apply("new", put(note="x" * 17_000_000))
     found = await tallies.get("a")
     assert found is not None
@@ -149,8 +149,8 @@ async def test_in_a_fold_only_the_impossible_fact_is_given_up(tallies: Store[Tal
     work = {"a": [step(1), large, step(3)], "b": [step(4, "b"), not_bson], "c": [step(6)]}
     failed = await tallies.fold(work)
     assert [(id, given.origin, type(error)) for id, given, error in sorted(failed, key=lambda f: f[0])] == [
-        ("a", 2, Refuses),
-        ("b", 5, Refuses),
+        ("a", 2, NotWritable),
+        ("b", 5, NotWritable),
     ]
     assert {found.id: found.state.taken for found in await tallies.find({})} == {"a": (1, 3), "b": (4,), "c": (6,)}
 
@@ -167,10 +167,10 @@ async def test_a_duplicate_in_another_index_ends_instead_of_going_round(mongo: M
     notes = store(mongo.collection("notes"), indexes=[Index(keys=(("state.note", 1),), unique=True)])
     await notes.prepare()
     await notes.apply("a", put(note="same"))
-    with pytest.raises(Refuses):
+    with pytest.raises(NotWritable):
         await notes.apply("b", put(note="same"))
     failed = await notes.fold({"b": [replace(step(1), rule=put(note="same"))]})
-    assert [type(error) for _, _, error in failed] == [Refuses]
+    assert [type(error) for _, _, error in failed] == [NotWritable]
 
 
 async def test_a_document_created_between_read_and_write_is_folded_again(mongo: Mongo, tallies: Store[Tally]) -> None:
