@@ -158,5 +158,5 @@ async def test_two_lanes_of_one_document_are_held_apart(tallies: Store[Tally], c
 def test_failures_of_a_lane_are_counted_from_nought(tallies: Store[Tally]) -> None:
     """So that the first one is a rise that an alert sees."""
     Worker(store=tallies, job="never ran", execute=mailer())
-    labels = {"job": "never ran", "outcome": "bug"}
+    labels = {"lane": "never ran", "outcome": "bug"}
     assert REGISTRY.get_sample_value("tokenswitch_due_done_total", labels) == 0
