@@ -41,13 +41,12 @@ class StoredDocument(Generic[S]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied(Generic[S]):
-    """`answer`: what the command is answered, now or when it first came (`replayed`)."""
+    """`answer`: what the command is answered, now or when it first came; then nothing is `changed`."""
 
     state: S | None
     version: int
     answer: Mapping[str, Any] = field(default_factory=dict)
     changed: bool = False
-    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +159,7 @@ class Store(Generic[S]):
         if follows and document and document.get("trace"):
             step = replace(step, trace=self._followed(document["trace"]))
         if answer := answered(loaded, command):
-            return Applied(state=loaded.state, version=loaded.version, answer=answer["body"], replayed=True)
+            return Applied(state=loaded.state, version=loaded.version, answer=answer["body"])
         plan = plan_command(loaded, step, command, self.source, self.clock()).plan
         if plan is None:
             return Applied(state=loaded.state, version=loaded.version)
