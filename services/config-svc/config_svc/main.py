@@ -19,8 +19,9 @@ from config_svc.domain.settings import Settings, Terms
 from config_svc.pages import event_docs
 from config_svc.pages.bulk_operations import HERE
 from config_svc.pages.portal import ROUTERS
+from config_svc.queries import bulk_operations as bulk_reads
 from config_svc.queries import index, statistics
-from config_svc.queries.bulk_operations import INDEXES, OPERATIONS, PART_INDEXES, PARTS, BulkReads
+from config_svc.queries.bulk_operations import BulkReads
 from config_svc.queries.customer_counts import CustomerCounter, keep_counting
 from config_svc.queries.history import AUDIT_INDEXES, TIMELINE_INDEXES, History, audit_entry, timeline_entry
 from config_svc.queries.lists import Lists
@@ -138,11 +139,16 @@ def _application(service: Service, settings: ConfigSettings, ring: KeyRing, fake
 
 
 def _bulk_operations(service: Service, customers: CustomerCommands, lists: Lists) -> BulkCommands:
-    operations = service.store(OPERATIONS, BulkOperation, deadlines=bulk_operations.DEADLINES, indexes=INDEXES)
-    parts = service.store(PARTS, Part, indexes=PART_INDEXES)
-    return BulkCommands(
-        customers, BulkReads(operations=operations, parts=parts, customers=customers.store, lists=lists)
+    operations = service.store(
+        bulk_reads.OPERATIONS,
+        BulkOperation,
+        deadlines=bulk_operations.DEADLINES,
+        derived=bulk_reads.derived,
+        indexes=bulk_reads.INDEXES,
     )
+    parts = service.store(bulk_reads.PARTS, Part, indexes=bulk_reads.PART_INDEXES)
+    reads = BulkReads(operations=operations, parts=parts, customers=customers.store, lists=lists)
+    return BulkCommands(customers, reads)
 
 
 def _settings_commands(service: Service, settings: ConfigSettings) -> SettingsCommands:

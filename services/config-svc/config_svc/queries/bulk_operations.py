@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import get_args
+from typing import Any, get_args
 
 from config_svc.domain.bulk_operations import DONE, ROWS_IN_PART, BulkOperation, Part, Row, known, unknown
 from config_svc.domain.model import Customer, SwitchState
@@ -19,13 +19,19 @@ from shared.store.store import Store
 
 OPERATIONS, PARTS = "bulk_operations", "bulk_parts"
 FORGET = Index(keys=(("state.forget_at", 1),), expire_after=0)
-INDEXES = (FORGET, Index(keys=(("state.kind", 1), ("state.created_at", 1))))
+INDEXES = (FORGET, Index(keys=(("index.bulk_switch_at", 1),), sparse=True))
 PART_INDEXES = (FORGET,)
 STATES = get_args(SwitchState)
 UNANSWERED = ("requested", "invited", "opened")
 """Who gets a reminder: not somebody who is just signing in, whose link would be replaced under the hands."""
 MOST_COUNTED, PARTS_AT_ONCE, COUNTS_KEPT = 100_000, 3, 50
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
+BULK_SWITCHES = {"index.bulk_switch_at": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}}
+NEWEST_FIRST = (("index.bulk_switch_at", -1),)
+
+
+def derived(operation: BulkOperation) -> Mapping[str, Any]:
+    """What bulk switches are listed by; selections are not listed."""
+    return {"bulk_switch_at": operation.created_at} if operation.kind == "switch" else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +59,7 @@ class BulkReads:
 
     async def newest(self, limit: int) -> list[BulkOperation]:
         """Bulk switches that have begun or may still begin, newest first."""
-        where = {"state.kind": "switch", "state.created_at": {"$gt": EVER}}
-        documents = await self.operations.find(where, sort=(("state.created_at", -1),), limit=limit)
+        documents = await self.operations.find(BULK_SWITCHES, sort=NEWEST_FIRST, limit=limit)
         return [document.state for document in documents]
 
     async def counts(self, operation: BulkOperation) -> Counts:
