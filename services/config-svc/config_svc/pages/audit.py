@@ -10,7 +10,8 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
-from config_svc.pages.dependencies import App, Layout, ListQuery, OperatorSession, Search, one_of
+from config_svc.pages.addresses import ListQuery, Search, one_of
+from config_svc.pages.dependencies import App, Layout, OperatorSession
 from config_svc.pages.layout import PortalRoute
 from config_svc.queries import csv_export
 from config_svc.queries.history import DOERS, AuditFilter
@@ -60,10 +61,11 @@ class AuditQuery(ListQuery):
         )
 
 
+Asked = Annotated[AuditQuery, Query()]
+
+
 @router.get(HERE)
-async def audit(
-    session: OperatorSession, application: App, layout: Layout, query: Annotated[AuditQuery, Query()]
-) -> Response:
+async def audit(session: OperatorSession, application: App, layout: Layout, query: Asked) -> Response:
     page = await application.history.audit(query.filter, PAGE, query.cursor)
     actions = sorted(((name, layout.gettext(EVENT_TEXTS[name].title)) for name in ACTIONS), key=lambda row: row[1])
     return layout.show(
@@ -82,9 +84,7 @@ async def audit(
 
 
 @router.get(CSV)
-async def audit_csv(
-    session: OperatorSession, application: App, layout: Layout, query: Annotated[AuditQuery, Query()]
-) -> Response:
+async def audit_csv(session: OperatorSession, application: App, layout: Layout, query: Asked) -> Response:
     return csv_export.audit(application.history.every(query.filter), layout.gettext)
 
 

@@ -18,16 +18,8 @@ from starlette.responses import RedirectResponse, Response
 
 from config_svc.application import Application
 from config_svc.domain.model import Customer
-from config_svc.pages.dependencies import (
-    App,
-    Layout,
-    ListQuery,
-    OperatorSession,
-    Search,
-    ViewerSession,
-    one_of,
-    submitted,
-)
+from config_svc.pages.addresses import ListQuery, Search, one_of
+from config_svc.pages.dependencies import App, Layout, OperatorSession, ViewerSession, submitted
 from config_svc.pages.forms import KEY, SubmittedForm
 from config_svc.pages.layout import PortalLayout, PortalRoute
 from config_svc.queries import authentication_status, csv_export, lists
@@ -43,39 +35,35 @@ AT_ONCE = 4
 HERE, ROWS, CSV = "/status", "/status/rows", "/status.csv"
 
 router = APIRouter(route_class=PortalRoute, include_in_schema=False)
+ValidateForm = Annotated[SubmittedForm, Depends(submitted("validate-many"))]
 Count = Annotated[
     int | None, BeforeValidator(lambda text: text if text.isascii() and text.isdigit() and len(text) < 4 else None)
 ]
 
 
 class StatusQuery(ListQuery):
+    """`id`: the rows that are shown. `begun`, `left`, `why`: what the form led to, said after the redirect."""
+
     status: Annotated[str, one_of(TABS)] = ""
     q: Search = ""
+    id: list[str] = Field([], exclude=True)
+    begun: Count = Field(None, exclude=True)
+    left: Count = Field(None, exclude=True)
+    why: str = Field("", exclude=True)
 
     @property
     def wanted(self) -> lists.Query:
         return lists.health(self.status or None, self.q)
 
 
-class RowsQuery(StatusQuery):
-    id: list[str] = Field([], exclude=True)
-
-
-class PageQuery(StatusQuery):
-    """What the form led to stands in the address, so that it is said after the redirect."""
-
-    begun: Count = Field(None, exclude=True)
-    left: Count = Field(None, exclude=True)
-    why: str = Field("", exclude=True)
+Asked = Annotated[StatusQuery, Query()]
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
 @router.get(HERE)
-async def status(
-    session: ViewerSession, application: App, layout: Layout, query: Annotated[PageQuery, Query()]
-) -> Response:
+async def status(session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     page = await application.lists.page(query.wanted, PAGE, query.cursor)
     return layout.show(
         "authentication_status.html",
@@ -91,9 +79,7 @@ async def status(
 
 
 @router.get(ROWS)
-async def rows(
-    session: ViewerSession, application: App, layout: Layout, query: Annotated[RowsQuery, Query()]
-) -> Response:
+async def rows(session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     """The same rows as they are now, in the same places."""
     by_id = await _customers(application, query.id)
     customers = [by_id[id] for id in query.id[:PAGE] if id in by_id and not by_id[id].removed]
@@ -102,9 +88,7 @@ async def rows(
 
 
 @router.get(CSV)
-async def csv(
-    session: ViewerSession, application: App, layout: Layout, query: Annotated[StatusQuery, Query()]
-) -> Response:
+async def csv(session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     return csv_export.status(application.lists.every(query.wanted), application.clock, layout.gettext)
 
 
@@ -149,7 +133,7 @@ def _can(customer: Customer) -> bool:
     return not customer.removed and state_texts.can(customer, customer.running)["validate"]
 
 
-def _validated(query: PageQuery, layout: PortalLayout) -> dict[str, Any] | None:
+def _validated(query: StatusQuery, layout: PortalLayout) -> dict[str, Any] | None:
     """What came of the form: how many were begun, how many were left out and why."""
     if query.begun is None:
         return None
@@ -161,11 +145,7 @@ def _validated(query: PageQuery, layout: PortalLayout) -> dict[str, Any] | None:
 
 
 @router.post(f"{HERE}/validate")
-async def validate(
-    session: OperatorSession,
-    form: Annotated[SubmittedForm, Depends(submitted("validate-many"))],
-    application: App,
-) -> Response:
+async def validate(session: OperatorSession, form: ValidateForm, application: App) -> Response:
     """One, those selected, or all shown that can be and are not being checked already."""
     gate = asyncio.Semaphore(AT_ONCE)
     ids = await _chosen(application, form)

@@ -24,6 +24,10 @@ LIVE_TIMELINE = 200
 GONE, STOP_ASKING = 410, 286
 
 router = APIRouter(route_class=PortalRoute, include_in_schema=False)
+ValidateForm = Annotated[SubmittedForm, Depends(submitted("validate"))]
+ResendForm = Annotated[SubmittedForm, Depends(submitted("resend"))]
+CancelForm = Annotated[SubmittedForm, Depends(submitted("cancel"))]
+LinkForm = Annotated[SubmittedForm, Depends(submitted("link"))]
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -102,13 +106,7 @@ def _context(found: StoredDocument[Customer], application: Application, layout: 
 
 
 @router.post("/customers/{id}/validate")
-async def validate(
-    id: str,
-    session: OperatorSession,
-    form: Annotated[SubmittedForm, Depends(submitted("validate"))],
-    application: App,
-    layout: Layout,
-) -> Response:
+async def validate(id: str, session: OperatorSession, form: ValidateForm, application: App, layout: Layout) -> Response:
     try:
         await application.customers.validate(id, session.actor, form.command)
     except Refused as refusal:
@@ -129,13 +127,7 @@ async def ask_to_resend(id: str, session: OperatorSession, application: App, lay
 
 
 @router.post("/customers/{id}/resend")
-async def resend(
-    id: str,
-    session: OperatorSession,
-    form: Annotated[SubmittedForm, Depends(submitted("resend"))],
-    application: App,
-    layout: Layout,
-) -> Response:
+async def resend(id: str, session: OperatorSession, form: ResendForm, application: App, layout: Layout) -> Response:
     values = {
         "switch": form.number("switch"),
         "admin_email": form.text("admin_email") or None,
@@ -184,13 +176,7 @@ async def confirm_cancel(
 
 
 @router.post("/customers/{id}/cancel")
-async def cancel(
-    id: str,
-    session: OperatorSession,
-    form: Annotated[SubmittedForm, Depends(submitted("cancel"))],
-    application: App,
-    layout: Layout,
-) -> Response:
+async def cancel(id: str, session: OperatorSession, form: CancelForm, application: App, layout: Layout) -> Response:
     command = form.command
     try:
         await application.customers.cancel(id, form.number("switch"), session.actor, command)
@@ -203,7 +189,7 @@ async def cancel(
 async def link(
     id: str,
     session: OperatorSession,
-    form: Annotated[SubmittedForm, Depends(submitted("link"))],
+    form: LinkForm,
     application: App,
     layout: Layout,
     accept: Annotated[str, Header()] = "",

@@ -8,17 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
 
 from config_svc.domain.model import Customer
-from config_svc.pages.dependencies import (
-    AdminSession,
-    App,
-    Layout,
-    ListQuery,
-    OperatorSession,
-    Search,
-    ViewerSession,
-    one_of,
-    submitted,
-)
+from config_svc.pages.addresses import ListQuery, Search, one_of
+from config_svc.pages.dependencies import AdminSession, App, Layout, OperatorSession, ViewerSession, submitted
 from config_svc.pages.forms import SubmittedForm, check
 from config_svc.pages.layout import CUSTOMERS, PortalLayout, PortalRoute
 from config_svc.queries import lists
@@ -56,6 +47,9 @@ class CustomersQuery(ListQuery):
     switch: Annotated[str, one_of(SWITCHES)] = ""
 
 
+Asked = Annotated[CustomersQuery, Query()]
+
+
 @router.get("/")
 async def home(session: ViewerSession) -> Response:
     return RedirectResponse(CUSTOMERS, 303)
@@ -65,16 +59,12 @@ async def home(session: ViewerSession) -> Response:
 
 
 @router.get(CUSTOMERS)
-async def list_customers(
-    session: ViewerSession, application: App, layout: Layout, query: Annotated[CustomersQuery, Query()]
-) -> Response:
+async def list_customers(session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     return await _list(application, layout, query, CUSTOMERS, "customers")
 
 
 @router.get("/m365")
-async def choose_customer(
-    session: ViewerSession, application: App, layout: Layout, query: Annotated[CustomersQuery, Query()]
-) -> Response:
+async def choose_customer(session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     """M365 Configuration without a customer: choose one."""
     return await _list(application, layout, query, "/m365", "customer")
 

@@ -1,13 +1,11 @@
-"""What pages depend on: who is signed in with which role, the application, the layout, and what an address asks for."""
+"""What pages depend on: who is signed in with which role, the application, the layout, and a form with its token."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
-from urllib.parse import urlencode
 
-from fastapi import Depends, Request
-from pydantic import AfterValidator, BaseModel, Field
+from fastapi import Depends, Header, Request
 
 from config_svc.application import Application
 from config_svc.pages.forms import SubmittedForm, read
@@ -54,8 +52,14 @@ async def layout(request: Request, session: ViewerSession) -> PortalLayout:
     return PortalLayout(request, session)
 
 
+async def by_htmx(hx_request: Annotated[str, Header()] = "") -> bool:
+    """Our script asks: for a part of a page instead of the page."""
+    return hx_request == "true"
+
+
 App = Annotated[Application, Depends(application)]
 Layout = Annotated[PortalLayout, Depends(layout)]
+ByHtmx = Annotated[bool, Depends(by_htmx)]
 
 
 def submitted(name: str) -> Callable[[Request, ViewerSession], Awaitable[SubmittedForm]]:
@@ -66,32 +70,3 @@ def submitted(name: str) -> Callable[[Request, ViewerSession], Awaitable[Submitt
         return await read(request, session.actor.id)
 
     return check
-
-
-# --- what its address asks for ---------------------------------------------------------------------------------------
-
-Search = Annotated[str, AfterValidator(lambda text: text[:200].strip())]
-
-
-def one_of(known: Iterable[str], default: str = "") -> AfterValidator:
-    """An address may be old or typed by hand: what it cannot mean counts as not given."""
-    return AfterValidator(lambda text: text if text in known else default)
-
-
-class ListQuery(BaseModel):
-    """What a list is asked for: the filters, whose fields a list adds; what is no filter is a field with `exclude`."""
-
-    cursor: str | None = Field(None, exclude=True)
-
-    @property
-    def filters(self) -> dict[str, str]:
-        return self.model_dump(by_alias=True)
-
-    def address(self, path: str, **changes: str | None) -> str:
-        """The list's first page with these filters, or as `changes` say."""
-        query = {name: text for name, text in (self.filters | changes).items() if text}
-        return f"{path}?{urlencode(query)}" if query else path
-
-    def page(self, path: str, cursor: str | None) -> str | None:
-        """The page at a cursor, where there is one."""
-        return None if cursor is None else self.address(path, cursor=cursor)

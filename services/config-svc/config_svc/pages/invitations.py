@@ -11,16 +11,8 @@ from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import JSONResponse, Response
 
 from config_svc.application import Application
-from config_svc.pages.dependencies import (
-    App,
-    Layout,
-    ListQuery,
-    OperatorSession,
-    Search,
-    ViewerSession,
-    one_of,
-    submitted,
-)
+from config_svc.pages.addresses import ListQuery, Search, one_of
+from config_svc.pages.dependencies import App, Layout, OperatorSession, ViewerSession, submitted
 from config_svc.pages.forms import KEY, SubmittedForm
 from config_svc.pages.layout import PortalLayout, PortalRoute, redirect_back
 from config_svc.queries import csv_export, lists
@@ -40,6 +32,8 @@ SAME_COPY_SECONDS = 10
 _ROW = re.compile(r"([A-Za-z0-9._~-]{1,64})/([1-9]\d{0,8})(?:/(\d{1,9}))?")
 
 router = APIRouter(route_class=PortalRoute, include_in_schema=False)
+ResendForm = Annotated[SubmittedForm, Depends(submitted("row-resend"))]
+LinkForm = Annotated[SubmittedForm, Depends(submitted("row-link"))]
 
 
 class InvitationsQuery(ListQuery):
@@ -50,6 +44,9 @@ class InvitationsQuery(ListQuery):
     @property
     def wanted(self) -> lists.Query:
         return lists.invitations(self.state, self.q, self.sort)
+
+
+Asked = Annotated[InvitationsQuery, Query()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +67,18 @@ class RowName:
 
 
 @router.get(HERE)
-async def invitations(
-    session: ViewerSession, application: App, layout: Layout, query: Annotated[InvitationsQuery, Query()]
-) -> Response:
+async def invitations(session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     return await _show(application, layout, query)
 
 
 @router.get(ROWS)
-async def rows(
-    session: ViewerSession, application: App, layout: Layout, query: Annotated[InvitationsQuery, Query()]
-) -> Response:
+async def rows(session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     """The part that moves by itself."""
     return layout.show("invitations_rows.html", active="invitations", **await _context(application, query))
 
 
 @router.get(CSV)
-async def csv(session: ViewerSession, application: App, query: Annotated[InvitationsQuery, Query()]) -> Response:
+async def csv(session: ViewerSession, application: App, query: Asked) -> Response:
     return csv_export.invitations(application.lists.every(query.wanted), application.clock)
 
 
@@ -130,12 +123,7 @@ def _sorts(query: InvitationsQuery) -> dict[str, dict[str, str]]:
 
 
 @router.post(f"{HERE}/resend")
-async def resend(
-    session: OperatorSession,
-    form: Annotated[SubmittedForm, Depends(submitted("row-resend"))],
-    application: App,
-    layout: Layout,
-) -> Response:
+async def resend(session: OperatorSession, form: ResendForm, application: App, layout: Layout) -> Response:
     try:
         row = _row(form)
         command = _command(form, "resend", row)
@@ -147,11 +135,7 @@ async def resend(
 
 @router.post(f"{HERE}/link")
 async def link(
-    session: OperatorSession,
-    form: Annotated[SubmittedForm, Depends(submitted("row-link"))],
-    application: App,
-    layout: Layout,
-    accept: Annotated[str, Header()] = "",
+    session: OperatorSession, form: LinkForm, application: App, layout: Layout, accept: Annotated[str, Header()] = ""
 ) -> Response:
     """The invitation's address: to the page's script, which copies it, or as a page of its own."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -12,7 +13,8 @@ from starlette.responses import Response
 
 from config_svc.application import Application
 from config_svc.pages import charts
-from config_svc.pages.dependencies import App, Layout, ViewerSession, one_of
+from config_svc.pages.addresses import one_of
+from config_svc.pages.dependencies import App, Layout, ViewerSession
 from config_svc.pages.layout import PortalLayout, PortalRoute
 from config_svc.queries.customer_counts import CustomerCounts
 from config_svc.queries.statistics import WINDOWS, Window
@@ -52,19 +54,18 @@ class LiveQuery(BaseModel):
     wall: Annotated[bool, BeforeValidator(lambda text: text == "1")] = False
 
 
+Asked = Annotated[LiveQuery, Query()]
+
+
 @router.get(HERE)
-async def live(
-    session: ViewerSession, application: App, layout: Layout, query: Annotated[LiveQuery, Query()]
-) -> Response:
+async def live(session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     lines = await _recent_lines(application, layout)
     numbers = await _numbers(application, layout, query)
     return layout.show("live.html", active="live", most=LINES, lines=lines, **numbers)
 
 
 @router.get(NUMBERS)
-async def live_numbers(
-    session: ViewerSession, application: App, layout: Layout, query: Annotated[LiveQuery, Query()]
-) -> Response:
+async def live_numbers(session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     """The part that moves by itself."""
     return layout.show("live_numbers.html", active="live", **await _numbers(application, layout, query))
 
@@ -125,10 +126,7 @@ def _line(id: str, at: Any, type_name: str, data: Mapping[str, Any], names: Mapp
         "at": at,
         "url": url,
         "name": say(place[0]) if place else names.get(customer, customer),
-        "title": told.title,
-        "text": told.text,
-        "tone": told.tone,
-        "by": told.by,
+        **asdict(told),
     }
 
 

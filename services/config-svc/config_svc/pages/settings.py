@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from config_svc.application import Application
 from config_svc.commands.settings import worded
 from config_svc.domain.settings import ID, Settings, Terms, Values, Wording, in_force
-from config_svc.pages.dependencies import AdminSession, App, Layout, ViewerSession, submitted
+from config_svc.pages.dependencies import AdminSession, App, ByHtmx, Layout, ViewerSession, submitted
 from config_svc.pages.drafts import Draft
 from config_svc.pages.forms import SubmittedForm, check
 from config_svc.pages.layout import PortalLayout, PortalRoute
@@ -123,16 +123,11 @@ async def restore_standard_text(
 
 @router.post(f"{HERE}/texts/{{language}}/preview")
 async def preview(
-    language: str,
-    session: ViewerSession,
-    form: TextForm,
-    application: App,
-    layout: Layout,
-    hx_request: Annotated[str | None, Header()] = None,
+    language: str, session: ViewerSession, form: TextForm, application: App, layout: Layout, by_htmx: ByHtmx
 ) -> Response:
     """What is being written: a part of the page while it is typed, else the page."""
     language, draft = _known(application, language), Draft(_kind(form.text("kind")), _entered(form))
-    if hx_request is not None:
+    if by_htmx:
         terms = await application.settings.terms()
         return layout.show(
             "settings_preview.html", active="settings", **_looks(application, layout, language, draft, terms)

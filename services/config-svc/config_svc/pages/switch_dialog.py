@@ -12,8 +12,9 @@ from config_svc.application import Application
 from config_svc.domain import switches
 from config_svc.domain.model import Customer
 from config_svc.domain.settings import Terms
+from config_svc.pages.addresses import one_of
 from config_svc.pages.customer import show_customer
-from config_svc.pages.dependencies import App, Layout, OperatorSession, one_of, submitted
+from config_svc.pages.dependencies import App, Layout, OperatorSession, submitted
 from config_svc.pages.forms import KEY, SubmittedForm, check
 from config_svc.pages.layout import CUSTOMERS, PortalLayout, PortalRoute
 from config_svc.schemas.customers import METHODS_TEXT, REQUIRED, SwitchBody

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
 
 from config_svc.domain.model import Customer
-from config_svc.pages.dependencies import App, Layout, OperatorSession, submitted
+from config_svc.pages.dependencies import App, ByHtmx, Layout, OperatorSession, submitted
 from config_svc.pages.forms import SubmittedForm, check
 from config_svc.pages.layout import CUSTOMERS, PortalLayout, PortalRoute, redirect_back
 from config_svc.schemas.customers import ReferenceBody
@@ -19,6 +19,7 @@ from shared.domain.rules import Refused
 from shared.identity.portal_sign_in import own_path
 
 router = APIRouter(route_class=PortalRoute, include_in_schema=False)
+ReferenceForm = Annotated[SubmittedForm, Depends(submitted("reference"))]
 
 
 @router.get("/customers/{id}/reference")
@@ -27,32 +28,25 @@ async def edit_reference(
     session: OperatorSession,
     application: App,
     layout: Layout,
+    by_htmx: ByHtmx,
     back: str | None = None,
     show: str | None = None,
-    hx_request: Annotated[str, Header()] = "",
     hx_current_url: Annotated[str, Header()] = "",
 ) -> Response:
     """The form; in a list with `?show` the value again, for who changed their mind."""
     customer = (await application.customers.get(id)).state
     if customer.switch is None:
         raise Refused("no_switch", "There is no switch.")
-    in_place = hx_request == "true"
     back = _back(back or _path(hx_current_url), customer)
-    if in_place and show is not None:
+    if by_htmx and show is not None:
         return _show(layout, "switch_reference_cell.html", customer, back)
-    return _form(layout, customer, customer.switch.reference or "", back, in_place=in_place)
+    return _form(layout, customer, customer.switch.reference or "", back, in_place=by_htmx)
 
 
 @router.post("/customers/{id}/reference")
 async def save_reference(
-    id: str,
-    session: OperatorSession,
-    form: Annotated[SubmittedForm, Depends(submitted("reference"))],
-    application: App,
-    layout: Layout,
-    hx_request: Annotated[str, Header()] = "",
+    id: str, session: OperatorSession, form: ReferenceForm, application: App, layout: Layout, by_htmx: ByHtmx
 ) -> Response:
-    in_place = hx_request == "true"
     values = {"switch": form.number("switch"), "reference": form.text("reference") or None}
     body, errors = check(ReferenceBody, values, layout.gettext)
     problem, status = errors.get("reference", ""), 422
@@ -65,8 +59,8 @@ async def save_reference(
     back = _back(form.text("back"), customer)
     if body is None or problem:
         value = form.text("reference")
-        return _form(layout, customer, value, back, in_place=in_place, problem=problem, status=status)
-    if in_place:
+        return _form(layout, customer, value, back, in_place=by_htmx, problem=problem, status=status)
+    if by_htmx:
         return _show(layout, "switch_reference_cell.html", customer, back)
     return redirect_back(form.text("back"), back, "referred")
 

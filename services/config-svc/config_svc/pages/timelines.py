@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from config_svc.application import Application
-from config_svc.pages.dependencies import App, Layout, ViewerSession
+from config_svc.pages.dependencies import App, ByHtmx, Layout, ViewerSession
 from config_svc.pages.layout import PortalLayout, PortalRoute
 from config_svc.texts.event_texts import describe
 from shared.domain.rules import Refused
@@ -47,12 +47,7 @@ async def timeline(
 
 @router.get("/customers/{id}/timeline")
 async def older_entries(
-    id: str,
-    session: ViewerSession,
-    application: App,
-    layout: Layout,
-    cursor: str | None = None,
-    hx_request: Annotated[str, Header()] = "",
+    id: str, session: ViewerSession, application: App, layout: Layout, by_htmx: ByHtmx, cursor: str | None = None
 ) -> Response:
     """For the script what comes below; otherwise a page. It stays when the customer is removed."""
     customer = await application.customers.find(id)
@@ -60,7 +55,7 @@ async def older_entries(
         raise Refused("customer_unknown", "There is no such customer.", status=404)
     entries = await timeline(application, layout, id, cursor=cursor)
     return layout.show(
-        "timeline_more.html" if hx_request == "true" else "timeline.html",
+        "timeline_more.html" if by_htmx else "timeline.html",
         active="customer",
         customer=customer.state,
         timeline=entries.rows,
