@@ -20,8 +20,9 @@ from starlette.responses import RedirectResponse, Response
 from config_svc.application import Application
 from config_svc.domain.bulk_operations import MOST, MOST_SELECTED, Kind, Row
 from config_svc.domain.model import Customer
+from config_svc.pages.addresses import ListQuery, one_of
 from config_svc.pages.customer import STOP_ASKING
-from config_svc.pages.dependencies import App, Layout, ListQuery, OperatorSession, ViewerSession, one_of, submitted
+from config_svc.pages.dependencies import App, Layout, OperatorSession, ViewerSession, submitted
 from config_svc.pages.forms import KEY, SubmittedForm, check
 from config_svc.pages.invitations import HERE as INVITATIONS
 from config_svc.pages.invitations import RowName
@@ -55,18 +56,28 @@ EXAMPLE = "customer,admin_email,admin_name,locale,reference\ncontoso,admin@conto
 LONGEST_TEXT = 500_000
 
 router = APIRouter(route_class=PortalRoute, include_in_schema=False)
+FileForm = Annotated[SubmittedForm, Depends(submitted("bulk-file"))]
 BulkForm = Annotated[SubmittedForm, Depends(submitted("bulk"))]
+SelectionForm = Annotated[SubmittedForm, Depends(submitted("batch"))]
 
 
-def number(text: str) -> int | str:
+def _number(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else text
 
 
+def _place(text: str) -> int:
+    place = _number(text)
+    return min(MOST, place) if isinstance(place, int) else 0
+
+
 class RowsQuery(ListQuery):
+    """Which rows are shown: those of a group of states, from a place on."""
+
     state: Annotated[str, one_of(GROUPS)] = ""
-    place: Annotated[int, BeforeValidator(lambda text: place if isinstance(place := number(text), int) else 0)] = Field(
-        0, le=MOST, exclude=True
-    )
+    place: Annotated[int, BeforeValidator(_place)] = Field(0, exclude=True)
+
+
+Asked = Annotated[RowsQuery, Query()]
 
 
 # --- the file --------------------------------------------------------------------------------------------------------
@@ -85,11 +96,7 @@ async def new(session: OperatorSession, application: App, layout: Layout) -> Res
 
 @router.post(HERE)
 async def draft(
-    request: Request,
-    session: OperatorSession,
-    form: Annotated[SubmittedForm, Depends(submitted("bulk-file"))],
-    application: App,
-    layout: Layout,
+    request: Request, session: OperatorSession, form: FileForm, application: App, layout: Layout
 ) -> Response:
     """Checks the file and keeps it as a draft: nobody is asked yet."""
     commands, key, errors = application.bulk_operations, form.text(KEY) or secrets.token_hex(16), {}
@@ -139,15 +146,13 @@ def _file_form(
 
 
 @router.get(f"{HERE}/{{id}}")
-async def bulk_switch(
-    id: str, session: ViewerSession, application: App, layout: Layout, query: Annotated[RowsQuery, Query()]
-) -> Response:
+async def bulk_switch(id: str, session: ViewerSession, application: App, layout: Layout, query: Asked) -> Response:
     return await _show(id, application, layout, query, "bulk_switch.html")
 
 
 @router.get(f"{HERE}/{{id}}/state")
 async def bulk_switch_state(
-    id: str, session: ViewerSession, application: App, layout: Layout, query: Annotated[RowsQuery, Query()]
+    id: str, session: ViewerSession, application: App, layout: Layout, query: Asked
 ) -> Response:
     return await _show(id, application, layout, query, "bulk_switch_state.html")
 
@@ -203,7 +208,7 @@ def _sentence(code: str, gettext: Callable[[str], str]) -> str:
 
 @router.post(f"{HERE}/{{id}}/begin")
 async def begin(id: str, session: OperatorSession, form: BulkForm, application: App, layout: Layout) -> Response:
-    given = {name: number(form.text(name)) for name in ("per_minute", "first")}
+    given = {name: _number(form.text(name)) for name in ("per_minute", "first")}
     body, errors = check(PaceBody, given | {"pause_after_first": form.text("after") != "go"}, layout.gettext)
     if body is None:
         more = {"values": form.shown(), "errors": errors, "status": 422}
@@ -249,9 +254,7 @@ async def selected(
 
 
 @router.post(SELECTIONS)
-async def select(
-    session: OperatorSession, form: Annotated[SubmittedForm, Depends(submitted("batch"))], application: App
-) -> Response:
+async def select(session: OperatorSession, form: SelectionForm, application: App) -> Response:
     rows = [row for row, _, code in await _meant(application, form.many("row")) if not code]
     id = action_key(session.actor.id, "batch", form.text(KEY) or secrets.token_hex(16))
     await application.bulk_operations.select(id, _kind(form.text("do")), rows, session.actor)
