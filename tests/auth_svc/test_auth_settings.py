@@ -109,7 +109,7 @@ def test_a_simulator_is_taken_when_it_is_said_to_be_one(environment: pytest.Monk
     ],
 )
 def test_where_people_may_be_sent(url: Any, simulated: bool, allowed: bool) -> None:
-    assert Hosts(AUTHORITY_HOSTS, simulated).people(url) is allowed
+    assert Hosts(AUTHORITY_HOSTS, simulated).is_page(url) is allowed
 
 
 @pytest.mark.parametrize(
@@ -122,4 +122,4 @@ def test_where_people_may_be_sent(url: Any, simulated: bool, allowed: bool) -> N
     ],
 )
 def test_where_tokens_may_be_sent(url: str, simulated: bool, allowed: bool) -> None:
-    assert Hosts(AUTHORITY_HOSTS, simulated).machine(url) is allowed
+    assert Hosts(AUTHORITY_HOSTS, simulated).is_endpoint(url) is allowed

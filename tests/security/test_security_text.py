@@ -23,14 +23,14 @@ async def test_a_name_of_the_foreign_tenant_is_one_short_line_in_our_events() ->
     microsoft = FakeMicrosoft({"me": [Me(id=OID, upn="admin@contoso.example", name=TRAP + "x" * 5000, guest=False)]})
     person = await outcome(signed(claims(preferred_username=TRAP, name=TRAP)), microsoft=microsoft)
     for text in (person.account.upn, person.account.name):
-        assert text.isprintable() and len(text) <= checks.LONGEST_NAME
+        assert text.isprintable() and len(text) <= checks.MAX_NAME_CHARACTERS
 
 
 async def test_so_it_is_where_the_sign_in_is_refused() -> None:
     other = "c0de0008-0001-4000-9abc-d00d00080000"
     refused = await outcome(signed(claims(tid=other, preferred_username=TRAP, name=TRAP * 100)), home_tenant=other)
     assert refused.reason == "wrong_tenant"
-    assert refused.account.upn.isprintable() and len(refused.account.name) <= checks.LONGEST_NAME
+    assert refused.account.upn.isprintable() and len(refused.account.name) <= checks.MAX_NAME_CHARACTERS
 
 
 @pytest.mark.parametrize("kind", ["done", "operator_done", "refused"])

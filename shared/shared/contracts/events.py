@@ -18,7 +18,11 @@ Method = Literal["sign_in", "device_code", "app_registration"]
 InForce = Literal["app_registration", "token", "none"]
 Outcome = Literal["successful", "failed"]
 GRANT_LIFE = timedelta(days=90)
-"""How long a grant lasts that is not refreshed: the life of Microsoft's refresh tokens."""
+"""How long a grant lasts that is not refreshed: "Refresh tokens in the Microsoft identity platform"."""
+CHECK_EVERY, CHECK_SPREAD = timedelta(hours=24), timedelta(hours=1)
+"""How often access is proven, and by how much one customer's hour may come later than another's."""
+ATTEMPT_LIMIT = timedelta(minutes=15)
+"""One sign-in of an invitee, from its start to Microsoft's answer."""
 Sealed = str
 """A compact JWE. Kept out of timeline, audit and SSE by `sealed_fields`."""
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from auth_svc.domain import attempts
-from auth_svc.domain.model import ATTEMPT_LIMIT, Attempt
+from auth_svc.domain.model import Attempt
 from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, ErrorDetails
 from auth_svc.microsoft.interfaces import Me
-from shared.contracts.events import AuthenticationStarted, AuthenticationStopped, SignInReturned
+from shared.contracts.events import ATTEMPT_LIMIT, AuthenticationStarted, AuthenticationStopped, SignInReturned
 from shared.crypto.secret import Secret
 from shared.domain.rules import Change, Unavailable
 from shared.store.mongo import Collection

@@ -12,7 +12,7 @@ from joserfc import jws
 from joserfc.jwk import OctKey, RSAKey
 
 from auth_svc.microsoft import checks
-from auth_svc.microsoft.checks import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR, Wanted
+from auth_svc.microsoft.checks import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR, Requirements
 from auth_svc.microsoft.discovery import PERSONAL_TENANT
 from auth_svc.microsoft.errors import EntraRefused
 from auth_svc.microsoft.interfaces import Me
@@ -23,7 +23,7 @@ NOW = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)
 AT = int(NOW.timestamp())
 OTHER = "c0de0008-0001-4000-9abc-d00d00080000"
 KEY, FOREIGN = RSAKey.generate_key(2048, {"kid": "k1"}), RSAKey.generate_key(2048, {"kid": "k1"})
-WANTED = Wanted(TENANT, (), ("User.Read",))
+WANTED = Requirements(TENANT, (), ("User.Read",))
 
 
 def issuer(tenant: str) -> str:

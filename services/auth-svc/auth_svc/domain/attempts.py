@@ -10,17 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auth_svc.domain.model import (
-    ATTEMPT_LIMIT,
-    CHECK_EVERY,
     Access,
     Attempt,
     AttemptState,
     Envelope,
     Grant,
     Registration,
-    with_jitter,
+    next_check,
 )
 from shared.contracts.events import (
+    ATTEMPT_LIMIT,
     GRANT_LIFE,
     Account,
     AppRegistrationProven,
@@ -217,7 +216,7 @@ def propose_grant(
         cache=proof.cache,
         claimed_at=now,
         expires_at=expires,
-        refresh_at=with_jitter(grant_id, now + CHECK_EVERY),
+        refresh_at=next_check(grant_id, now),
     )
     event = TokenClaimed(
         customer=access.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from auth_svc.domain.model import CHECK_EVERY, Access, Registration, with_jitter
+from auth_svc.domain.model import Access, Registration, next_check
 from shared.contracts.events import (
     CustomerChanged,
     CustomerRegistered,
@@ -48,7 +48,7 @@ def _with_registration(access: Access, part: RegistrationPart | None, now: datet
     if part.secret_change == "kept" and old is not None:
         kept = replace(old, client_id=part.client_id, revision=part.revision, secret_expires_on=part.secret_expires_on)
         if part.revision != old.revision:
-            kept = replace(kept, lost=False, reason=None, tries=0, check_at=with_jitter(access.id, now + CHECK_EVERY))
+            kept = replace(kept, lost=False, reason=None, tries=0, check_at=next_check(access.id, now))
         return replace(access, registration=kept)
     new = Registration(
         client_id=part.client_id,
@@ -56,7 +56,7 @@ def _with_registration(access: Access, part: RegistrationPart | None, now: datet
         jwe=part.secret,
         vault=None,
         secret_expires_on=part.secret_expires_on,
-        check_at=with_jitter(access.id, now + CHECK_EVERY),
+        check_at=next_check(access.id, now),
     )
     in_force = "token" if access.in_force == "token" else "app_registration"
     return replace(access, registration=new, in_force=in_force)
@@ -128,9 +128,7 @@ def complete(access: Access | None, event: SwitchCompleted, now: datetime) -> Ch
     if entered and event.revision is not None:
         registration = replace(entered, revision=event.revision)
     if registration:
-        registration = replace(
-            registration, lost=False, reason=None, tries=0, check_at=with_jitter(access.id, now + CHECK_EVERY)
-        )
+        registration = replace(registration, lost=False, reason=None, tries=0, check_at=next_check(access.id, now))
     return Change(replace(settled, in_force="app_registration", grant=None, registration=registration))
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from auth_svc.domain.attempts import Refusal
 from auth_svc.domain.model import (
-    CHECK_EVERY,
-    RETRY_AFTER,
     Access,
     Envelope,
     Grant,
     Registration,
     Validation,
-    with_jitter,
+    next_check,
+    retry_at,
 )
 from shared.contracts.events import (
     GRANT_LIFE,
@@ -82,9 +81,7 @@ def renew_grant(
         return None
     expires = now + GRANT_LIFE
     newer = replace(grant, cache=cache, rev=rev + 1) if grant.rev == rev else grant
-    alive = replace(
-        newer, expires_at=expires, lost=False, reason=None, tries=0, refresh_at=with_jitter(grant_id, now + CHECK_EVERY)
-    )
+    alive = replace(newer, expires_at=expires, lost=False, reason=None, tries=0, refresh_at=next_check(grant_id, now))
     events: list[Event] = [GrantRefreshed(customer=access.id, grant=grant_id, refreshed_at=now, expires_at=expires)]
     if grant.lost:
         events.append(AccessRecovered(customer=access.id, customer_name=access.name, method="token", grant=grant_id))
@@ -96,9 +93,7 @@ def lose_grant(access: Access | None, grant_id: str, refusal: Refusal, now: date
     grant = _grant(access, grant_id)
     if access is None or grant is None:
         return None
-    lost = replace(
-        grant, lost=True, reason=refusal.reason, tries=0, refresh_at=with_jitter(grant_id, now + CHECK_EVERY)
-    )
+    lost = replace(grant, lost=True, reason=refusal.reason, tries=0, refresh_at=next_check(grant_id, now))
     if grant.lost and grant.reason == refusal.reason:
         return Change(replace(access, grant=lost))
     event = AccessLost(
@@ -119,7 +114,7 @@ def retry_grant_later(access: Access | None, grant_id: str, now: datetime) -> Ch
     grant = _grant(access, grant_id)
     if access is None or grant is None:
         return None
-    return Change(replace(access, grant=replace(grant, tries=grant.tries + 1, refresh_at=now + _wait(grant.tries))))
+    return Change(replace(access, grant=replace(grant, tries=grant.tries + 1, refresh_at=retry_at(grant.tries, now))))
 
 
 # --- an app registration ------------------------------------------------------------------------------------------
@@ -158,7 +153,7 @@ def confirm_registration(access: Access | None, revision: int, now: datetime) ->
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
-    alive = replace(registration, lost=False, reason=None, tries=0, check_at=with_jitter(access.id, now + CHECK_EVERY))
+    alive = replace(registration, lost=False, reason=None, tries=0, check_at=next_check(access.id, now))
     events: tuple[Event, ...] = ()
     if registration.lost:
         events = (
@@ -174,9 +169,7 @@ def lose_registration(access: Access | None, revision: int, refusal: Refusal, no
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
-    lost = replace(
-        registration, lost=True, reason=refusal.reason, tries=0, check_at=with_jitter(access.id, now + CHECK_EVERY)
-    )
+    lost = replace(registration, lost=True, reason=refusal.reason, tries=0, check_at=next_check(access.id, now))
     if registration.lost and registration.reason == refusal.reason:
         return Change(replace(access, registration=lost))
     event = AccessLost(
@@ -196,12 +189,8 @@ def retry_registration_later(access: Access | None, revision: int, now: datetime
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
-    later = replace(registration, tries=registration.tries + 1, check_at=now + _wait(registration.tries))
+    later = replace(registration, tries=registration.tries + 1, check_at=retry_at(registration.tries, now))
     return Change(replace(access, registration=later))
-
-
-def _wait(tries: int) -> timedelta:
-    return min(timedelta(hours=6), RETRY_AFTER * int(2 ** min(tries, 10)))
 
 
 # --- deadlines ----------------------------------------------------------------------------------------------------

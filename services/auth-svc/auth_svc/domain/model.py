@@ -10,31 +10,36 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from shared.contracts.events import Account, InForce, Method, Target
+from shared.contracts.events import CHECK_EVERY, CHECK_SPREAD, Account, InForce, Method, Target
 
 Envelope = dict[str, Any]
 AttemptState = Literal[
     "started", "code_issued", "sign_in_ready", "returned", "redeeming", "redeemed", "claimed", "failed", "stopped"
 ]
 
-ATTEMPT_LIMIT = timedelta(minutes=15)
-CHECK_EVERY = timedelta(hours=24)
-RETRY_AFTER = timedelta(minutes=5)
+RETRY_AFTER, MAX_RETRY_AFTER = timedelta(minutes=5), timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """A customer's own app registration; its secret as it came (`jwe`) until it is resealed (`vault`)."""
+    """A customer's own app registration."""
 
     client_id: str
     revision: int
+    """config-svc's number of it: another one with each change; 0 for one that is only proposed."""
     jwe: str | None = None
+    """Its secret as it came, until it is resealed."""
     vault: Envelope | None = None
+    """Its secret, resealed."""
     secret_expires_on: str | None = None
+    """The secret's last day, as YYYY-MM-DD."""
     lost: bool = False
+    """Microsoft refuses it."""
     reason: str | None = None
+    """Why: a code of `shared.contracts.reasons`."""
     check_at: datetime | None = None
     tries: int = 0
+    """Checks in vain since the last answer of Microsoft."""
 
     @property
     def secret(self) -> bool:
@@ -43,8 +48,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One sign-in. `flow`: the pending device or code flow; `answer`: what Microsoft sent back by the browser;
-    `redeemed`: the tokens before the checks. `next`: when its due work is to go on."""
+    """One sign-in of a switch."""
 
     switch: int
     number: int
@@ -53,15 +57,25 @@ class Attempt:
     started_at: datetime
     tenant_id: str
     accepted_roles: tuple[str, ...] = ()
+    """Template ids; empty: those that may administer Teams."""
     login_hint: str | None = None
+    """The user name that Microsoft's page begins with."""
     stored: bool = False
+    """It proves the app registration on file, not one that was entered."""
     credentials: str | None = None
+    """The entered app registration, as the wizard sealed it."""
     flow: Envelope | None = None
+    """The pending device or code flow."""
     answer: str | None = None
+    """What Microsoft sent back by the browser, as the wizard sealed it."""
     redeemed: Envelope | None = None
+    """The tokens, before the checks."""
     expires_at: datetime | None = None
+    """When it is over, whatever Microsoft says."""
     next: datetime | None = None
+    """When its due work is to go on."""
     reason: str | None = None
+    """Why it failed or was left."""
 
     @property
     def place(self) -> tuple[int, int]:
@@ -74,7 +88,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """A delegated token that an administrator granted; `cache` is MSAL's token cache, `rev` counts its savings."""
+    """Delegated access that an administrator granted."""
 
     id: str
     switch: int
@@ -84,13 +98,19 @@ class Grant:
     roles: tuple[str, ...]
     scopes: tuple[str, ...]
     cache: Envelope
+    """MSAL's token cache, with the refresh token."""
     claimed_at: datetime
     expires_at: datetime
+    """When the refresh token ends, unless it is used."""
     refresh_at: datetime
     rev: int = 0
+    """Counts the savings of `cache`."""
     lost: bool = False
+    """Microsoft refuses it."""
     reason: str | None = None
+    """Why: a code of `shared.contracts.reasons`."""
     tries: int = 0
+    """Refreshes in vain since the last answer of Microsoft."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,28 +126,41 @@ class Validation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """`switch`: the highest number heard of; `settled`: the highest whose verdict is known."""
+    """All that gives access to one customer, or is about to."""
 
     id: str
     name: str = ""
     tenant: str = ""
+    """As it was registered: a domain or a GUID."""
     tenant_id: str | None = None
+    """Its GUID, once Microsoft or an operator said it."""
     resolve_at: datetime | None = None
+    """When Microsoft is to be asked for the GUID."""
     resolve_tries: int = 0
     in_force: InForce = "none"
     registration: Registration | None = None
     switch: int = 0
+    """The highest number of a switch that was heard of."""
     settled: int = 0
+    """The highest whose verdict is known."""
     to: Target = "token"
     invited: bool = True
     attempt: Attempt | None = None
     proposed: Grant | None = None
+    """A grant that waits for the verdict; it serves nobody."""
     proposed_registration: Registration | None = None
+    """An app registration that was entered, and waits for the verdict."""
     grant: Grant | None = None
+    """The grant in force."""
     validation: Validation | None = None
     removed: bool = False
 
 
-def with_jitter(id: str, at: datetime) -> datetime:
-    """`at`, moved by up to an hour, always the same for the same id: so that daily work does not come all at once."""
-    return at + timedelta(seconds=zlib.crc32(id.encode()) % 3600)
+def next_check(id: str, now: datetime) -> datetime:
+    """A day from now, later by up to an hour that is always the same for the same id: so that not all come at once."""
+    return now + CHECK_EVERY + timedelta(seconds=zlib.crc32(id.encode()) % CHECK_SPREAD.seconds)
+
+
+def retry_at(tries: int, now: datetime) -> datetime:
+    """After so many tries in vain: in 5, 10, 20 ... minutes, in 6 hours at most."""
+    return now + min(MAX_RETRY_AFTER, RETRY_AFTER * int(2 ** min(tries, 10)))

@@ -24,7 +24,7 @@ def stored_credentials(
 
 
 async def prove(entra: Entra, graph: Graph, tenant: str, credentials: Credentials) -> None:
-    """A token proves only the secret; what it opens must be the tenant. Raises: EntraRefused, EntraAway."""
+    """A token proves only the secret; what it opens must be the tenant. Raises: EntraRefused, EntraUnavailable."""
     token = await entra.app_token(tenant, credentials.client_id, credentials.secret)
     if await graph.organization(token.value) != tenant.lower():
         raise EntraRefused("wrong_organization")

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from auth_svc.credential_store import Credentials, CredentialStore, PendingFlow
 from auth_svc.domain import attempts
-from auth_svc.domain.model import ATTEMPT_LIMIT, Access, Attempt
+from auth_svc.domain.model import Access, Attempt
 from auth_svc.jobs import app_registrations
 from auth_svc.jobs.device_code_polling import DeviceCodePolling
 from auth_svc.jobs.refusals import refusal_of
@@ -24,6 +24,7 @@ from auth_svc.microsoft import checks
 from auth_svc.microsoft.errors import EntraRefused, read_redirect_error
 from auth_svc.microsoft.interfaces import Entra, Graph, Redeemed
 from auth_svc.microsoft.metrics import FAILED
+from shared.contracts.events import ATTEMPT_LIMIT
 from shared.contracts.reasons import explain
 from shared.domain.rules import Clock, Unavailable, utc_now
 from shared.jobs.claim import Claim, GiveBack, Outcome
@@ -32,17 +33,19 @@ from shared.store.store import Store
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 CHECK_LIMIT = timedelta(minutes=5)
+"""How long the checks may take, from the redemption on: Microsoft may be busy meanwhile."""
 MARK_TRIES = 5
 Step = Callable[["AttemptJobs", "Work"], Awaitable["Outcome[Access] | None"]]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One claimed attempt. `tenant`: the one that is pinned to the customer; the event's, if none is yet."""
+    """One claimed attempt."""
 
     claim: Claim[Access]
     attempt: Attempt
     tenant: str
+    """The one that is pinned to the customer; the event's, if none is yet."""
 
     @property
     def customer(self) -> str:
@@ -66,8 +69,10 @@ class AttemptJobs:
     credential_store: CredentialStore
     store: Store[Access]
     scopes: tuple[str, ...]
+    """The permissions that must be granted."""
     clock: Clock = utc_now
     max_pending_codes: int = 2000
+    """Device codes that this process polls at once."""
     polling: DeviceCodePolling = field(init=False)
 
     def __post_init__(self) -> None:
@@ -192,16 +197,20 @@ class AttemptJobs:
         """All checks, from the stored answer: they may be repeated, by any holder."""
         attempt = work.attempt
         redeemed, at = self.credential_store.open_redemption(work.customer, attempt)
-        wanted = checks.Wanted(work.tenant.lower(), attempt.accepted_roles, self.scopes)
-        person = await self._retried(
+        required = checks.Requirements(work.tenant.lower(), attempt.accepted_roles, self.scopes)
+        administrator = await self._retried(
             work,
-            lambda: checks.check(self.entra, self.graph, redeemed, wanted, self.clock()),
+            lambda: checks.check(self.entra, self.graph, redeemed, required, self.clock()),
             at + CHECK_LIMIT,
         )
         grant = token_hex(12)
         cache = self.credential_store.seal_token_cache(work.customer, grant, redeemed.cache)
         proof = attempts.Proof(
-            account=person.account, tenant_id=person.tenant, roles=person.roles, scopes=person.scopes, cache=cache
+            account=administrator.account,
+            tenant_id=administrator.tenant,
+            roles=administrator.roles,
+            scopes=administrator.scopes,
+            cache=cache,
         )
         return Outcome(attempts.propose_grant, attempt.place, grant, proof)
 

@@ -39,7 +39,7 @@ async def retry_until(
     wanted: Callable[[], bool],
     clock: Clock,
 ) -> T:
-    """`call`, again after each EntraAway. Raises: EntraRefused(unreachable or busy) if it would last too
+    """`call`, again after each EntraUnavailable. Raises: EntraRefused(unreachable or busy) if it would last too
     long."""
     tries = 0
     while True:

@@ -1,5 +1,4 @@
-"""May this person grant access: the id_token, the tenant, not a guest, the role, the permissions. MSAL
-checks none.
+"""May this person grant access: the id_token, the tenant, not a guest, the role, the permissions. MSAL checks none.
 
 A claim is believed only after signature, audience, issuer and times have been verified with Microsoft's keys.
 """
@@ -18,7 +17,7 @@ from shared.contracts.events import Account
 from shared.identity.token_verifier import PublishedKey, TokenRefused, TokenVerifier
 
 VERIFIER = TokenVerifier(algorithms=("RS256",), leeway_seconds=120, max_length=64 * 1024, required=("exp", "nbf"))
-LONGEST_NAME = 200
+MAX_NAME_CHARACTERS = 200
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
 ROLES = {"global administrator": GLOBAL_ADMINISTRATOR, "teams administrator": TEAMS_ADMINISTRATOR}
@@ -26,17 +25,20 @@ ROLES = {"global administrator": GLOBAL_ADMINISTRATOR, "teams administrator": TE
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a sign-in must prove: this tenant, one of these roles, these permissions."""
+class Requirements:
+    """What a sign-in must prove."""
 
     tenant: str
+    """This tenant, by its GUID."""
     roles: tuple[str, ...]
+    """One of these roles, by template id or name; empty: one that may administer Teams."""
     scopes: tuple[str, ...]
+    """All of these permissions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Who proved it, with what."""
+class Administrator:
+    """Who proved it, with the roles that count and all that was granted."""
 
     account: Account
     tenant: str
@@ -44,21 +46,21 @@ class Person:
     scopes: tuple[str, ...]
 
 
-async def check(entra: Entra, graph: Graph, redeemed: Redeemed, wanted: Wanted, now: datetime) -> Person:
-    """All checks of a sign-in. Raises: EntraRefused with who came, where that is known; EntraAway."""
-    claims = await verified(entra, redeemed, wanted.tenant, now)
+async def check(entra: Entra, graph: Graph, redeemed: Redeemed, required: Requirements, now: datetime) -> Administrator:
+    """All checks of a sign-in. Raises: EntraRefused with who came, where that is known; EntraUnavailable."""
+    claims = await verified(entra, redeemed, required.tenant, now)
     account = _account(claims)
     try:
-        _of_the_tenant(claims, redeemed, wanted.tenant)
-        account, roles = await _by_graph(graph, redeemed, wanted, account)
+        _of_the_tenant(claims, redeemed, required.tenant)
+        account, roles = await _by_graph(graph, redeemed, required, account)
     except EntraRefused as error:
         raise EntraRefused(error.reason, error.details, account) from None
-    return Person(account=account, tenant=wanted.tenant, roles=roles, scopes=tuple(scope for scope in redeemed.scopes))
+    return Administrator(account=account, tenant=required.tenant, roles=roles, scopes=redeemed.scopes)
 
 
 async def verified(entra: Entra, redeemed: Redeemed, tenant: str, now: datetime) -> Mapping[str, Any]:
     """The claims of the id_token, if it is Microsoft's and for us. Raises: EntraRefused(token_invalid),
-    EntraAway."""
+    EntraUnavailable."""
     token, client = redeemed.id_token.reveal(), redeemed.client_id
     try:
         key = await entra.signing_key(tenant, VERIFIER.key_id(token))
@@ -92,18 +94,18 @@ def _of_the_tenant(claims: Mapping[str, Any], redeemed: Redeemed, tenant: str) -
 
 
 async def _by_graph(
-    graph: Graph, redeemed: Redeemed, wanted: Wanted, account: Account
+    graph: Graph, redeemed: Redeemed, required: Requirements, account: Account
 ) -> tuple[Account, tuple[str, ...]]:
-    if not granted(redeemed.scopes, wanted.scopes):
+    if not granted(redeemed.scopes, required.scopes):
         raise EntraRefused("scopes_missing")
     me = await graph.me(redeemed.access_token)
     if me.id.lower() != account.oid.lower():
         raise EntraRefused("token_invalid")
     if me.guest or "#ext#" in me.upn.lower():
         raise EntraRefused("guest")
-    if await graph.organization(redeemed.access_token) != wanted.tenant:
+    if await graph.organization(redeemed.access_token) != required.tenant:
         raise EntraRefused("wrong_tenant")
-    held = await graph.roles_of_me(redeemed.access_token, role_ids(wanted.roles))
+    held = await graph.roles_of_me(redeemed.access_token, role_ids(required.roles))
     if not held:
         raise EntraRefused("no_role")
     return Account(_line(me.upn), account.oid, _line(me.name) or account.name), held
@@ -130,7 +132,7 @@ def _account(claims: Mapping[str, Any]) -> Account:
 
 def _line(text: str) -> str:
     """What another tenant calls its people, as it may stand in our events, pages and mails: one short line."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:LONGEST_NAME]
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:MAX_NAME_CHARACTERS]
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> str:

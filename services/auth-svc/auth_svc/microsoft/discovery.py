@@ -1,5 +1,4 @@
-"""What Microsoft publishes of a tenant: its GUID, its endpoints, its signing keys. Kept for a day, for so
-many tenants.
+"""What Microsoft publishes of a tenant: its GUID, its endpoints, its signing keys (OpenID Connect Discovery 1.0).
 
 Only hosts that are Microsoft's are believed, in the configuration as well: a token goes where it says.
 """
@@ -23,13 +22,16 @@ from shared.identity.token_verifier import PublishedKey, published_keys
 
 T = TypeVar("T")
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
-FRESH = 24 * 3600.0
-REFETCH_EVERY = 30.0
-SUFFIX = "/v2.0/.well-known/openid-configuration"
+MAX_AGE_SECONDS = 24 * 3600.0
+REFETCH_SECONDS = 30.0
+"""An unknown key has all keys fetched again, at most as often as that."""
+MAX_CONFIGURATIONS, MAX_KEY_SETS = 2048, 512
+"""Of so many tenants."""
+CONFIGURATION_PATH = "/v2.0/.well-known/openid-configuration"
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+")
-_MACHINE_ENDPOINTS = ("token_endpoint", "jwks_uri", "device_authorization_endpoint")
+_ENDPOINTS = ("token_endpoint", "jwks_uri", "device_authorization_endpoint")
 
-PEOPLES_HOSTS = frozenset(
+PAGE_HOSTS = frozenset(
     {
         "microsoft.com",
         "www.microsoft.com",
@@ -50,26 +52,28 @@ PEOPLES_HOSTS = frozenset(
 class Hosts:
     """Which hosts are believed to be Microsoft's."""
 
-    machines: frozenset[str]
+    endpoints: frozenset[str]
+    """Those that programs talk to."""
     simulated: bool = False
+    """Then every host is."""
 
-    def machine(self, url: object) -> bool:
+    def is_endpoint(self, url: object) -> bool:
         parts = urlsplit(url if isinstance(url, str) else "")
-        return parts.scheme == "https" and bool(parts.netloc) and (self.simulated or parts.netloc in self.machines)
+        return parts.scheme == "https" and bool(parts.netloc) and (self.simulated or parts.netloc in self.endpoints)
 
-    def people(self, url: object) -> bool:
+    def is_page(self, url: object) -> bool:
         """May a person be sent there?"""
         parts = urlsplit(url if isinstance(url, str) else "")
         if self.simulated:
             return parts.scheme in ("https", "http") and bool(parts.netloc)
-        return parts.scheme == "https" and parts.netloc in PEOPLES_HOSTS
+        return parts.scheme == "https" and parts.netloc in PAGE_HOSTS
 
 
 @dataclass(slots=True)
-class Kept(Generic[T]):
-    """The newest values, by tenant; the least recently used go first."""
+class TenantCache(Generic[T]):
+    """The newest values, by tenant, with the time they came; the least recently used go first."""
 
-    most: int
+    size: int
     _items: OrderedDict[str, tuple[float, T]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -83,22 +87,22 @@ class Kept(Generic[T]):
         with self._lock:
             self._items[name] = (at, value)
             self._items.move_to_end(name)
-            if len(self._items) > self.most:
+            if len(self._items) > self.size:
                 self._items.popitem(last=False)
 
 
 class Discovery:
-    """Blocking; called from worker threads. `ticks`: seconds, monotonic."""
+    """Blocking: called from worker threads. `ticks`: seconds, monotonic."""
 
     def __init__(
         self, http: HttpClient, authority: str, hosts: Hosts, ticks: Callable[[], float] = time.monotonic
     ) -> None:
         self._http, self._authority, self.hosts, self._ticks = http, authority, hosts, ticks
-        self._configurations: Kept[Mapping[str, Any]] = Kept(2048)
-        self._keys: Kept[Mapping[str, PublishedKey]] = Kept(512)
+        self._configurations: TenantCache[Mapping[str, Any]] = TenantCache(MAX_CONFIGURATIONS)
+        self._keys: TenantCache[Mapping[str, PublishedKey]] = TenantCache(MAX_KEY_SETS)
 
     def resolve(self, asked: str) -> str:
-        """The GUID of a tenant, by domain or GUID. Raises: EntraRefused(tenant_unknown), EntraAway."""
+        """The GUID of a tenant, by domain or GUID. Raises: EntraRefused(tenant_unknown), EntraUnavailable."""
         name = asked.strip().lower()
         if not (GUID.fullmatch(name) or _DOMAIN.fullmatch(name)) or name == PERSONAL_TENANT:
             raise EntraRefused("tenant_unknown")
@@ -111,46 +115,46 @@ class Discovery:
         return found
 
     def configuration(self, tenant: str) -> Mapping[str, Any]:
-        """The endpoints of a tenant. Raises: EntraRefused, EntraAway."""
+        """The endpoints of a tenant. Raises: EntraRefused, EntraUnavailable."""
         if not GUID.fullmatch(tenant):
             raise EntraRefused("tenant_unknown")
         kept = self._configurations.get(tenant)
-        if kept and self._ticks() - kept[0] < FRESH:
+        if kept and self._ticks() - kept[0] < MAX_AGE_SECONDS:
             return kept[1]
         found = self._fetched(tenant)
-        if not all(self.hosts.machine(found.get(name)) for name in _MACHINE_ENDPOINTS if found.get(name)):
+        if not all(self.hosts.is_endpoint(found.get(name)) for name in _ENDPOINTS if found.get(name)):
             raise EntraRefused("token_invalid")
         self._configurations.put(tenant, self._ticks(), found)
         return found
 
     def probe(self) -> None:
-        """Raises: EntraAway."""
-        self._http.get(f"{self._authority}/organizations{SUFFIX}")
+        """Raises: EntraUnavailable."""
+        self._http.get(f"{self._authority}/organizations{CONFIGURATION_PATH}")
 
     def issuer(self, tenant: str) -> str:
         return str(self.configuration(tenant).get("issuer", ""))
 
     def key(self, tenant: str, kid: str) -> PublishedKey | None:
         """A signing key; an unknown one has all fetched again, at most every 30 seconds. Raises:
-        EntraAway."""
+        EntraUnavailable."""
         kept = self._keys.get(tenant)
-        age = self._ticks() - kept[0] if kept else FRESH
-        if kept and ((kid in kept[1] and age < FRESH) or (kid not in kept[1] and age < REFETCH_EVERY)):
+        age = self._ticks() - kept[0] if kept else MAX_AGE_SECONDS
+        if kept and ((kid in kept[1] and age < MAX_AGE_SECONDS) or (kid not in kept[1] and age < REFETCH_SECONDS)):
             return kept[1].get(kid)
-        said = self._http.get(str(self.configuration(tenant).get("jwks_uri", "")))
-        if said.status_code != 200:
+        response = self._http.get(str(self.configuration(tenant).get("jwks_uri", "")))
+        if response.status_code != 200:
             raise EntraUnavailable("unreachable")
-        keys = published_keys(said.json())
+        keys = published_keys(response.json())
         self._keys.put(tenant, self._ticks(), keys)
         return keys.get(kid)
 
     def _fetched(self, segment: str) -> Mapping[str, Any]:
-        said = self._http.get(f"{self._authority}/{segment}{SUFFIX}")
-        if said.status_code == 200:
-            return said.json()
-        if said.status_code in (400, 404):
+        response = self._http.get(f"{self._authority}/{segment}{CONFIGURATION_PATH}")
+        if response.status_code == 200:
+            return response.json()
+        if response.status_code in (400, 404):
             # Microsoft says 90002 here; whatever else makes this address a bad request means the same to us.
-            raise EntraRefused("tenant_unknown", read_details(said.json()))
+            raise EntraRefused("tenant_unknown", read_details(response.json()))
         raise EntraUnavailable("unreachable", ErrorDetails())
 
 
@@ -161,7 +165,7 @@ class ConfiguredHttpClient:
         self._http, self._configuration = http, configuration
 
     def get(self, url: str, **what: Any) -> HttpResponse:
-        if url.split("?")[0].endswith(SUFFIX):
+        if url.split("?")[0].endswith(CONFIGURATION_PATH):
             return HttpResponse(200, json.dumps(dict(self._configuration)), {})
         return self._http.get(url, **what)
 

@@ -90,7 +90,7 @@ class MsalEntra:
         return await self._calls.run(lambda: self._guarded(lambda: self._discovery.key(tenant, kid)))
 
     async def probe(self) -> None:
-        """Asks only if nothing was heard for a while. Raises: EntraAway."""
+        """Asks only if nothing was heard for a while. Raises: EntraUnavailable."""
         if time.monotonic() - self._http.answered_at > PROBE_SECONDS:
             await self._calls.run(lambda: self._guarded(self._discovery.probe))
 
@@ -103,7 +103,7 @@ class MsalEntra:
         flow = self._public(tenant).initiate_device_flow(list(self._apps.scopes))
         if "user_code" not in flow:
             raise read_error(flow)
-        if not self._hosts.people(flow["verification_uri"]):
+        if not self._hosts.is_page(flow["verification_uri"]):
             raise EntraRefused("token_invalid")
         msal_flow = {name: flow[name] for name in _DEVICE_FLOW_FIELDS if name in flow}
         return DeviceFlow(
@@ -145,7 +145,7 @@ class MsalEntra:
             response_mode="query",
         )
         url = str(flow.pop("auth_uri"))
-        if not self._hosts.people(url):
+        if not self._hosts.is_page(url):
             raise EntraRefused("token_invalid")
         return SignInFlow(Secret(json.dumps(flow)), Secret(url), Secret(state))
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 from config_svc.domain.model import SECRET_WARNINGS, Customer
 from config_svc.schemas.views import days_left
 from config_svc.texts.event_texts import Say
-from shared.contracts.events import GRANT_LIFE
+from shared.contracts.events import CHECK_EVERY, CHECK_SPREAD, GRANT_LIFE
 from shared.contracts.reasons import explain
 
-EVERY = timedelta(hours=25)
-"""Access is proven daily, each customer at an hour of its own: after 25 hours at the latest."""
 COLUMNS = (
     "customer",
     "customer_name",
@@ -52,7 +50,7 @@ def next_check(customer: Customer, now: datetime) -> NextCheck:
         return NextCheck("now")
     if customer.method != "token" or customer.grant is None or customer.grant.lost:
         return NextCheck("daily")
-    at = customer.grant.expires_at - GRANT_LIFE + EVERY
+    at = customer.grant.expires_at - GRANT_LIFE + CHECK_EVERY + CHECK_SPREAD
     return NextCheck("by" if at > now else "late", at)
 
 

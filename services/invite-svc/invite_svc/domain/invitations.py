@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from invite_svc.domain.attempts import stop
-from invite_svc.domain.model import ASK_AGAIN_AFTER, ATTEMPT_LIMIT, Invitation, State, usable
+from invite_svc.domain.model import ASK_AGAIN_AFTER, Invitation, State, usable
 from shared.contracts.events import (
+    ATTEMPT_LIMIT,
     Account,
     Event,
     InvitationCreated,

@@ -14,7 +14,6 @@ Stage = Literal["preparing", "code", "sign_in", "returned", "claimed", "failed",
 
 MAX_CODES = 5
 MAX_ATTEMPTS = 50
-ATTEMPT_LIMIT = timedelta(minutes=15)
 ASK_AGAIN_AFTER = timedelta(hours=1)
 
 
