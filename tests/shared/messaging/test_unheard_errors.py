@@ -20,7 +20,7 @@ from tests.shared.kit.core import Memory
 from tests.shared.messaging.test_rebalance import PLACE, Client
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 async def unheard() -> Iterator[list[str]]:  # type: ignore[misc]
     """What asyncio would log of tasks and futures that were thrown away with an error."""
     said: list[str] = []
@@ -38,7 +38,7 @@ class Stuck(AIOKafkaProducer):  # type: ignore[misc]
 
 
 async def test_a_producer_is_given_up_with_records_that_were_never_sent(
-    unheard: list[str], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(kafka, "STOP_SECONDS", 0.05)
     producer = Stuck(bootstrap_servers="nowhere:9092")
@@ -67,7 +67,7 @@ class Slow(Client):
 
 
 async def test_a_commit_that_takes_too_long_fails_unheard_and_is_made_again(
-    unheard: list[str], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(consuming, "COMMIT_TIMEOUT_SECONDS", 0.05)
     client, parts = Slow(), list[str | None]()
