@@ -3,6 +3,11 @@
 All events travel on one topic, keyed by customer (SettingsChanged: by `settings`, bulk switches by `bulk-switches`).
 Times are UTC, dates ISO strings (`2027-01-31`). A `Sealed` part is a JWE that only one service can open; no event
 carries a secret in clear. New fields get a default; a field is never renamed or removed (tests/contracts hold this).
+
+Many events have these: `switch` counts a customer's switches, `generation` the links of one's invitation, `attempt` the
+sign-ins of one, each from 1. `revision` counts the changes of a customer's app registration; `grant` is the id of what
+a sign-in granted. `reason` is a code of the table of reasons; `aadsts` and `correlation_id` are Microsoft's, for its
+support. `invited`: the switch has an invitation. `by` is the operator; None: a deadline, or a program of ours.
 """
 
 from __future__ import annotations
@@ -32,6 +37,7 @@ class Actor:
     """Who did something, and from which network address."""
 
     id: str
+    """The `oid` or `sub` that the operators' issuer gives."""
     name: str = ""
     email: str | None = None
     address: str | None = None
@@ -112,16 +118,22 @@ def event(by: Service, *, version: int = 1, sealed: tuple[str, ...] = ()) -> Cal
 @event("config", sealed=("registration",))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRegistered(Event):
+    """An operator or a program entered a customer."""
+
     name: str
     tenant: str
+    """As it was entered: a domain or a GUID."""
     registration: Registration | None = None
     reference: str | None = None
+    """The operators' own; the customer never sees it."""
     by: Actor | None = None
 
 
 @event("config", sealed=("registration",))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerChanged(Event):
+    """A customer's master data are other ones; the event holds all of them."""
+
     name: str
     tenant: str
     registration: Registration | None = None
@@ -132,19 +144,26 @@ class CustomerChanged(Event):
 @event("config")
 @dataclass(frozen=True, slots=True)
 class CustomerRemoved(Event):
+    """A customer is gone, with everything that is kept of it."""
+
     by: Actor | None = None
 
 
 @event("auth")
 @dataclass(frozen=True, slots=True)
 class TenantResolved(Event):
+    """Microsoft knows the tenant that was entered."""
+
     asked: str
+    """As it was entered."""
     tenant_id: str
 
 
 @event("auth")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantUnknown(Event):
+    """Microsoft knows no such tenant."""
+
     asked: str
     reason: str
     correlation_id: str | None = None
@@ -153,6 +172,8 @@ class TenantUnknown(Event):
 @event("config")
 @dataclass(frozen=True, slots=True)
 class TenantPinned(Event):
+    """The tenant is this customer's alone from now on."""
+
     asked: str
     tenant_id: str
 
@@ -160,6 +181,8 @@ class TenantPinned(Event):
 @event("config")
 @dataclass(frozen=True, slots=True)
 class TenantTaken(Event):
+    """The tenant is another customer's already."""
+
     asked: str
     tenant_id: str
 
@@ -183,10 +206,13 @@ class SwitchRequested(Event):
     switch: int
     to: Target
     renew: bool
+    """The method stays; its access is claimed anew."""
     customer_name: str
     tenant_id: str
     methods: tuple[Method, ...]
+    """Among which the invitee chooses."""
     accepted_roles: tuple[str, ...]
+    """Template ids of directory roles: who signs in must hold one of them."""
     expires_at: datetime
     invitee: Person | None = None
     locale: str = "en"
@@ -194,16 +220,20 @@ class SwitchRequested(Event):
     remind_at: datetime | None = None
     revision: int = 0
     texts_version: int = 0
+    """Of the provider's texts; the mails of a switch keep those that it began with."""
     tenant_name: str = ""
 
 
 @event("config")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationResendRequested(Event):
+    """The invitation is to be mailed again, with a link of its own and a new time to live."""
+
     switch: int
     generation: int
     expires_at: datetime
     remind_at: datetime | None = None
+    """None: no reminder."""
     by: Actor | None = None
 
 
@@ -226,6 +256,8 @@ class SwitchCompleted(Event):
 @event("config")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchCancelled(Event):
+    """An operator took a switch back, gave it to another invitee, or removed the customer."""
+
     switch: int
     reason: Literal["cancelled", "readdressed", "removed"]
     invited: bool
@@ -235,6 +267,8 @@ class SwitchCancelled(Event):
 @event("config")
 @dataclass(frozen=True, slots=True)
 class SwitchExpired(Event):
+    """Nobody answered in time; nothing changes."""
+
     switch: int
     invited: bool
 
@@ -242,6 +276,8 @@ class SwitchExpired(Event):
 @event("config")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SwitchFailed(Event):
+    """A switch without an invitation could not be proven; nothing changes."""
+
     switch: int
     reason: str
     invited: bool
@@ -254,6 +290,8 @@ class SwitchFailed(Event):
 @event("invite")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationCreated(Event):
+    """A switch has its invitation, and its mail is due."""
+
     switch: int
     generation: int
     created_at: datetime
@@ -263,6 +301,8 @@ class InvitationCreated(Event):
 @event("invite")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationResent(Event):
+    """The invitation has a new link, and its mail is due; older links lead nowhere."""
+
     switch: int
     generation: int
     created_at: datetime
@@ -272,6 +312,8 @@ class InvitationResent(Event):
 @event("invite")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationReminded(Event):
+    """Nobody has answered yet, and the reminder's mail is due."""
+
     switch: int
     generation: int
     created_at: datetime
@@ -281,6 +323,8 @@ class InvitationReminded(Event):
 @event("invite")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvitationOpened(Event):
+    """The invitee began; looking at the link is not enough."""
+
     switch: int
     generation: int
     opened_at: datetime
@@ -298,6 +342,8 @@ class InvitationExpired(Event):
 @event("invite")
 @dataclass(frozen=True, slots=True)
 class InvitationRevoked(Event):
+    """The invitation of a cancelled switch no longer counts."""
+
     switch: int
     generation: int
 
@@ -305,6 +351,8 @@ class InvitationRevoked(Event):
 @event("invite")
 @dataclass(frozen=True, slots=True)
 class NewInvitationAsked(Event):
+    """The invitee asks for another invitation."""
+
     switch: int
     generation: int
 
@@ -329,6 +377,8 @@ class AuthenticationStarted(Event):
 @event("invite")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticationStopped(Event):
+    """An attempt is given up: another one began, or the invitation is over."""
+
     switch: int
     attempt: int
     reason: str
@@ -379,6 +429,7 @@ class AuthenticationFailed(Event):
     aadsts: int | None = None
     correlation_id: str | None = None
     trace_id: str | None = None
+    """Microsoft's, not that of our traces."""
     account: Account | None = None
     final: bool = False
 
@@ -394,6 +445,7 @@ class TokenClaimed(Event):
     account: Account
     tenant_id: str
     roles: tuple[str, ...]
+    """Template ids of the accepted roles that the account holds."""
     scopes: tuple[str, ...]
     method: Method
     claimed_at: datetime
@@ -430,6 +482,8 @@ class ValidationRequested(Event):
 @event("auth")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticationValidated(Event):
+    """What ValidationRequested asked for was proven, or not."""
+
     request: str
     method: InForce
     outcome: Outcome
@@ -444,6 +498,8 @@ class AuthenticationValidated(Event):
 @event("auth")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantRefreshed(Event):
+    """A grant was used and lives on."""
+
     grant: str
     refreshed_at: datetime
     expires_at: datetime
@@ -452,7 +508,10 @@ class GrantRefreshed(Event):
 @event("auth")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessLost(Event):
+    """What is in force can no longer be used; who must act, says the reason."""
+
     customer_name: str
+    """For the mail."""
     method: InForce
     reason: str
     revision: int = 0
@@ -464,6 +523,8 @@ class AccessLost(Event):
 @event("auth")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRecovered(Event):
+    """What was lost can be used again."""
+
     customer_name: str
     method: InForce
     revision: int = 0
@@ -473,10 +534,13 @@ class AccessRecovered(Event):
 @event("config")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretExpiring(Event):
+    """A client secret on file runs out soon."""
+
     customer_name: str
     revision: int
     days_left: int
     expires_on: str
+    """A date."""
 
 
 # --- mail, audit, settings ------------------------------------------------------------------------
@@ -491,6 +555,7 @@ class EmailSent(Event):
     kind: str
     generation: int
     tries: int
+    """How often it was handed to the mail server."""
     count: int
 
 
@@ -510,6 +575,8 @@ class EmailFailed(Event):
 @event("config")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkCopied(Event):
+    """An operator took an invitation's address, to hand it on by another way than mail."""
+
     switch: int
     generation: int
     by: Actor | None = None
