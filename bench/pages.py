@@ -37,7 +37,7 @@ from shared.identity.sessions import INDEXES, Sessions
 from shared.service.service import Service
 from shared.store.mongo import Collection, Mongo
 from shared.store.operations import Document, Filter, Insert
-from shared.store.write_plan import Plan
+from shared.store.write_plan import WritePlan
 from tokenswitch_dev.runner.keys import make_keys, write_secret
 
 CUSTOMERS_IN_ALL = int(os.environ.get("BENCH_CUSTOMERS", "100000"))
@@ -137,7 +137,7 @@ async def fill(service: Service, url: str) -> float:
     patient = patient_mongo(service, url)
     for start in range(0, CUSTOMERS_IN_ALL, CHUNK):
         made = [customer(n, chance) for n in range(start, min(CUSTOMERS_IN_ALL, start + CHUNK))]
-        plans = [Plan(id=one.id, version=0, state=one) for one in made]
+        plans = [WritePlan(id=one.id, version=0, state=one) for one in made]
         await patient.collection(CUSTOMERS).write([store._mapping.write(plan, None, NOW) for plan in plans])
     await patient.collection("timeline").write([Insert(entry(number)) for number in range(PLENTY)])
     for name, one in service._stores.items():

@@ -81,7 +81,7 @@ async def _claims(mongo: Mongo) -> Taken:
     async def nothing(claim: object) -> None:
         raise AssertionError("there is nothing to do")
 
-    due: Worker[OutgoingMails] = Worker(store=store, job="mail", execute=nothing, lease=30.0)
+    due: Worker[OutgoingMails] = Worker(store=store, job="mail", execute=nothing, lease_seconds=30.0)
     await store.collection.update_many({"due.mail": {"$lte": datetime.now(UTC)}}, {"$unset": {"due.mail": ""}})
     with taking(50) as taken:
         for _ in range(50):

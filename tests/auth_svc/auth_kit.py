@@ -220,14 +220,14 @@ class Bench:
             job="attempt",
             execute=jobs.execute,
             concurrency=2000,
-            lease=self.lease,
-            tick=0.1,
-            grace=6.0,
+            lease_seconds=self.lease,
+            tick_seconds=0.1,
+            grace_seconds=6.0,
         )
 
     def keep_due(self) -> Worker[Access]:
         jobs = KeepAliveJobs(entra=self.entra, graph=self.graph, credential_store=self.keys.credential_store)
-        return Worker(store=self.store, job="keep", execute=jobs.execute, lease=self.lease, tick=0.1)
+        return Worker(store=self.store, job="keep", execute=jobs.execute, lease_seconds=self.lease, tick_seconds=0.1)
 
     def run(self) -> None:
         for due in (self.attempts_due(), self.keep_due()):

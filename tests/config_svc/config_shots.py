@@ -326,7 +326,7 @@ async def bulk(config: Config, id: str, name: str, customers: Sequence[str], pac
     await bulks.draft(id, name, await bulks.check(read_csv(text.encode()), by), by)
     if pace:
         await bulks.begin(id, pace, by, Command(f"begin-{id}", id))
-        due: Worker[BulkOperation] = Worker(store=bulks.store, job=JOB, execute=bulks.work, lease=5)
+        due: Worker[BulkOperation] = Worker(store=bulks.store, job=JOB, execute=bulks.work, lease_seconds=5)
         while await due.once():
             await due.settled()
 

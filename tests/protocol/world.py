@@ -23,7 +23,7 @@ from notify_svc.subscriptions import SUBSCRIPTIONS as NOTIFY
 from shared.contracts.cloudevents import decode
 from shared.domain.rules import Refused, Rule
 from shared.messaging.event_handlers import Subscription
-from shared.store.write_plan import Entry, Loaded, Step, plan_command, plan_fold
+from shared.store.write_plan import LoadedDocument, OutboxEntry, Step, plan_command, plan_fold
 
 TABLES: dict[str, tuple[Subscription, ...]] = {"config": CONFIG, "invite": INVITE, "auth": AUTH, "notify": NOTIFY}
 SEEN = 200
@@ -42,7 +42,7 @@ class Document:
     version: int = 0
     state: Any = None
     seen: list[str] = field(default_factory=list)
-    outbox: list[Entry] = field(default_factory=list)
+    outbox: list[OutboxEntry] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
@@ -52,8 +52,8 @@ class World:
 
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
-    topic: list[Entry] = field(default_factory=list)
-    beside: list[Entry] = field(default_factory=list)
+    topic: list[OutboxEntry] = field(default_factory=list)
+    beside: list[OutboxEntry] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*TABLES, f"notify{BESIDE}"), 0))
     runs: int = 0
     written: list[tuple[int, int | None, bool]] = field(default_factory=list)
@@ -85,7 +85,7 @@ class World:
         if settle:
             document.outbox.pop(0)
 
-    def partition(self, reader: str) -> list[Entry]:
+    def partition(self, reader: str) -> list[OutboxEntry]:
         return self.beside if reader.endswith(BESIDE) else self.topic
 
     def consume(self, reader: str, count: int, *, commit: bool = True) -> None:
@@ -104,7 +104,7 @@ class World:
         if commit:
             self.taken[reader] += len(records)
 
-    def _steps(self, service: str, entry: Entry) -> Iterable[tuple[tuple[str, str], Step[Any]]]:
+    def _steps(self, service: str, entry: OutboxEntry) -> Iterable[tuple[tuple[str, str], Step[Any]]]:
         event = decode(entry.type, entry.body)
         for row in TABLES[service]:
             if row.event is not type(event) or (id := row.key(event)) is None:
@@ -112,8 +112,8 @@ class World:
             rule = partial(lambda fact, event, state, now: fact(state, event, now), row.rule, event)
             yield (f"{service}/{row.store}", id), Step(rule=rule, cause=entry.id)
 
-    def _loaded(self, id: str, document: Document) -> Loaded[Any]:
-        return Loaded(id=id, version=document.version, state=document.state, seen=frozenset(document.seen))
+    def _loaded(self, id: str, document: Document) -> LoadedDocument[Any]:
+        return LoadedDocument(id=id, version=document.version, state=document.state, seen=frozenset(document.seen))
 
     def _write(self, document: Document, plan: Any) -> None:
         if plan is None:
@@ -160,7 +160,7 @@ class World:
 
     def events(self, *types: str) -> list[Any]:
         """The distinct events of these types, in the order of their first publication."""
-        first: dict[str, Entry] = {}
+        first: dict[str, OutboxEntry] = {}
         for entry in (*self.topic, *self.beside):
             first.setdefault(entry.id, entry)
         return [decode(entry.type, entry.body) for entry in first.values() if entry.type in types]

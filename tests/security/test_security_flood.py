@@ -33,7 +33,7 @@ async def test_over_the_limit_a_code_is_refused_and_the_button_still_works(mongo
             scopes=("User.Read",),
             max_pending_codes=LIMIT,
         )
-        due = Worker(store=here.store, job="attempt", execute=jobs.execute, concurrency=LIMIT + 2, tick=0.1)
+        due = Worker(store=here.store, job="attempt", execute=jobs.execute, concurrency=LIMIT + 2, tick_seconds=0.1)
         running = asyncio.ensure_future(due.run(here.stopping))
         for customer in ("c1", "c2"):
             await started(here, customer, "device_code")

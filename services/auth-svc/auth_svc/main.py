@@ -73,7 +73,7 @@ def build(
         "attempt",
         attempt_jobs.execute,
         concurrency=settings.entra_pending_flows + OTHER_ATTEMPTS,
-        lease=settings.attempt_lease_seconds,
+        lease_seconds=settings.attempt_lease_seconds,
     )
     service.work(store, "keep", keep_alive_jobs.execute, concurrency=CALL_THREADS)
     issuer = Issuer(settings.operator_issuer, settings.operator_ca_file)

@@ -29,7 +29,9 @@ def build(settings: NotifySettings, *, mailer: Mailer | None = None, clock: Cloc
         settings.smtp, settings.sender.domain, ca_file=settings.smtp_ca_file, seconds=settings.smtp_seconds
     )
     jobs = MailJobs(writer=message_writer(settings), mailer=mailer, texts=texts, clock=clock)
-    service.work(store, MAIL, jobs.execute, concurrency=settings.smtp_connections, lease=settings.mail_lease_seconds)
+    service.work(
+        store, MAIL, jobs.execute, concurrency=settings.smtp_connections, lease_seconds=settings.mail_lease_seconds
+    )
     service.probe(PART, mailer.probe)  # without a mail server there is nothing that this service can do
     return service
 

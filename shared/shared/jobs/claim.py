@@ -30,15 +30,19 @@ class GiveBack(Exception):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Claim(Generic[S]):
-    """A document held for one job. `state` is renewed with the lease; `lost` when another holder has it."""
+    """A document held for one job."""
 
     id: str
     state: S
+    """Brought up to date with the lease."""
     version: int
     lease: Lease
     trace: str | None
+    """The trace that the work belongs to."""
     stopping: asyncio.Event
+    """Set when the service stops."""
     lost: bool = False
+    """Another holder has it by now."""
 
     async def sleep(self, seconds: float) -> None:
         """Sleeps; ends at once with GiveBack when the service stops or the lease was lost."""

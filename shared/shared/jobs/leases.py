@@ -20,8 +20,8 @@ from shared.store.store import Store
 S = TypeVar("S")
 
 RELEASE_TRIES = 5
-MOST_LOOKED_AT = 5_000
-BULK = 500
+MAX_LOOKED_AT = 5_000
+BULK_SIZE = 500
 
 
 class Leases(Generic[S]):
@@ -44,20 +44,22 @@ class Leases(Generic[S]):
         names = {f"{self._lease}.by": self._holder, f"{self._lease}.until": until, self._due: until}
         claimed: Document = {"$inc": {f"{self._lease}.n": 1}, "$set": names}
         free = {self._due: {"$lte": now}, f"{self._lease}.until": {"$not": {"$gt": now}}}
-        for start in range(0, len(ids), BULK):
-            claims = [Update({"_id": id} | free, claimed) for id in ids[start : start + BULK]]
+        for start in range(0, len(ids), BULK_SIZE):
+            claims = [Update({"_id": id} | free, claimed) for id in ids[start : start + BULK_SIZE]]
             await self._store.collection.write(claims)
-        found = await self._store.collection.find_ids(ids, fields=("version", "state", "lease", "trace"))
-        won = [document for document in found if self._is_mine(document, until)]
+        documents = await self._store.collection.find_ids(ids, fields=("version", "state", "lease", "trace"))
+        won = [document for document in documents if self._is_mine(document, until)]
         for document in won:
             DUE_LATENESS.labels(self._job).observe(late[document["_id"]].total_seconds())
         return won, len(ids) == limit
 
     async def _free(self, limit: int, held: Collection[str], now: datetime) -> list[tuple[str, datetime]]:
-        """Due and not held by anybody, earliest first. The filter is the index's field alone: with another
-        field in it the embedded server reads the whole collection. What is held and yet found (a rule has
-        just moved its deadline) is looked over."""
-        for size in (limit + len(held), 4 * (limit + len(held)), MOST_LOOKED_AT):
+        """Due and not held by anybody, earliest first: ids with their deadlines.
+
+        The filter is the index's field alone: with another in it the embedded server reads the whole collection. So a
+        document that is held may be among them (a rule has just moved its deadline), and is left out here.
+        """
+        for size in (limit + len(held), 4 * (limit + len(held)), MAX_LOOKED_AT):
             page = await self._store.collection.find(
                 {self._due: {"$lte": now}}, sort=((self._due, 1),), limit=size, fields=("due", "lease")
             )
@@ -92,7 +94,7 @@ class Leases(Generic[S]):
         by the database's account, about `held` documents. Raises: Unavailable."""
         until, mine = self._store.clock() + self._life, {f"{self._lease}.by": self._holder}
         await self._store.collection.update_many(mine, {"$set": {f"{self._lease}.until": until, self._due: until}})
-        heads = await self._store.collection.find(mine, limit=held + MOST_LOOKED_AT, fields=("version", "lease"))
+        heads = await self._store.collection.find(mine, limit=held + MAX_LOOKED_AT, fields=("version", "lease"))
         return until, {head["_id"]: head for head in heads}
 
     async def restore(self, id: str, version: int, deadline: datetime | None) -> None:
@@ -101,8 +103,7 @@ class Leases(Generic[S]):
         await self._store.collection.write([Update({"_id": id, "version": version}, change)])
 
     async def release(self, id: str, lease: Lease, at: datetime | None) -> None:
-        """Ends a lease. Due again at `at`, or (None) at the state's own deadline, but not before the lease's
-        end.
+        """Ends a lease. Due again at `at`, or (None) at the state's own deadline, but not before the lease's end.
 
         Raises: Unavailable; the lease runs out by itself then.
         """

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 
-async def first(*whats: asyncio.Event | asyncio.Future[Any], timeout: float) -> None:  # noqa: ASYNC109
+async def first_of(*whats: asyncio.Event | asyncio.Future[Any], timeout: float) -> None:  # noqa: ASYNC109
     """Waits until one of the events is set or one of the futures is done, or so many seconds.
 
     Futures are left as they are; nothing is cancelled but the waiting.

@@ -1,4 +1,4 @@
-"""Due work: whatever touches the outside world (SMTP, Entra, Graph) or waits for a time, claimed by lease.
+"""The worker of a job: whatever touches the outside world (SMTP, Entra, Graph) or waits for a time, claimed by lease.
 
 A state holds its deadlines; `due.<job>` is the earliest of one kind. What the work came to is applied by a rule with
 the cause `<id>/due/<job>/<n>`: once per lease, whatever crashes.
@@ -20,7 +20,7 @@ from opentelemetry.trace import Span
 from shared.domain.rules import Unavailable
 from shared.jobs.claim import Claim, Execute, GiveBack, Outcome
 from shared.jobs.leases import Leases
-from shared.jobs.waiting import first
+from shared.jobs.waiting import first_of
 from shared.observability import tracing
 from shared.observability.metrics import DUE_DONE
 from shared.store.mapping import Lease
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 S = TypeVar("S")
 
 OUTCOME_TRIES = 40
-NOTICED = 200
+MAX_NOTICED = 200
 LONGEST_PAUSE = timedelta(minutes=1)
 LONGEST_BUG_PAUSE = timedelta(hours=1)
 MAX_TRIES_KEPT = 10_000
@@ -41,33 +41,39 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True, kw_only=True)
 class Worker(Generic[S]):
-    """Runs one job of a store. `concurrency` documents at once; leases of `lease` seconds, renewed while
-    work runs.
-
-    `execute` does the work and gives back its outcome. It may raise Unavailable (tried again
-    with backoff) or GiveBack; any other error is a bug: logged, and tried again ever more rarely. `health` hears None
-    when all is well, else which part is away.
-    """
+    """Executes one job for the documents of a store when it is due, each document by one replica at a time."""
 
     store: Store[S]
     job: str
+    """One of the store's `deadlines`."""
     execute: Execute[S]
+    """Does the work of one claim. It may raise Unavailable (tried again with backoff) or GiveBack; any other error is a
+    bug: logged, and tried again ever more rarely."""
     concurrency: int = 32
-    lease: float = 30.0
-    tick: float = 1.0
-    grace: float = 7.0
+    """Documents at once."""
+    lease_seconds: float = 30.0
+    """How long a claim lasts without being renewed: after a crash others wait for so long."""
+    tick_seconds: float = 1.0
+    """The longest pause between two looks for what is due."""
+    grace_seconds: float = 7.0
+    """What work at hand gets when the service stops (every outside call is bounded to 6); the rest is given back."""
     health: Callable[[str | None], None] = lambda part: None
+    """Hears None when all is well, else which part is away."""
     _leases: Leases[S] = field(init=False)
     _claiming: asyncio.Lock = field(default_factory=asyncio.Lock)
     _held: dict[str, Claim[S]] = field(default_factory=dict)
+    """By the document's id."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _tries: dict[str, int] = field(default_factory=dict)
+    """The document's id -> how often its work failed in a row."""
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _next: datetime = EPOCH
+    """When to look again, at the latest."""
     _more: bool = False
+    """The last look found more than there was room for."""
 
     def __post_init__(self) -> None:
-        self._leases = Leases(self.store, self.job, self.lease)
+        self._leases = Leases(self.store, self.job, self.lease_seconds)
         self.store.listeners.append(self._note)
         DUE_DONE.labels(self.job, "bug")  # at 0 from the start, so that the first one is a rise
 
@@ -93,7 +99,7 @@ class Worker(Generic[S]):
     async def _look(self, stopping: asyncio.Event) -> None:
         self._wake.clear()
         now = self.store.clock()
-        tick = now + timedelta(seconds=self.tick)
+        tick = now + timedelta(seconds=self.tick_seconds)
         self._next = self._next if now < self._next < tick else tick
         try:
             await self.once(stopping)
@@ -102,13 +108,13 @@ class Worker(Generic[S]):
         except Unavailable as error:  # what is held here goes on meanwhile
             log.warning("due work %s waits: %s", self.job, error)
             self.health(error.part)
-            await first(stopping, timeout=self.tick)
+            await first_of(stopping, timeout=self.tick_seconds)
             return
         seconds = (self._next - self.store.clock()).total_seconds()
-        await first(self._wake, stopping, timeout=max(0.0, seconds))
+        await first_of(self._wake, stopping, timeout=max(0.0, seconds))
 
     async def once(self, stopping: asyncio.Event | None = None) -> int:
-        """Claims what is due and starts it; gives how many were claimed. Raises: Unavailable."""
+        """Claims what is due and starts it; gives how many documents were claimed. Raises: Unavailable."""
         free = self.concurrency - len(self._held)
         if free <= 0:
             return 0
@@ -135,20 +141,19 @@ class Worker(Generic[S]):
 
     def _claimed(self, document: Document, stopping: asyncio.Event) -> Claim[S]:
         held = document["lease"][self.job]
-        found = self.store.stored(document)
-        lease = Lease(self.job, held["n"], held["until"])
+        stored = self.store.stored(document)
         return Claim(
-            id=found.id,
-            state=found.state,
-            version=found.version,
-            lease=lease,
+            id=stored.id,
+            state=stored.state,
+            version=stored.version,
+            lease=Lease(self.job, held["n"], held["until"]),
             trace=document.get("trace"),
             stopping=stopping,
         )
 
     async def _keep_leases(self) -> None:
         while True:
-            await asyncio.sleep(self.lease / 3)
+            await asyncio.sleep(self.lease_seconds / 3)
             with contextlib.suppress(Unavailable):  # the lease may run out: then others go on
                 await self.renew()
 
@@ -176,7 +181,7 @@ class Worker(Generic[S]):
         """Brings claims up to date whose document got a new deadline meanwhile: what is held for long (a
         device flow) hears within a tick that it was stopped or replaced. Raises: Unavailable."""
         if self._held:
-            overtaken = await self._leases.overtaken(NOTICED)
+            overtaken = await self._leases.overtaken(MAX_NOTICED)
             if claims := {id: self._held[id] for id in overtaken if id in self._held}:
                 heads = await self.store.collection.find_ids(claims, fields=("version", "lease"))
                 await self._refresh(claims, {head["_id"]: head for head in heads})
@@ -189,8 +194,8 @@ class Worker(Generic[S]):
             if head is not None and head["version"] != claim.version:
                 changed.append(id)
         for document in await self.store.collection.find_ids(changed, fields=("version", "state")):
-            found = self.store.stored(document)
-            claims[found.id].state, claims[found.id].version = found.state, found.version
+            claim, stored = claims[document["_id"]], self.store.stored(document)
+            claim.state, claim.version = stored.state, stored.version
 
     # --- work -------------------------------------------------------------------------------------------
 
@@ -212,7 +217,7 @@ class Worker(Generic[S]):
         except Exception:
             end = "bug"
             log.exception("due work %s of %s failed", self.job, claim.id)
-            least = timedelta(seconds=self.lease)
+            least = timedelta(seconds=self.lease_seconds)
             await self._release(claim, self._backoff(claim.id, least, LONGEST_BUG_PAUSE))
         finally:
             DUE_DONE.labels(self.job, end).inc()
@@ -257,9 +262,8 @@ class Worker(Generic[S]):
             await self._leases.release(claim.id, claim.lease, at)
 
     async def _finish(self) -> None:
-        """Work at hand gets `grace` seconds (every outside call is bounded to 6); the rest is given back."""
         if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=self.grace)
+            await asyncio.wait(set(self._tasks), timeout=self.grace_seconds)
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from shared.domain.rules import Unavailable
-from shared.jobs.waiting import first
+from shared.jobs.waiting import first_of
 from shared.messaging.event_handlers import EventHandlers, RecordBatch
 from shared.messaging.kafka import Cluster, KafkaRecord, stop, within
 from shared.observability.metrics import LAG
@@ -115,7 +115,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """The poll is not cancelled when it takes long (a rebalance while the broker is away): it goes on."""
         if self._polling is None:
             self._polling = asyncio.ensure_future(self._getmany(consumer))
-        await first(self._polling, self._stopping, timeout=POLL_TIMEOUT_SECONDS)
+        await first_of(self._polling, self._stopping, timeout=POLL_TIMEOUT_SECONDS)
         if not self._polling.done():
             if self._stopping.is_set():
                 return self._generation, {}

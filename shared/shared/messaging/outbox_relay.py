@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanKind
 from shared.contracts import cloudevents
 from shared.contracts.events import REGISTRY
 from shared.domain.rules import Clock, Unavailable, utc_now
-from shared.jobs.waiting import first
+from shared.jobs.waiting import first_of
 from shared.messaging.kafka import Sender, SendRefused
 from shared.observability import tracing
 from shared.observability.metrics import OUTBOX_AGE, REFUSED_RECORDS, RELAYED
@@ -107,7 +107,7 @@ class OutboxRelay:
             if loop.time() >= next_sweep:
                 await self.sweep(older=older)
                 next_sweep, older = loop.time() + self._sweep_seconds, FRESH_SECONDS
-            await first(self._wake, stopping, timeout=max(0.0, next_sweep - loop.time()))
+            await first_of(self._wake, stopping, timeout=max(0.0, next_sweep - loop.time()))
 
     async def once(self) -> int:
         """Relays what writes of this process left; gives the number of events sent."""

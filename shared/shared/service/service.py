@@ -155,7 +155,7 @@ class Service:
     def work(self, store: Store[S], job: str, execute: Execute[S], **options: Any) -> None:
         """Executes the jobs of a store when they are due (its `deadlines` say so); `execute` may call the outside
         world. `options`: see `shared.jobs.worker.Worker`."""
-        worker = Worker(store=store, job=job, execute=execute, **({"grace": 6.0} | options))
+        worker = Worker(store=store, job=job, execute=execute, **({"grace_seconds": 6.0} | options))
         self.loop(f"{store.collection.name}/{job}", worker.run)
 
     def loop(self, name: str, run: Run) -> None:

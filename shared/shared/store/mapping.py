@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 
 from shared.store.operations import Document, Insert, Update
-from shared.store.write_plan import ANSWERS_KEPT, SEEN_KEPT, Entry, Loaded, Plan
+from shared.store.write_plan import ANSWERS_KEPT, SEEN_KEPT, LoadedDocument, OutboxEntry, WritePlan
 
 S = TypeVar("S")
 
@@ -38,10 +38,10 @@ class DocumentMapping(Generic[S]):
     def state(self, document: Document) -> S:
         return self._adapter.validate_python(document["state"])
 
-    def loaded(self, id: str, document: Document | None) -> Loaded[S]:
+    def loaded(self, id: str, document: Document | None) -> LoadedDocument[S]:
         if document is None:
-            return Loaded(id=id)
-        return Loaded(
+            return LoadedDocument(id=id)
+        return LoadedDocument(
             id=id,
             version=document["version"],
             state=self.state(document),
@@ -50,7 +50,7 @@ class DocumentMapping(Generic[S]):
             answers=tuple(document.get("answers", ())),
         )
 
-    def write(self, plan: Plan[S], release: Lease | None, now: datetime) -> Insert | Update:
+    def write(self, plan: WritePlan[S], release: Lease | None, now: datetime) -> Insert | Update:
         """The write of a plan; it ends the lease `release` as well, if that is still the one."""
         if plan.version == 0:
             return self._insert(plan, now)
@@ -70,7 +70,7 @@ class DocumentMapping(Generic[S]):
             change["$push"] = pushed
         return Update(where, change)
 
-    def _insert(self, plan: Plan[S], now: datetime) -> Insert:
+    def _insert(self, plan: WritePlan[S], now: datetime) -> Insert:
         lists: Document = {
             "outbox": [_kept(entry) for entry in plan.entries],
             "seen": list(plan.causes),
@@ -79,7 +79,7 @@ class DocumentMapping(Generic[S]):
         }
         return Insert({"_id": plan.id, **self._fields(plan, now), **lists})
 
-    def _fields(self, plan: Plan[S], now: datetime) -> Document:
+    def _fields(self, plan: WritePlan[S], now: datetime) -> Document:
         state = self._adapter.dump_python(plan.state)
         fields: Document = {"version": plan.version + 1, "written": now, "state": state}
         if self._derived:
@@ -94,7 +94,7 @@ class DocumentMapping(Generic[S]):
         return {job: deadline(state) for job, deadline in self.deadlines.items()}
 
 
-def _kept(entry: Entry) -> Document:
+def _kept(entry: OutboxEntry) -> Document:
     """By hand: `asdict` copies deeply, which was the largest part of a fold's cost."""
     return {
         "id": entry.id,
@@ -106,7 +106,7 @@ def _kept(entry: Entry) -> Document:
     }
 
 
-def _pushed(plan: Plan[Any]) -> Document:
+def _pushed(plan: WritePlan[Any]) -> Document:
     pushed: Document = {}
     if plan.entries:
         pushed["outbox"] = {"$each": [_kept(entry) for entry in plan.entries]}

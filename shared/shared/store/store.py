@@ -1,5 +1,4 @@
-"""The one verb that changes state: load, decide by a pure rule, write state and outgoing events in one
-update.
+"""The one verb that changes state: load, decide by a pure rule, write state and outgoing events in one update.
 
 `apply` does it for one document, `fold` for all documents of a batch with one read and one bulk write. Both are
 guarded by the document's version and repeat when somebody else wrote meanwhile.
@@ -20,51 +19,59 @@ from shared.observability import tracing
 from shared.store.mapping import Deadline, Derived, DocumentMapping, Lease
 from shared.store.mongo import Collection, NotWritable
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update
-from shared.store.write_plan import Command, Plan, Planned, Step, answered, plan_command, plan_fold
+from shared.store.write_plan import Command, Planned, Step, WritePlan, answered, plan_command, plan_fold
 
 S = TypeVar("S")
 
-ROUNDS = 60
-LONGEST_PAUSE = 0.2
-BULK = 500
+MAX_ROUNDS = 60
+LONGEST_PAUSE_SECONDS = 0.2
+BULK_SIZE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDocument(Generic[S]):
-    """A document as a reader sees it. `delayed`: it has events that Kafka has not got yet, since then."""
+    """A document as a reader sees it."""
 
     id: str
     version: int
     state: S
     delayed: datetime | None = None
+    """Since when it has events that Kafka has not got yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied(Generic[S]):
-    """`answer`: what the command is answered, now or when it first came; then nothing is `changed`."""
+    """What became of a rule."""
 
     state: S | None
+    """The document's, changed or not; None: there is none."""
     version: int
     answer: Mapping[str, Any] = field(default_factory=dict)
+    """What the command is answered, now or when it first came; then nothing is `changed`."""
     changed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WriteNotification:
-    """A write that others wait for: ids with new outgoing events, and jobs with their deadlines."""
+    """What a write means to those who wait."""
 
     unsent: tuple[str, ...] = ()
+    """Ids of documents with new outgoing events."""
     due: tuple[tuple[str, datetime], ...] = ()
+    """Jobs with their deadlines."""
 
 
 Failed = tuple[str, Step[S], Exception]
+"""The document's id, a step that can never be taken in, and why."""
 
 
 class Store(Generic[S]):
-    """Documents of one collection. `deadlines`: name -> the deadline that a state holds for that kind of due
-    work.
+    """Documents of one collection.
 
-    `derived` gives fields for indexed search (kept under `index`); `source` is `<service>/<collection>`.
+    - `source`: `<service>/<collection>`, the source of its events.
+    - `deadlines`: job -> the deadline that a state holds for it (None: nothing is due).
+    - `derived`: fields of a state that are searched by, kept under `index`.
+    - `indexes`: those of MongoDB beside its own.
     """
 
     def __init__(
@@ -89,6 +96,7 @@ class Store(Generic[S]):
         )
         self.listeners: list[Callable[[WriteNotification], None]] = []
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By id: the changes of one document in this process queue, so that only replicas race."""
 
     async def prepare(self) -> None:
         await self.collection.ensure(self._indexes)
@@ -142,8 +150,8 @@ class Store(Generic[S]):
     ) -> Applied[S]:
         """As `apply`. `release` ends the caller's lease in the same write."""
         turn = self._turns.setdefault(id, asyncio.Lock())
-        async with turn:  # those of this process queue: only replicas race
-            for round in range(ROUNDS):
+        async with turn:
+            for round in range(MAX_ROUNDS):
                 applied = await self._apply_once(id, step, command, release, follows)
                 if applied is not None:
                     return applied
@@ -175,7 +183,7 @@ class Store(Generic[S]):
         span.end()
         return tracing.traceparent_of(span) or trace
 
-    async def _write_one(self, plan: Plan[S], release: Lease | None) -> bool:
+    async def _write_one(self, plan: WritePlan[S], release: Lease | None) -> bool:
         written = await self.collection.write([self._mapping.write(plan, release, self.clock())])
         if written.refused:
             raise NotWritable(f"{self.source} {plan.id}: {written.refused[plan.id]}")
@@ -193,7 +201,7 @@ class Store(Generic[S]):
         """
         failed: list[Failed[S]] = []
         pending = dict(work)
-        for round in range(ROUNDS):
+        for round in range(MAX_ROUNDS):
             plans = await self._plan_all(pending, failed)
             if not plans or await self._write_all(plans, pending, failed):
                 return failed
@@ -203,7 +211,7 @@ class Store(Generic[S]):
             pending = {plan.id: pending[plan.id] for plan in plans if plan.id in pending}
         raise Unavailable("MongoDB", f"{self.source} is written by too many at once")
 
-    async def _plan_all(self, pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]) -> list[Plan[S]]:
+    async def _plan_all(self, pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]) -> list[WritePlan[S]]:
         documents = await self.collection.find_ids(pending)
         by_id = {document["_id"]: document for document in documents}
         now, plans = self.clock(), []
@@ -224,11 +232,11 @@ class Store(Generic[S]):
         return plan_fold(loaded, steps, self.source, now)
 
     async def _write_all(
-        self, plans: list[Plan[S]], pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]
+        self, plans: list[WritePlan[S]], pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]
     ) -> bool:
         complete, aside = True, set[str]()
-        for start in range(0, len(plans), BULK):
-            chunk = plans[start : start + BULK]
+        for start in range(0, len(plans), BULK_SIZE):
+            chunk = plans[start : start + BULK_SIZE]
             written = await self.collection.write(self._operations(chunk, aside))
             complete = complete and written.complete
             aside |= written.refused.keys()
@@ -237,7 +245,7 @@ class Store(Generic[S]):
             await self._fold_singly(id, pending.pop(id), failed)
         return complete
 
-    def _operations(self, plans: Sequence[Plan[S]], aside: set[str]) -> list[Insert | Update]:
+    def _operations(self, plans: Sequence[WritePlan[S]], aside: set[str]) -> list[Insert | Update]:
         """The writes; `aside` gets the documents whose state cannot be written down at all."""
         operations: list[Insert | Update] = []
         for plan in plans:
@@ -257,7 +265,7 @@ class Store(Generic[S]):
             except Exception as error:
                 failed.append((id, step, error))
 
-    def _notify(self, plans: Sequence[Plan[S]]) -> None:
+    def _notify(self, plans: Sequence[WritePlan[S]]) -> None:
         """Wakes who waits. Where a bulk was incomplete this is too often, which is harmless."""
         unsent = tuple(plan.id for plan in plans if plan.entries)
         deadlines = self.deadlines.items()
@@ -270,7 +278,7 @@ class Store(Generic[S]):
 
 async def _pause(round: int) -> None:
     """Before another try, of random length: who lost a race must not meet the same others again."""
-    await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.01 * (round + 1))))
+    await asyncio.sleep(random.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.01 * (round + 1))))
 
 
 def _still_held(lease: Lease | None, document: Document | None) -> Lease | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -21,39 +21,47 @@ MAX_UNSENT = 100
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """An outside command: its idempotency key, the digest of what was asked, and the status of its answer."""
+    """A command from outside, which is decided once however often it comes."""
 
     key: str
+    """Its idempotency key."""
     digest: str
+    """Of what was asked: the same key for something else is refused."""
     status: int = 202
+    """The status of its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Generic[S]):
-    """`rule(state, *facts, now)`, to be folded in. `cause`: the event id (or `<id>/due/<lane>/<n>`) that is taken in at
-    most once."""
+    """`rule(state, *facts, now)`, to be folded in."""
 
     rule: Callable[..., Change[S] | None]
     facts: tuple[Any, ...] = ()
     cause: str | None = None
+    """The event's id (or `<id>/due/<job>/<n>`), which is taken in at most once."""
     trace: str | None = None
+    """What is said belongs to this trace."""
     origin: Any = None
+    """Where it comes from, for whoever hears that it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded(Generic[S]):
+class LoadedDocument(Generic[S]):
     """A document as read. `version` 0 and `state` None: there is none yet."""
 
     id: str
     version: int = 0
     state: S | None = None
     seen: frozenset[str] = frozenset()
+    """Causes that were taken in, the last `SEEN_KEPT`."""
     unsent: int = 0
+    """How many events wait in its outbox."""
     answers: tuple[Mapping[str, Any], ...] = ()
+    """Of commands, the last `ANSWERS_KEPT`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class OutboxEntry:
     """An event in the outbox: what goes onto the wire is fixed when it is written."""
 
     id: str
@@ -65,15 +73,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan(Generic[S]):
+class WritePlan(Generic[S]):
     """The next write of one document."""
 
     id: str
     version: int
+    """The one that it is written over."""
     state: S
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[OutboxEntry, ...] = ()
     causes: tuple[str, ...] = ()
+    """To be remembered as seen."""
     answer: Mapping[str, Any] | None = None
+    """To be kept for when the command comes again."""
     trace: str | None = None
 
 
@@ -81,17 +92,8 @@ class Plan(Generic[S]):
 class Planned(Generic[S]):
     """`plan` None: nothing is to be written. `failed`: steps whose rule raised, with the error."""
 
-    plan: Plan[S] | None = None
+    plan: WritePlan[S] | None = None
     failed: tuple[tuple[Step[S], Exception], ...] = ()
-
-
-@dataclass(slots=True, kw_only=True)
-class _Folding(Generic[S]):
-    state: S | None
-    entries: list[Entry] = field(default_factory=list)
-    causes: list[str] = field(default_factory=list)
-    changed: bool = False
-    trace: str | None = None
 
 
 class TooLarge(Refused):
@@ -105,41 +107,86 @@ class TooLarge(Refused):
         )
 
 
-def plan_fold(loaded: Loaded[S], steps: Sequence[Step[S]], source: str, now: datetime) -> Planned[S]:
+class _Fold(Generic[S]):
+    """Steps over one document, and the write that they come to."""
+
+    def __init__(self, loaded: LoadedDocument[S], source: str, now: datetime) -> None:
+        self._loaded, self._source, self._now = loaded, source, now
+        self._state = loaded.state
+        self._entries: list[OutboxEntry] = []
+        self._causes: list[str] = []
+        self._changed = False
+        self._trace: str | None = None
+
+    def knows(self, cause: str | None) -> bool:
+        return cause in self._loaded.seen or cause in self._causes
+
+    def decide(self, step: Step[S]) -> Change[S] | None:
+        """Raises: what the rule raises, TooLarge; then nothing of the step stays."""
+        change = step.rule(self._state, *step.facts, self._now)
+        entries = [*self._emit(change.events, step.trace)] if change else []
+        if step.cause is not None:
+            self._causes.append(step.cause)
+        if change is not None:
+            self._entries += entries
+            self._state, self._changed, self._trace = change.state, True, step.trace or self._trace
+        return change
+
+    def _emit(self, events: Sequence[Event], trace: str | None) -> Iterator[OutboxEntry]:
+        prefix = f"{self._source}/{self._loaded.id}/{self._loaded.version + 1}"
+        for number, event in enumerate(events, start=len(self._entries)):
+            name, body = type(event).__name__, encode(event)
+            if (size := len(body.encode())) > MAX_EVENT_BYTES:
+                raise TooLarge(name, size)
+            yield OutboxEntry(id=f"{prefix}/{number}", type=name, at=self._now, key=event.key, body=body, trace=trace)
+
+    def plan(self) -> WritePlan[S] | None:
+        """None: nothing has changed."""
+        if not self._changed or self._state is None:
+            return None
+        return WritePlan(
+            id=self._loaded.id,
+            version=self._loaded.version,
+            state=self._state,
+            entries=tuple(self._entries),
+            causes=tuple(self._causes),
+            trace=self._trace,
+        )
+
+
+def plan_fold(loaded: LoadedDocument[S], steps: Sequence[Step[S]], source: str, now: datetime) -> Planned[S]:
     """Folds facts in order. One whose rule raises is left out: it would raise again (dead letter)."""
-    folding = _Folding(state=loaded.state)
+    fold = _Fold(loaded, source, now)
     failed: list[tuple[Step[S], Exception]] = []
     for step in steps:
-        if step.cause in loaded.seen or step.cause in folding.causes:
+        if fold.knows(step.cause):
             continue
         try:
-            _take(folding, loaded, step, source, now)
+            fold.decide(step)
         except Exception as error:  # a pure rule that fails will fail again
             failed.append((step, error))
-    return Planned(_plan(folding, loaded), tuple(failed))
+    return Planned(fold.plan(), tuple(failed))
 
 
-def plan_command(loaded: Loaded[S], step: Step[S], command: Command | None, source: str, now: datetime) -> Planned[S]:
+def plan_command(
+    loaded: LoadedDocument[S], step: Step[S], command: Command | None, source: str, now: datetime
+) -> Planned[S]:
     """One step whose refusal the caller hears. A command answered before is not decided again."""
     if step.cause is not None and step.cause in loaded.seen:
         return Planned()
     if command and loaded.unsent >= MAX_UNSENT:
         raise Unavailable("Kafka", "too many events of this customer wait to be sent", retry_after=30)
-    folding = _Folding(state=loaded.state)
-    change = _take(folding, loaded, step, source, now)
-    plan = _plan(folding, loaded)
+    fold = _Fold(loaded, source, now)
+    change = fold.decide(step)
+    plan = fold.plan()
     if plan is None or command is None:
         return Planned(plan)
-    answer = {
-        "key": command.key,
-        "digest": command.digest,
-        "status": command.status,
-        "body": dict(change.answer if change else {}),
-    }
+    body = dict(change.answer if change else {})
+    answer = {"key": command.key, "digest": command.digest, "status": command.status, "body": body}
     return Planned(replace(plan, answer=answer))
 
 
-def answered(loaded: Loaded[S], command: Command | None) -> Mapping[str, Any] | None:
+def answered(loaded: LoadedDocument[S], command: Command | None) -> Mapping[str, Any] | None:
     """The kept answer of a command that came before. Raises: Refused, if its key was for something else."""
     if command is None:
         return None
@@ -158,54 +205,4 @@ def reused() -> Refused:
         "This Idempotency-Key was used for another request; use a new key for a new request.",
         status=422,
         field="Idempotency-Key",
-    )
-
-
-def _take(folding: _Folding[S], loaded: Loaded[S], step: Step[S], source: str, now: datetime) -> Change[S] | None:
-    change = step.rule(folding.state, *step.facts, now)
-    entries = _entries(change.events, folding, loaded=loaded, step=step, source=source, now=now) if change else []
-    if step.cause is not None:
-        folding.causes.append(step.cause)
-    if change is None:
-        return None
-    folding.entries.extend(entries)
-    folding.state = change.state
-    folding.changed = True
-    folding.trace = step.trace or folding.trace
-    return change
-
-
-def _entries(
-    events: Sequence[Event],
-    folding: _Folding[S],
-    loaded: Loaded[S],
-    step: Step[S],
-    source: str,
-    now: datetime,
-) -> list[Entry]:
-    first = len(folding.entries)
-    prefix = f"{source}/{loaded.id}/{loaded.version + 1}"
-    made = [
-        Entry(
-            id=f"{prefix}/{first + n}",
-            type=type(event).__name__,
-            at=now,
-            key=event.key,
-            body=encode(event),
-            trace=step.trace,
-        )
-        for n, event in enumerate(events)
-    ]
-    for entry in made:
-        if (size := len(entry.body.encode())) > MAX_EVENT_BYTES:
-            raise TooLarge(entry.type, size)
-    return made
-
-
-def _plan(folding: _Folding[S], loaded: Loaded[S]) -> Plan[S] | None:
-    if not folding.changed or folding.state is None:
-        return None
-    entries, causes = tuple(folding.entries), tuple(folding.causes)
-    return Plan(
-        id=loaded.id, version=loaded.version, state=folding.state, entries=entries, causes=causes, trace=folding.trace
     )

@@ -57,7 +57,7 @@ async def begun(config: Config, kind: Kind) -> None:
 async def work(config: Config) -> None:
     """Until it has ended, and once more."""
     commands = config.bulk_operations
-    worker: Worker[BulkOperation] = Worker(store=commands.store, job=JOB, execute=commands.work, lease=5)
+    worker: Worker[BulkOperation] = Worker(store=commands.store, job=JOB, execute=commands.work, lease_seconds=5)
     for _ in range(6):
         await worker.once()
         await worker.settled()

@@ -56,7 +56,7 @@ async def act(config: Config, id: str, verb: str, key: str = "") -> httpx.Respon
 async def work(config: Config) -> int:
     """One replica's due work, until nothing is due however late it gets."""
     commands = config.bulk_operations
-    due: Worker[BulkOperation] = Worker(store=commands.store, job=JOB, execute=commands.work, lease=5)
+    due: Worker[BulkOperation] = Worker(store=commands.store, job=JOB, execute=commands.work, lease_seconds=5)
     rounds = 0
     for _ in range(60):
         if await due.once():

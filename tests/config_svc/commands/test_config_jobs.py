@@ -13,7 +13,7 @@ from tests.config_svc.config_kit import C, Config
 
 def worker(config: Config) -> Worker[Customer]:
     """Another replica."""
-    return Worker(store=config.customers, job=deadlines.JOB, execute=deadlines.on_deadline, lease=5)
+    return Worker(store=config.customers, job=deadlines.JOB, execute=deadlines.on_deadline, lease_seconds=5)
 
 
 async def work(*workers: Worker[Customer]) -> int:

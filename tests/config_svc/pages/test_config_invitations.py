@@ -26,7 +26,7 @@ async def invite(config: Config, *ids: str) -> None:
 
 def worker(config: Config) -> Worker[BulkOperation]:
     commands = config.bulk_operations
-    return Worker(store=commands.store, job=JOB, execute=commands.work, lease=5)
+    return Worker(store=commands.store, job=JOB, execute=commands.work, lease_seconds=5)
 
 
 async def work(config: Config) -> int:

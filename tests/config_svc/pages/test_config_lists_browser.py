@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Page, async_playwright, expect
 
 from shared.contracts.events import EmailSent, InvitationOpened
-from shared.store.write_plan import Plan
+from shared.store.write_plan import WritePlan
 from tests.config_svc.config_kit import Config
 from tests.config_svc.config_shots import ARGUMENTS, served
 from tests.config_svc.pages.test_config_invitations import invite, work
@@ -29,7 +29,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asy
     folder: Path = tmp_path_factory.mktemp("lists")
     config = Config(folder, mongo_url, f"test_lists_{folder.name}")
     await config.prepare()
-    plans = [Plan(id=f"c-{n:05}", version=0, state=customer(n, config)) for n in range(1, MANY)]
+    plans = [WritePlan(id=f"c-{n:05}", version=0, state=customer(n, config)) for n in range(1, MANY)]
     await config.customers.collection.write([config.customers._mapping.write(plan, None, config.now) for plan in plans])
     config.later(minutes=5)
     await invite(config, "alpha", "beta", "gamma")

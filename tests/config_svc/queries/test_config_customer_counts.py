@@ -19,7 +19,7 @@ from config_svc import metrics
 from config_svc.domain.model import Customer, Grant, Status
 from config_svc.queries import customer_counts
 from shared.domain.rules import Unavailable
-from shared.store.write_plan import Plan
+from shared.store.write_plan import WritePlan
 from tests.config_svc.config_kit import Config
 from tests.config_svc.queries.test_config_plans import customer
 
@@ -38,7 +38,7 @@ async def some(tmp_path: Path, mongo_url: str) -> AsyncIterator[Config]:
 async def write(config: Config, rows: Sequence[tuple[Customer, int]]) -> None:
     form = config.customers._mapping
     for start in range(0, len(rows), 100):
-        plans = [Plan(id=state.id, version=version, state=state) for state, version in rows[start : start + 100]]
+        plans = [WritePlan(id=state.id, version=version, state=state) for state, version in rows[start : start + 100]]
         await config.customers.collection.write([form.write(plan, None, config.now) for plan in plans])
 
 
@@ -102,7 +102,7 @@ async def test_a_write_that_comes_later_than_its_plan_is_counted(some: Config) -
     counter = customer_counts.CustomerCounter(some.customers, some.clock, least=0)
     planned, some.now = some.now, some.now + timedelta(hours=1)
     await counter.counted()
-    late = Plan(id="c-late", version=0, state=dataclasses.replace(customer(1, some), id="c-late"))
+    late = WritePlan(id="c-late", version=0, state=dataclasses.replace(customer(1, some), id="c-late"))
     some.now += timedelta(seconds=8)
     await some.customers.collection.write([some.customers._mapping.write(late, None, some.now - timedelta(seconds=9))])
     assert planned < some.now and (await counter.counted()).customers == COUNT + 1

@@ -18,7 +18,7 @@ from config_svc.queries import customer_counts, index, lists
 from config_svc.queries.history import FILTERS, between
 from config_svc.subscriptions import HOURLY_COUNTS
 from shared.contracts.events import Account, Person
-from shared.store.write_plan import Plan
+from shared.store.write_plan import WritePlan
 from tests.config_svc.config_kit import Config
 
 COUNT = 1500
@@ -77,7 +77,7 @@ async def many(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asyn
     await config.prepare()
     form = config.customers._mapping
     for start in range(0, COUNT, 100):
-        plans = [Plan(id=f"c-{n:05}", version=0, state=customer(n, config)) for n in range(start, start + 100)]
+        plans = [WritePlan(id=f"c-{n:05}", version=0, state=customer(n, config)) for n in range(start, start + 100)]
         await config.customers.collection.write([form.write(plan, None, config.now) for plan in plans])
     yield config
     config.service.mongo.close()  # the server goes away with its data; dropping so many index entries takes long

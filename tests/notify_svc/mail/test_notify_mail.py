@@ -361,7 +361,7 @@ async def test_two_replicas_send_each_mail_once(post: Post, mailbox: Any) -> Non
 
 
 async def test_a_mail_goes_out_when_it_is_owed_not_at_the_next_look(post: Post, mailbox: Any) -> None:
-    stopping, due = asyncio.Event(), Worker(store=post.store, job=MAIL, execute=post.jobs.execute, tick=3600.0)
+    stopping, due = asyncio.Event(), Worker(store=post.store, job=MAIL, execute=post.jobs.execute, tick_seconds=3600.0)
     running = asyncio.create_task(due.run(stopping))
     await asyncio.sleep(0.3)
     await post.hears(requested(), created())

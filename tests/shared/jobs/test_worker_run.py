@@ -59,7 +59,9 @@ async def mailed(tallies: Store[Tally], id: str = "a") -> bool:
 @pytest.mark.parametrize("seconds", [0.0, 0.3])
 async def test_work_starts_by_the_write_not_by_the_tick(tallies: Store[Tally], seconds: float) -> None:
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Worker(store=tallies, job="mail", execute=mailer(), tick=1000).run(stopping))
+    running = asyncio.ensure_future(
+        Worker(store=tallies, job="mail", execute=mailer(), tick_seconds=1000).run(stopping)
+    )
     await asyncio.sleep(0.3)
     await tallies.apply("far", put(mail_at=utc_now() + timedelta(days=1)))
     await tallies.fold({})
@@ -70,7 +72,9 @@ async def test_work_starts_by_the_write_not_by_the_tick(tallies: Store[Tally], s
 
 async def test_deadlines_far_away_cost_no_look(collection: Counting, tallies: Store[Tally]) -> None:
     stopping = asyncio.Event()
-    running = asyncio.ensure_future(Worker(store=tallies, job="mail", execute=mailer(), tick=1000).run(stopping))
+    running = asyncio.ensure_future(
+        Worker(store=tallies, job="mail", execute=mailer(), tick_seconds=1000).run(stopping)
+    )
     await asyncio.sleep(0.3)
     before = collection.reads
     for number in range(20):
@@ -85,7 +89,7 @@ async def test_more_work_than_hands_is_done_without_waiting_for_ticks(tallies: S
         await tallies.apply(f"d{number}", put(mail_at=utc_now()))
     stopping = asyncio.Event()
     running = asyncio.ensure_future(
-        Worker(store=tallies, job="mail", execute=mailer(), concurrency=4, tick=1000).run(stopping)
+        Worker(store=tallies, job="mail", execute=mailer(), concurrency=4, tick_seconds=1000).run(stopping)
     )
 
     async def all_done() -> bool:
@@ -125,7 +129,7 @@ async def test_what_does_not_end_in_time_is_given_back_too(tallies: Store[Tally]
 
     await tallies.apply("a", put(mail_at=utc_now()))
     stopping = asyncio.Event()
-    due = Worker(store=tallies, job="mail", execute=hangs, grace=0.2)
+    due = Worker(store=tallies, job="mail", execute=hangs, grace_seconds=0.2)
     running = asyncio.ensure_future(due.run(stopping))
 
     async def held() -> bool:
@@ -145,7 +149,7 @@ async def test_mongodb_away_ends_neither_the_loop_nor_the_work(collection: Count
 
     await tallies.apply("a", put(mail_at=utc_now()))
     stopping = asyncio.Event()
-    due = Worker(store=tallies, job="mail", execute=works, tick=0.05, lease=0.3, health=parts.append)
+    due = Worker(store=tallies, job="mail", execute=works, tick_seconds=0.05, lease_seconds=0.3, health=parts.append)
     running = asyncio.ensure_future(due.run(stopping))
 
     async def held() -> bool:

@@ -90,7 +90,7 @@ def build(settings: CommonSettings) -> Service:
     things = service.store("things", Thing, deadlines={"work": lambda state: state.due_at})
     heard = service.store("heard", Thing)
     service.subscribe([on(CustomerRegistered, "heard", hear)])
-    service.work(things, "work", work, tick=0.2, grace=float(os.environ.get("GRACE", "6")))
+    service.work(things, "work", work, tick_seconds=0.2, grace_seconds=float(os.environ.get("GRACE", "6")))
     service.include_router(routes(service, things, heard))
     return service
 

@@ -57,7 +57,7 @@ def loops(tallies: Store[Tally], cluster: Cluster, sender: Producer, group: str)
     return [
         Consumer(cluster, group, handling, max_records=40),
         OutboxRelay([tallies], sender, cluster.topic, sweep_seconds=0.5),
-        Worker(store=tallies, job="mail", execute=mail, lease=1.0, tick=0.2),
+        Worker(store=tallies, job="mail", execute=mail, lease_seconds=1.0, tick_seconds=0.2),
     ]
 
 

@@ -87,7 +87,9 @@ async def test_due_work_goes_on_after_an_outage_at_any_await(world: World, point
     tallies, broken = world.tallies(), world.tallies()
     broken.collection = faulty(tallies.collection, fuse)
     await tallies.apply("a", put(mail_at=utc_now()))
-    running = asyncio.ensure_future(Worker(store=broken, job="mail", execute=mail, tick=0.1, lease=0.6).run(stopping))
+    running = asyncio.ensure_future(
+        Worker(store=broken, job="mail", execute=mail, tick_seconds=0.1, lease_seconds=0.6).run(stopping)
+    )
 
     async def mailed() -> bool:
         found = await tallies.get("a")

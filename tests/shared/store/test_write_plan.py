@@ -13,20 +13,31 @@ from hypothesis import strategies as st
 from shared.contracts import cloudevents
 from shared.contracts.events import REGISTRY, InvitationRevoked
 from shared.domain.rules import Change, Unavailable
-from shared.store.write_plan import MAX_UNSENT, Entry, Loaded, Plan, Step, answered, plan_command, plan_fold
+from shared.store.write_plan import (
+    MAX_UNSENT,
+    LoadedDocument,
+    OutboxEntry,
+    Step,
+    WritePlan,
+    answered,
+    plan_command,
+    plan_fold,
+)
 from tests.shared.kit.core import NOW, SOURCE, Tally, add, command, copied, headers, step
 
 
-def written(loaded: Loaded[Tally], plan: Plan[Tally] | None) -> Loaded[Tally]:
+def written(loaded: LoadedDocument[Tally], plan: WritePlan[Tally] | None) -> LoadedDocument[Tally]:
     """What the database holds after the plan's write (the outbox is not looked at)."""
     if plan is None:
         return loaded
-    return Loaded(id=loaded.id, version=loaded.version + 1, state=plan.state, seen=loaded.seen | set(plan.causes))
+    return LoadedDocument(
+        id=loaded.id, version=loaded.version + 1, state=plan.state, seen=loaded.seen | set(plan.causes)
+    )
 
 
-def fold_all(batches: Sequence[Sequence[Step[Tally]]]) -> tuple[Loaded[Tally], list[Entry]]:
-    loaded: Loaded[Tally] = Loaded(id="a")
-    events: list[Entry] = []
+def fold_all(batches: Sequence[Sequence[Step[Tally]]]) -> tuple[LoadedDocument[Tally], list[OutboxEntry]]:
+    loaded: LoadedDocument[Tally] = LoadedDocument(id="a")
+    events: list[OutboxEntry] = []
     for batch in batches:
         plan = plan_fold(loaded, batch, SOURCE, NOW).plan
         events.extend(plan.entries if plan else ())
@@ -34,7 +45,7 @@ def fold_all(batches: Sequence[Sequence[Step[Tally]]]) -> tuple[Loaded[Tally], l
     return loaded, events
 
 
-def bodies(events: Sequence[Entry]) -> list[str]:
+def bodies(events: Sequence[OutboxEntry]) -> list[str]:
     return [event.body for event in events]
 
 
@@ -69,7 +80,7 @@ def test_a_raising_rule_leaves_no_trace(names: list[str], raising: set[int]) -> 
         raise ValueError("a bug")
 
     steps = [Step(rule=bug, cause=f"e{n}", origin=n) if n in raising else step(n) for n, _ in enumerate(names)]
-    planned = plan_fold(Loaded(id="a"), steps, SOURCE, NOW)
+    planned = plan_fold(LoadedDocument(id="a"), steps, SOURCE, NOW)
     well = [n for n, _ in enumerate(names) if n not in raising]
     assert [given.origin for given, _ in planned.failed] == [n for n, _ in enumerate(names) if n in raising]
     assert (planned.plan.state.taken if planned.plan else ()) == tuple(well)
@@ -82,7 +93,7 @@ def test_a_raising_rule_leaves_no_trace(names: list[str], raising: set[int]) -> 
 
 @given(st.lists(st.sampled_from(["k1", "k2", "k3"]), max_size=30))
 def test_a_command_key_is_decided_once(keys: list[str]) -> None:
-    loaded: Loaded[Tally] = Loaded(id="a")
+    loaded: LoadedDocument[Tally] = LoadedDocument(id="a")
     for number, key in enumerate(keys):
         if answered(loaded, command(key)):
             continue
@@ -90,7 +101,7 @@ def test_a_command_key_is_decided_once(keys: list[str]) -> None:
         assert plan is not None
         assert plan.answer is not None
         answers = (*loaded.answers, plan.answer)
-        loaded = Loaded(id="a", version=loaded.version + 1, state=plan.state, answers=answers)
+        loaded = LoadedDocument(id="a", version=loaded.version + 1, state=plan.state, answers=answers)
     assert len(loaded.state.taken if loaded.state else ()) == len(set(keys))
     firsts = [keys.index(key) for key in dict.fromkeys(keys)]
     assert [answer["body"]["number"] for answer in loaded.answers] == firsts
@@ -98,7 +109,7 @@ def test_a_command_key_is_decided_once(keys: list[str]) -> None:
 
 def test_a_fact_that_changes_nothing_is_not_written() -> None:
     idle: Step[Tally] = Step(rule=lambda state, now: None, cause="e")
-    planned = plan_fold(Loaded(id="a"), [idle], SOURCE, NOW)
+    planned = plan_fold(LoadedDocument(id="a"), [idle], SOURCE, NOW)
     assert (planned.plan, planned.failed) == (None, ())
 
 
@@ -106,13 +117,13 @@ def test_a_cause_taken_in_before_is_not_decided() -> None:
     def bug(state: Tally | None, now: datetime) -> Change[Tally]:
         raise AssertionError("decided again")
 
-    loaded = Loaded(id="a", version=3, state=Tally(customer="c"), seen=frozenset({"e"}))
+    loaded = LoadedDocument(id="a", version=3, state=Tally(customer="c"), seen=frozenset({"e"}))
     assert plan_fold(loaded, [Step(rule=bug, cause="e")], SOURCE, NOW).plan is None
     assert plan_command(loaded, Step(rule=bug, cause="e"), None, SOURCE, NOW).plan is None
 
 
 def test_the_outbox_bound_holds_commands_only() -> None:
-    full = Loaded(id="a", version=3, state=Tally(customer="c"), unsent=MAX_UNSENT)
+    full = LoadedDocument(id="a", version=3, state=Tally(customer="c"), unsent=MAX_UNSENT)
     with pytest.raises(Unavailable):
         plan_command(full, Step(rule=add(1)), command("k"), SOURCE, NOW)
     assert plan_command(full, Step(rule=add(1), cause="a/due/mail/1"), None, SOURCE, NOW).plan is not None

@@ -22,7 +22,7 @@ from config_svc.queries.cached import SHARE
 from config_svc.queries.index import EXPIRES_SOON, LOTS, SEP, filter_key
 from shared.contracts.events import InForce
 from shared.domain.rules import Clock, Unavailable
-from shared.jobs.waiting import first
+from shared.jobs.waiting import first_of
 from shared.store.operations import Document, Filter
 from shared.store.store import Store
 
@@ -190,7 +190,7 @@ async def keep_counting(counter: CustomerCounter, stopping: asyncio.Event) -> No
     """So that the numbers at /metrics are not older than a minute, though nobody looks at a page."""
     while not stopping.is_set():
         await counter.counts()
-        await first(stopping, timeout=EVERY_SECONDS)
+        await first_of(stopping, timeout=EVERY_SECONDS)
 
 
 FIELDS = ("index.lot", "index.filter_keys", "index.attention")
