@@ -95,13 +95,13 @@ def request(server: str, path: str, headers: str = "") -> tuple[int, bytes]:
 
 async def latencies(port: int, head: bytes) -> list[float]:
     """Seconds from a request to its whole answer, one after the other on one connection."""
-    found = []
+    seconds = []
     async with connection(port) as (reader, writer):
         for _ in range(ALONE):
             began = time.perf_counter()
             await exchange(reader, writer, head)
-            found.append(time.perf_counter() - began)
-    return found
+            seconds.append(time.perf_counter() - began)
+    return seconds
 
 
 async def answers(port: int, head: bytes) -> int:

@@ -226,7 +226,7 @@ def addresses() -> tuple[tuple[str, str], ...]:
 async def cursors(service: Service, ring: KeyRing, url: str) -> tuple[tuple[str, str], ...]:
     """Pages in the middle and at the end of lists, as their cursors name them."""
     signer, patient = Cursors(ring), patient_mongo(service, url)
-    found = []
+    visits = []
     for name, path, query in (
         ("customers: last page", "/customers?", lists.customers()),
         ("invitations: last page", "/invitations?state=pending&", lists.invitations("pending")),
@@ -234,9 +234,9 @@ async def cursors(service: Service, ring: KeyRing, url: str) -> tuple[tuple[str,
     ):
         end = await patient.collection(CUSTOMERS).find(query.whole, sort=query.sort(True), limit=50, fields=("index",))
         cursor = signer.write(query.scope, (False, end[-1]["index"][query.key]))
-        found.append((name, f"{path}cursor={cursor}"))
+        visits.append((name, f"{path}cursor={cursor}"))
     patient.close()
-    return tuple(found)
+    return tuple(visits)
 
 
 @dataclass(slots=True)
@@ -273,11 +273,11 @@ def stages(plan: Any) -> Iterator[str]:
 
 
 async def by(collection: Collection, seen: Sequence[Seen]) -> str:
-    found = []
+    plans = []
     for one in seen:
         plan = (await collection.explain(one.where, sort=one.sort, limit=one.limit))["queryPlanner"]
-        found.append(" < ".join(stages(plan.get("winningPlan", plan))))
-    return "; ".join(dict.fromkeys(found))
+        plans.append(" < ".join(stages(plan.get("winningPlan", plan))))
+    return "; ".join(dict.fromkeys(plans))
 
 
 def cpu() -> float:

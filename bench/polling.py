@@ -97,8 +97,8 @@ async def _watch(entra: httpx.AsyncClient) -> dict[str, list[float]]:
 
 async def _polls(entra: httpx.AsyncClient) -> dict[str, set[float]]:
     """The polls in the simulator's log, by flow (all polls of a flow carry one client-request-id)."""
-    found: dict[str, set[float]] = defaultdict(set)
+    times: dict[str, set[float]] = defaultdict(set)
     for request in (await entra.get("/_sim/log")).json()["requests"]:
         if request["form"].get("grant_type", "").endswith("device_code"):
-            found[request["client_request_id"]].add(float(request["at"]))
-    return found
+            times[request["client_request_id"]].add(float(request["at"]))
+    return times

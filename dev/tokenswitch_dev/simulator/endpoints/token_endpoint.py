@@ -11,7 +11,7 @@ from typing import Any
 
 from tokenswitch_dev.simulator.demo import API_CLIENT_ID
 from tokenswitch_dev.simulator.directory.directory import Tenant
-from tokenswitch_dev.simulator.directory.grants import RefreshToken, opaque_refresh
+from tokenswitch_dev.simulator.directory.grants import AuthCode, RefreshToken, opaque_refresh
 from tokenswitch_dev.simulator.endpoints.app_grant import client_credentials
 from tokenswitch_dev.simulator.endpoints.clients import check_client, credentials
 from tokenswitch_dev.simulator.endpoints.refresh_rules import check_refresh, refresh_person
@@ -164,9 +164,7 @@ def _by_code(sim: Simulator, asked: Asked) -> Result:
     app = sim.find_app(code.client_id, tenant)
     if isinstance(app, Refusal) or account is None:
         return app if isinstance(app, Refusal) else refuse("50034", tenant=tenant.domain)
-    wrong = _wrong_code(
-        sim, asked, redirect=code.redirect_uri, challenge=code.challenge, used=code.used, expires=code.expires
-    ) or check_client(app, asked.form, asked.secret, sim.clock.now())
+    wrong = _wrong_code(sim, asked, code) or check_client(app, asked.form, asked.secret, sim.clock.now())
     if wrong:
         return wrong
     code.used = True
@@ -182,19 +180,17 @@ def _by_code(sim: Simulator, asked: Asked) -> Result:
     return issue(sim, person, "auth_code", None)
 
 
-def _wrong_code(
-    sim: Simulator, asked: Asked, redirect: str, challenge: str, used: bool, expires: float
-) -> Refusal | None:
-    if used:
+def _wrong_code(sim: Simulator, asked: Asked, code: AuthCode) -> Refusal | None:
+    if code.used:
         return refuse("54005")
-    if expires <= sim.clock.now():
+    if code.expires <= sim.clock.now():
         return refuse("70008")
     sent = asked.form.get("redirect_uri", "")
-    if sent != redirect:
-        return refuse("500112", redirect=sent, expected=redirect)
+    if sent != code.redirect_uri:
+        return refuse("500112", redirect=sent, expected=code.redirect_uri)
     digest = hashlib.sha256(asked.form.get("code_verifier", "").encode()).digest()
     proof = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return None if not challenge or hmac.compare_digest(proof, challenge) else refuse("501481")
+    return None if not code.challenge or hmac.compare_digest(proof, code.challenge) else refuse("501481")
 
 
 def _by_refresh_token(sim: Simulator, asked: Asked) -> Result:
