@@ -45,7 +45,7 @@ from shared.identity.token_verifier import PublishedKey
 from shared.jobs.worker import Worker
 from shared.store.mongo import Mongo
 from shared.store.store import Store
-from tests.dev.entra_kit import RETURN, Kit
+from tests.dev.simulator.simulator_kit import RETURN, Kit
 from tokenswitch_dev.simulator import demo
 
 TENANT = "c0de0001-0001-4000-9abc-d00d00010000"

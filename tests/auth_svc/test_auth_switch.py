@@ -10,7 +10,7 @@ import pytest
 from auth_svc.domain import attempts
 from shared.contracts.events import SignInReturned
 from tests.auth_svc.auth_kit import TENANT, Bench, bench, microsoft
-from tests.dev.entra_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit, kit_fixture
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR
 

@@ -23,7 +23,7 @@ import pytest
 from config_svc.settings import ConfigSettings
 from shared.service.settings import Misconfigured, load
 from tests.config_svc.config_kit import ADMIN, APP, SECRET
-from tests.dev.entra_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit, kit_fixture
 from tests.servers import OwnKafka, OwnMongo
 from tokenswitch_dev.runner.keys import make_keys, write_secret
 from tokenswitch_dev.runner.token import bearer_token

@@ -15,7 +15,7 @@ import pytest
 
 from shared.store.mongo import Mongo
 from tests.auth_svc.auth_kit import Bench, open_store, read_keys, write_keys
-from tests.dev.entra_kit import Kit, simulator_thread
+from tests.dev.simulator.simulator_kit import Kit, simulator_thread
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.stack.process import Child, free_port
 

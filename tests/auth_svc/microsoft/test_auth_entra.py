@@ -18,7 +18,7 @@ from auth_svc.microsoft.interfaces import Redeemed
 from shared.contracts.reasons import REASONS
 from shared.crypto.secret import Secret
 from tests.auth_svc.auth_kit import TENANT, microsoft
-from tests.dev.entra_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit, kit_fixture
 from tokenswitch_dev.simulator import demo
 
 CONTOSO, ADMIN = "contoso.example", "admin@contoso.example"

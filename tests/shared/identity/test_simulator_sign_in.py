@@ -20,7 +20,7 @@ from shared.identity.portal_sign_in import Operators
 from shared.identity.sessions import Session, Sessions
 from shared.store.mongo import Mongo
 from shared.web.pages import Pages
-from tests.dev.entra_kit import Kit, simulator_thread
+from tests.dev.simulator.simulator_kit import Kit, simulator_thread
 from tokenswitch_dev.runner.token import bearer_token
 from tokenswitch_dev.simulator import demo
 

@@ -10,7 +10,7 @@ import msal
 import pytest
 from joserfc.errors import JoseError
 
-from tests.dev.entra_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit, kit_fixture
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR
 

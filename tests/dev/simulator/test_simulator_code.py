@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.dev.entra_kit import RETURN, Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import RETURN, Kit, kit_fixture
 from tokenswitch_dev.simulator import demo
 
 ADMIN = "admin@contoso.example"

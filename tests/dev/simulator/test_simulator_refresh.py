@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.dev.entra_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit, kit_fixture
 from tokenswitch_dev.simulator import demo
 
 CONTOSO, ADMIN = "contoso.example", "admin@contoso.example"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.dev.entra_kit import ONCE, Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import ONCE, Kit, kit_fixture
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.dev.entra_kit import ONCE, RETURN, Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import ONCE, RETURN, Kit, kit_fixture
 from tokenswitch_dev.simulator import demo
 
 CONTOSO = "contoso.example"

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 import requests
 
-from tests.dev.entra_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit, kit_fixture
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.simulator.wire.error_table import ROWS, Row
 
