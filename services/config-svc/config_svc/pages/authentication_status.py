@@ -36,9 +36,13 @@ HERE, ROWS, CSV = "/status", "/status/rows", "/status.csv"
 
 router = APIRouter(route_class=PortalRoute, include_in_schema=False)
 ValidateForm = Annotated[SubmittedForm, Depends(submitted("validate-many"))]
-Count = Annotated[
-    int | None, BeforeValidator(lambda text: text if text.isascii() and text.isdigit() and len(text) < 4 else None)
-]
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else None
+
+
+Count = Annotated[int | None, BeforeValidator(_count)]
 
 
 class StatusQuery(ListQuery):
@@ -153,7 +157,7 @@ async def validate(session: OperatorSession, form: ValidateForm, application: Ap
     left = [code for code in outcomes if code]
     outcome = {"begun": str(len(outcomes) - len(left))}
     outcome |= {"left": str(len(left)), "why": left[0]} if left else {}
-    query = StatusQuery.model_validate(form.shown())
+    query = StatusQuery.model_validate({name: form.text(name) for name in ("status", "q", "cursor")})
     return RedirectResponse(query.address(HERE, cursor=query.cursor, **outcome), 303)
 
 

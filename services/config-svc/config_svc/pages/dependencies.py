@@ -18,17 +18,17 @@ from shared.web.csrf import require_csrf
 # --- who is signed in ------------------------------------------------------------------------------------------------
 
 
-async def signed_in(request: Request) -> Session:
+async def _signed_in(request: Request) -> Session:
     """Whoever signed in may view. Raises: SignInNeeded, which leads to the sign-in."""
     operators: Operators = request.app.state.operators
     request.state.session = session = await operators.operator()(request)
     return session
 
 
-ViewerSession = Annotated[Session, Depends(signed_in)]
+ViewerSession = Annotated[Session, Depends(_signed_in)]
 
 
-def signed_in_as(role: str) -> Callable[[ViewerSession], Awaitable[Session]]:
+def _signed_in_as(role: str) -> Callable[[ViewerSession], Awaitable[Session]]:
     async def check(session: ViewerSession) -> Session:
         demand(session.identity, role)
         return session
@@ -36,30 +36,30 @@ def signed_in_as(role: str) -> Callable[[ViewerSession], Awaitable[Session]]:
     return check
 
 
-OperatorSession = Annotated[Session, Depends(signed_in_as(OPERATOR))]
-AdminSession = Annotated[Session, Depends(signed_in_as(ADMIN))]
+OperatorSession = Annotated[Session, Depends(_signed_in_as(OPERATOR))]
+AdminSession = Annotated[Session, Depends(_signed_in_as(ADMIN))]
 
 
 # --- what it works with ----------------------------------------------------------------------------------------------
 
 
-async def application(request: Request) -> Application:
-    found: Application = request.app.state.application
-    return found
+async def _application(request: Request) -> Application:
+    application: Application = request.app.state.application
+    return application
 
 
-async def layout(request: Request, session: ViewerSession) -> PortalLayout:
+async def _layout(request: Request, session: ViewerSession) -> PortalLayout:
     return PortalLayout(request, session)
 
 
-async def by_htmx(hx_request: Annotated[str, Header()] = "") -> bool:
+async def _by_htmx(hx_request: Annotated[str, Header()] = "") -> bool:
     """Our script asks: for a part of a page instead of the page."""
     return hx_request == "true"
 
 
-App = Annotated[Application, Depends(application)]
-Layout = Annotated[PortalLayout, Depends(layout)]
-ByHtmx = Annotated[bool, Depends(by_htmx)]
+App = Annotated[Application, Depends(_application)]
+Layout = Annotated[PortalLayout, Depends(_layout)]
+ByHtmx = Annotated[bool, Depends(_by_htmx)]
 
 
 def submitted(name: str) -> Callable[[Request, ViewerSession], Awaitable[SubmittedForm]]:

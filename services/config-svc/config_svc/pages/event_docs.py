@@ -18,12 +18,12 @@ from shared.http.api_docs import event_page
 router = APIRouter(include_in_schema=False)
 
 
-async def topic(request: Request) -> str:
+async def _topic(request: Request) -> str:
     """As this system's is called."""
     return str(request.app.state.topic)
 
 
-Topic = Annotated[str, Depends(topic)]
+Topic = Annotated[str, Depends(_topic)]
 
 
 @router.get("/docs/events")
