@@ -30,7 +30,7 @@ def worker(config: Config) -> Worker[BulkOperation]:
 
 
 async def work(config: Config) -> int:
-    """All batches to their end; gives how often one was taken up."""
+    """All selections to their end; gives how often one was taken up."""
     rounds, due = 0, worker(config)
     while await due.once():
         await due.settled()
@@ -119,7 +119,7 @@ async def test_a_refusal_stands_beside_its_row_in_a_sentence(config: Config) -> 
     assert (await config.customer("a")).switch.state == "cancelled"  # type: ignore[union-attr]
 
 
-async def test_a_batch_goes_on_after_a_crash_and_acts_once_per_row(config: Config) -> None:
+async def test_a_selection_goes_on_after_a_crash_and_acts_once_per_row(config: Config) -> None:
     ids = [f"c{n}" for n in range(MOST_IN_STEP + 2)]
     await invite(config, *ids)
     browser = await config.browser()

@@ -15,11 +15,9 @@ from pydantic_core import ErrorDetails
 from config_svc.api import examples
 from config_svc.api.dependencies import App, IdempotentCommand, Operator, Viewer, WantsCsv
 from config_svc.api.problems import problems
-from config_svc.commands.bulk_operations import BulkCommands
 from config_svc.domain.bulk_operations import Row
 from config_svc.queries import csv_export
 from config_svc.schemas import bulk_file, bulk_operations
-from config_svc.schemas.bulk_file import Line
 from config_svc.schemas.bulk_operations import (
     BulkBody,
     BulkRows,
@@ -34,12 +32,10 @@ from config_svc.schemas.bulk_operations import (
     ReminderAccepted,
     RowState,
 )
-from shared.contracts.events import Actor
 from shared.domain.rules import Refused
 from shared.http.idempotency import action_key
 from shared.http.pagination import Limit
 from shared.http.problems import Strict, problem
-from shared.store.write_plan import Command, reused
 
 B = TypeVar("B", CheckBody, BulkBody)
 LARGEST, LARGEST_JSON = 8_000_000, 4_000_000
@@ -151,7 +147,9 @@ async def post_bulk(
     else:
         body = _json(BulkBody, await request.body())
         lines = body.lines
-    return await _begun(app.bulk_operations, lines, body, by, command)
+    id = action_key(by.id, "bulk", command.key)
+    rows = await app.bulk_operations.take(id, lines, body, by, command)
+    return _refused(rows) if rows else BulkSwitchAccepted(bulk=id)
 
 
 @router.get(
@@ -223,28 +221,6 @@ async def stop_bulk(id: BulkId, by: Operator, command: IdempotentCommand, app: A
 )
 async def remind_bulk(id: BulkId, by: Operator, command: IdempotentCommand, app: App) -> ReminderAccepted:
     return ReminderAccepted.model_validate(await app.bulk_operations.command(id, "remind", by, command))
-
-
-async def _begun(
-    commands: BulkCommands, lines: Sequence[Line], body: BulkBody, by: Actor, command: Command
-) -> BulkSwitchAccepted | Response:
-    id = action_key(by.id, "bulk", command.key)
-    there = await commands.read.find(id)
-    if there and there.digest not in ("", command.digest):
-        raise reused()
-    if not there:
-        rows = await commands.check(lines, by)
-        flawed = any(row.problem for row in rows) and not body.skip_problems
-        if flawed and not await commands.read.find(id):  # else the first try came through meanwhile
-            return _refused(rows)
-        if not flawed:
-            await commands.draft(id, body.name, rows, by, command.digest)
-    try:
-        return BulkSwitchAccepted.model_validate(await commands.begin(id, body.pace, by, command))
-    except Refused as error:
-        if error.code != "bulk_begun":
-            raise
-        return BulkSwitchAccepted(bulk=id)  # by this very key, which its id is made of
 
 
 def _refused(rows: Sequence[Row]) -> Response:

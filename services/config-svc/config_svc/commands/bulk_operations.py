@@ -33,13 +33,14 @@ from config_svc.domain.bulk_operations import (
 from config_svc.queries.bulk_operations import UNANSWERED, BulkReads, part_id, state_of
 from config_svc.schemas import bulk_file
 from config_svc.schemas.bulk_file import Line
+from config_svc.schemas.bulk_operations import BulkBody
 from config_svc.schemas.customers import ResendBody, SwitchBody
 from shared.contracts.events import Actor
 from shared.domain.rules import Refused
 from shared.jobs.claim import Claim, Outcome
 from shared.observability import tracing
 from shared.store.store import Store
-from shared.store.write_plan import Command
+from shared.store.write_plan import Command, reused
 
 JOB = "rows"
 DEADLINES = {JOB: bulk_operations.due}
@@ -70,6 +71,26 @@ class BulkCommands:
         kept = await self._keep(id, rows, now + 2 * DRAFT_KEPT)
         draft = bulk_operations.draft(id, kind="switch", name=name, rows=kept, by=by, now=now, digest=digest)
         await self.store.apply(id, bulk_operations.kept, draft)
+
+    async def take(self, id: str, lines: Sequence[Line], body: BulkBody, by: Actor, command: Command) -> Sequence[Row]:
+        """Checks a file, keeps it and begins; the same command again is the same bulk switch. Gives the checked rows
+        where problems hold it back, else nothing. Raises: Refused, Unavailable."""
+        there = await self.read.find(id)
+        if there and there.digest != command.digest:
+            raise reused()
+        if not there:
+            rows = await self.check(lines, by)
+            flawed = any(row.problem for row in rows) and not body.skip_problems
+            if flawed and not await self.read.find(id):  # else the first try came through meanwhile
+                return rows
+            if not flawed:
+                await self.draft(id, body.name, rows, by, command.digest)
+        try:
+            await self.begin(id, body.pace, by, command)
+        except Refused as error:
+            if error.code != "bulk_begun":  # by this very command, which the id is made of
+                raise
+        return ()
 
     async def select(self, id: str, kind: Kind, rows: Sequence[Row], by: Actor) -> None:
         """Keeps a selection, and begins at once. Raises: Unavailable."""

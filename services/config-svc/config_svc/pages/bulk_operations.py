@@ -58,7 +58,7 @@ LONGEST_TEXT = 500_000
 router = APIRouter(route_class=PortalRoute, include_in_schema=False)
 FileForm = Annotated[SubmittedForm, Depends(submitted("bulk-file"))]
 BulkForm = Annotated[SubmittedForm, Depends(submitted("bulk"))]
-SelectionForm = Annotated[SubmittedForm, Depends(submitted("batch"))]
+SelectionForm = Annotated[SubmittedForm, Depends(submitted("selection"))]
 
 
 def _number(text: str) -> int | str:
@@ -86,7 +86,7 @@ Asked = Annotated[RowsQuery, Query()]
 @router.get(HERE)
 async def bulk_switches(session: ViewerSession, application: App, layout: Layout) -> Response:
     newest = await application.bulk_operations.read.newest(NEWEST)
-    return layout.show("bulk_switches.html", active="bulks", operations=newest)
+    return layout.show("bulk_switches.html", active="bulk_operations", operations=newest)
 
 
 @router.get(f"{HERE}/new")
@@ -131,7 +131,7 @@ def _file_form(
 ) -> Response:
     return layout.show(
         "bulk_switch_new.html",
-        active="bulks",
+        active="bulk_operations",
         values=values,
         errors=errors,
         new_key=key,
@@ -185,7 +185,7 @@ async def _show(
         "values": values,
         "errors": {},
     }
-    return layout.show(template, active="bulks", **(context | more))
+    return layout.show(template, active="bulk_operations", **(context | more))
 
 
 def _tabs(counts: Counts) -> list[tuple[str, int]]:
@@ -256,7 +256,7 @@ async def selected(
 @router.post(SELECTIONS)
 async def select(session: OperatorSession, form: SelectionForm, application: App) -> Response:
     rows = [row for row, _, code in await _meant(application, form.many("row")) if not code]
-    id = action_key(session.actor.id, "batch", form.text(KEY) or secrets.token_hex(16))
+    id = action_key(session.actor.id, "selection", form.text(KEY) or secrets.token_hex(16))
     await application.bulk_operations.select(id, _kind(form.text("do")), rows, session.actor)
     return RedirectResponse(f"{SELECTIONS}/{id}?back={quote(_back(form.text('back')), safe='')}", 303)
 

@@ -33,7 +33,7 @@ NAVIGATION = (
         (
             NavItem(label=N_("Pending Invitations"), url="/invitations", key="invitations", icon="mail"),
             NavItem(label=N_("Authentication Status"), url="/status", key="status", icon="shield"),
-            NavItem(label=N_("Bulk Switch"), url="/bulk-switches", key="bulks", icon="customers"),
+            NavItem(label=N_("Bulk Switch"), url="/bulk-switches", key="bulk_operations", icon="customers"),
         ),
         N_("Multitenant"),
     ),

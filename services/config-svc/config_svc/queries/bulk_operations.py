@@ -54,7 +54,7 @@ class BulkReads:
         """Raises: Refused (404)."""
         operation = await self.find(id)
         if operation is None or operation.kind == "switch":
-            raise Refused("batch_unknown", "There is no such batch, or it was long ago.", status=404)
+            raise Refused("batch_unknown", "There is no such selection, or it was long ago.", status=404)
         return operation
 
     async def newest(self, limit: int) -> list[BulkOperation]:
