@@ -40,7 +40,7 @@ GRAPH_HOSTS = frozenset(
         "microsoftgraph.chinacloudapi.cn",
     }
 )
-LEAST_POLL_SECONDS = 5.0
+MIN_POLL_SECONDS = 5.0
 EVERYONE = "*"
 _SCOPE = re.compile(r"(https://[a-z0-9.-]+/)?[A-Za-z][A-Za-z0-9._-]{0,80}")
 _RESERVED = {"openid", "profile", "email", "offline_access"}
@@ -107,7 +107,7 @@ class AuthSettings(CommonSettings):
     """Threads that poll Microsoft for device codes. About flows x answer time / poll seconds."""
     entra_pending_flows: Annotated[int, Field(ge=1, le=10_000)] = 2000
     """Device codes that one process keeps open."""
-    entra_poll_seconds: Annotated[float, Field(ge=0.1, le=60)] = LEAST_POLL_SECONDS
+    entra_poll_seconds: Annotated[float, Field(ge=0.1, le=60)] = MIN_POLL_SECONDS
     """Seconds between two polls of one device code; under 5 for tests only."""
     attempt_lease_seconds: Annotated[float, Field(ge=2, le=120)] = 30.0
     """After a crash, how long a sign-in waits for another replica."""
@@ -157,8 +157,8 @@ class AuthSettings(CommonSettings):
     @field_validator("entra_poll_seconds", mode="after")
     @classmethod
     def _patient(cls, seconds: float, info: ValidationInfo) -> float:
-        if seconds < LEAST_POLL_SECONDS and not info.data.get("entra_simulated"):
-            raise ValueError(f"must be {LEAST_POLL_SECONDS:.0f} at least; less needs ENTRA_SIMULATED, for tests only")
+        if seconds < MIN_POLL_SECONDS and not info.data.get("entra_simulated"):
+            raise ValueError(f"must be {MIN_POLL_SECONDS:.0f} at least; less needs ENTRA_SIMULATED, for tests only")
         return seconds
 
     @property

@@ -111,7 +111,7 @@ class TokenReader:
         )
 
     async def _app(self, access: Access, registration: Registration) -> ServedToken:
-        if registration.lost or not registration.secret:
+        if registration.lost or not registration.has_secret:
             raise _lost(registration.reason or "secret_missing")
         if access.tenant_id is None or registration.vault is None:
             raise Unavailable("auth-svc", "the registration is being taken in", retry_after=2)

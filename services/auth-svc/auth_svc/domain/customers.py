@@ -48,7 +48,7 @@ def _with_registration(access: Access, part: RegistrationPart | None, now: datet
     if part.secret_change == "kept" and old is not None:
         kept = replace(old, client_id=part.client_id, revision=part.revision, secret_expires_on=part.secret_expires_on)
         if part.revision != old.revision:
-            kept = replace(kept, lost=False, reason=None, tries=0, check_at=next_check(access.id, now))
+            kept = kept.proven(next_check(access.id, now))
         return replace(access, registration=kept)
     new = Registration(
         client_id=part.client_id,
@@ -128,7 +128,7 @@ def complete(access: Access | None, event: SwitchCompleted, now: datetime) -> Ch
     if entered and event.revision is not None:
         registration = replace(entered, revision=event.revision)
     if registration:
-        registration = replace(registration, lost=False, reason=None, tries=0, check_at=next_check(access.id, now))
+        registration = registration.proven(next_check(access.id, now))
     return Change(replace(settled, in_force="app_registration", grant=None, registration=registration))
 
 

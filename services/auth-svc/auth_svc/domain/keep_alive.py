@@ -153,7 +153,7 @@ def confirm_registration(access: Access | None, revision: int, now: datetime) ->
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
-    alive = replace(registration, lost=False, reason=None, tries=0, check_at=next_check(access.id, now))
+    alive = registration.proven(next_check(access.id, now))
     events: tuple[Event, ...] = ()
     if registration.lost:
         events = (

@@ -6,7 +6,7 @@ An `Envelope` is sealed by auth-svc's own vault, a `jwe` by the service that sen
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -42,8 +42,12 @@ class Registration:
     """Checks in vain since the last answer of Microsoft."""
 
     @property
-    def secret(self) -> bool:
+    def has_secret(self) -> bool:
         return self.jwe is not None or self.vault is not None
+
+    def proven(self, check_at: datetime) -> Registration:
+        """Microsoft accepts it; it is checked again then."""
+        return replace(self, lost=False, reason=None, tries=0, check_at=check_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ def stored_credentials(
     credential_store: CredentialStore, customer: str, registration: Registration | None, now: datetime
 ) -> Credentials:
     """Raises: EntraRefused (secret_missing, unreadable)."""
-    if registration is None or not registration.secret:
+    if registration is None or not registration.has_secret:
         raise EntraRefused("secret_missing")
     if registration.jwe:
         secret = credential_store.open_registration_secret(customer, registration.jwe, now)

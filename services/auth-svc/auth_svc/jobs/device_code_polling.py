@@ -15,7 +15,7 @@ from auth_svc.domain.model import Access, Attempt
 from auth_svc.jobs.retry import pause_seconds, wait
 from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable
 from auth_svc.microsoft.http_client import NotWanted
-from auth_svc.microsoft.interfaces import Entra, Redeemed
+from auth_svc.microsoft.interfaces import Entra, Pending, Redeemed
 from shared.domain.rules import Clock
 from shared.jobs.claim import Claim, GiveBack, Outcome
 
@@ -26,7 +26,7 @@ EXPIRY_TOLERANCE = timedelta(seconds=10)
 
 
 class DeviceCodePolling:
-    """The step `code_issued`."""
+    """The step `code_issued`. `watched`: device codes that this process polls now."""
 
     def __init__(self, entra: Entra, credential_store: CredentialStore, clock: Clock) -> None:
         self._entra, self._credential_store, self._clock = entra, credential_store, clock
@@ -42,37 +42,37 @@ class DeviceCodePolling:
 
     async def _watch(self, claim: Claim[Access], attempt: Attempt, tenant: str) -> Outcome[Access]:
         pending = self._credential_store.open_flow(claim.id, attempt)
-        wanted = partial(_still, claim, attempt)
-        interval, away, tries = pending.interval, None, 0
+        wanted = partial(_is_wanted, claim, attempt)
+        interval, unreachable, tries = pending.interval, None, 0
         doubtful = claim.lease.n > pending.lease + 1  # another holder may have been killed after a look
         while True:
-            found: Redeemed | str | None = None
+            answer: Redeemed | Pending | None = None
             try:
-                found = await self._entra.poll_device(tenant, pending.msal_flow, wanted)
+                answer = await self._entra.poll_device(tenant, pending.msal_flow, wanted)
             except NotWanted:
                 raise GiveBack from None
             except EntraUnavailable as error:
-                away, doubtful = error, doubtful or error.maybe_processed
+                unreachable, doubtful = error, doubtful or error.maybe_processed
             except EntraRefused as error:
                 raise self._refusal(error, attempt, doubtful) from None
-            if isinstance(found, Redeemed):
-                return self._redeemed(claim, attempt, found)
-            if found is not None:
-                away, tries = None, 0
-            interval += SLOW_DOWN_SECONDS if found == "slow_down" else 0
-            self._demand_time(attempt, away)
-            await wait(claim, max(interval, pause_seconds(away, tries)) if away else interval, wanted)
-            tries += 1 if away else 0
+            if isinstance(answer, Redeemed):
+                return self._redeemed(claim, attempt, answer)
+            if answer is not None:
+                unreachable, tries = None, 0
+            interval += SLOW_DOWN_SECONDS if answer == "slow_down" else 0
+            self._demand_time(attempt, unreachable)
+            await wait(claim, max(interval, pause_seconds(unreachable, tries)) if unreachable else interval, wanted)
+            tries += 1 if unreachable else 0
 
-    def _redeemed(self, claim: Claim[Access], attempt: Attempt, found: Redeemed) -> Outcome[Access]:
-        kept = self._credential_store.seal_redemption(claim.id, attempt, found, self._clock())
+    def _redeemed(self, claim: Claim[Access], attempt: Attempt, redeemed: Redeemed) -> Outcome[Access]:
+        kept = self._credential_store.seal_redemption(claim.id, attempt, redeemed, self._clock())
         return Outcome(attempts.keep_redemption, attempt.place, kept)
 
-    def _demand_time(self, attempt: Attempt, away: EntraUnavailable | None) -> None:
+    def _demand_time(self, attempt: Attempt, unreachable: EntraUnavailable | None) -> None:
         """The code's own time is over: the last word is Microsoft's, or that it could not be reached."""
         if attempt.expires_at is None or self._clock() < attempt.expires_at + EXPIRY_TOLERANCE:
             return
-        raise EntraRefused(away.reason, away.details) if away else EntraRefused("code_expired")
+        raise EntraRefused(unreachable.reason, unreachable.details) if unreachable else EntraRefused("code_expired")
 
     def _refusal(self, error: EntraRefused, attempt: Attempt, doubtful: bool) -> EntraRefused:
         """A code gone before its time, after a look whose answer never came, was spent by that look."""
@@ -82,7 +82,7 @@ class DeviceCodePolling:
         return error
 
 
-def _still(claim: Claim[Access], attempt: Attempt) -> bool:
+def _is_wanted(claim: Claim[Access], attempt: Attempt) -> bool:
     """Is it still to be watched? Asked in between, and right before each look goes out."""
     ours = attempts.current(claim.state, attempt.place, "code_issued")
     return ours is not None and not claim.lost and not claim.stopping.is_set()

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 from auth_svc.credential_store import CredentialStore
 from auth_svc.domain import customers, keep_alive
@@ -24,6 +24,7 @@ from shared.domain.rules import Change, Clock, utc_now
 from shared.jobs.claim import Claim, Outcome
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 ORDER = ("reseal", "resolve", "validate", "refresh", "prove")
 OWN_SECRET_REFUSED = "client_refused"
 """Microsoft refuses the provider's own application: its secret has expired or is wrong."""
@@ -47,7 +48,7 @@ class KeepAliveJobs:
     # --- the customer's data ---------------------------------------------------------------------------
 
     async def reseal(self, access: Access) -> Outcome[Access]:
-        registration = _the(access.registration)
+        registration = _present(access.registration)
         try:
             secret = self.credential_store.open_registration_secret(access.id, registration.jwe or "", self.clock())
         except EntraRefused:
@@ -59,31 +60,31 @@ class KeepAliveJobs:
     async def resolve(self, access: Access) -> Outcome[Access]:
         asked = access.tenant
         try:
-            found = await self.entra.resolve_tenant(asked)
+            tenant_id = await self.entra.resolve_tenant(asked)
         except EntraUnavailable:
             return Outcome(customers.retry_resolution_later, asked)
         except EntraRefused as error:
             return Outcome(customers.report_unknown_tenant, asked, error.reason, error.details.correlation_id)
-        return Outcome(customers.keep_tenant_id, asked, found)
+        return Outcome(customers.keep_tenant_id, asked, tenant_id)
 
     # --- on request ------------------------------------------------------------------------------------
 
     async def validate(self, access: Access) -> Outcome[Access]:
         """The answer to the request, and what it says about the access in force, in one write."""
-        asked = _the(access.validation)
+        asked = _present(access.validation)
         try:
-            well = await self._validated(access, asked)
+            in_force = await self._validated(access, asked)
         except EntraUnavailable as error:
             if self.clock() - asked.at < VALIDATION_TIMEOUT:
                 raise
             return Outcome(_answered, asked, refusal_of(error), None)
         except EntraRefused as error:
             lost = refusal_of(error)
-            return Outcome(_answered, asked, lost, _unwell(access, asked, lost))
+            return Outcome(_answered, asked, lost, _lost(access, asked, lost))
         except Exception:  # an operator waits; it says nothing about the access itself
             log.exception("a validation failed by a bug", extra={"customer": access.id})
             return Outcome(_answered, asked, Refusal(reason="our_request"), None)
-        return Outcome(_answered, asked, None, well)
+        return Outcome(_answered, asked, None, in_force)
 
     async def _validated(self, access: Access, asked: Validation) -> Outcome[Access] | None:
         if asked.method == "token":
@@ -94,7 +95,7 @@ class KeepAliveJobs:
         if asked.method != "app_registration":
             raise EntraRefused("no_grant")
         registration = access.registration
-        if registration is None or not registration.secret or registration.revision != asked.revision:
+        if registration is None or not registration.has_secret or registration.revision != asked.revision:
             raise EntraRefused("secret_missing")
         await self._prove(access, registration)
         return Outcome(keep_alive.confirm_registration, registration.revision)
@@ -103,7 +104,7 @@ class KeepAliveJobs:
 
     async def refresh(self, access: Access) -> Outcome[Access]:
         """Keeps the refresh token alive, and notices when Microsoft no longer takes it."""
-        grant = _the(access.grant)
+        grant = _present(access.grant)
         try:
             return await self._refreshed(access, grant, prove=False)
         except EntraUnavailable as error:
@@ -132,7 +133,7 @@ class KeepAliveJobs:
         await self.graph.roles_of_me(token.value, grant.roles)
 
     async def prove(self, access: Access) -> Outcome[Access]:
-        registration = _the(access.registration)
+        registration = _present(access.registration)
         revision = registration.revision
         try:
             await self._prove(access, registration)
@@ -158,9 +159,8 @@ def _answered(
     return Change(more.state, answer.events + more.events) if answer and more else answer
 
 
-def _unwell(access: Access, asked: Validation, refusal: Refusal) -> Outcome[Access] | None:
-    """What a refusal says about the access in force; nothing, where there is none of the kind that was
-    asked for."""
+def _lost(access: Access, asked: Validation, refusal: Refusal) -> Outcome[Access] | None:
+    """What a refusal says about the access in force; nothing, where there is none of the kind that was asked for."""
     if access.in_force != asked.method:
         return None
     grant, registration = access.grant, access.registration
@@ -171,10 +171,10 @@ def _unwell(access: Access, asked: Validation, refusal: Refusal) -> Outcome[Acce
     return None
 
 
-def _the(found: Any) -> Any:
-    """What the deadlines promise to be there."""
-    assert found is not None
-    return found
+def _present(value: T | None) -> T:
+    """What is there, since it is due."""
+    assert value is not None
+    return value
 
 
 WORK: Mapping[str, Callable[[KeepAliveJobs, Access], Awaitable[Outcome[Access]]]] = {

@@ -13,30 +13,39 @@ State = Literal["pending", "opened", "authenticating", "finishing", "done", "exp
 Stage = Literal["preparing", "code", "sign_in", "returned", "claimed", "failed", "stopped"]
 
 MAX_CODES = 5
+"""Device codes of one invitation."""
 MAX_ATTEMPTS = 50
+"""Sign-ins of one invitation, by any way."""
 ASK_AGAIN_AFTER = timedelta(hours=1)
+"""A new invitation can be asked for as often as that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """The sign-in shown in the wizard. `sealed`: the code or the address at Microsoft, as auth-svc sealed it.
-
-    `since`: when its stage began.
-    """
+    """A sign-in that the wizard shows."""
 
     number: int
     method: Method
     stage: Stage
     started_at: datetime
     login_hint: str | None = None
+    """The user name that Microsoft's page begins with."""
     sealed: str | None = None
+    """The code, or the address at Microsoft, as auth-svc sealed it."""
     verification_uri: str | None = None
+    """Where the code is to be entered."""
     expires_at: datetime | None = None
+    """When the code or the address no longer counts."""
     reason: str | None = None
+    """Why it failed or was left: a code of `shared.contracts.reasons`."""
     aadsts: int | None = None
+    """Microsoft's error number."""
     correlation_id: str | None = None
+    """Microsoft's, for its support."""
     account: Account | None = None
+    """Who signed in."""
     since: datetime | None = None
+    """When its stage began."""
 
     @property
     def running(self) -> bool:
@@ -45,17 +54,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """One invitation of one switch. `session` is the hash of the one browser session that may go on.
-
-    `browser`: the hash of the cookie that this browser had before the session.
-    """
+    """One invitation of one switch."""
 
     id: str
+    """`<customer>/<switch>`."""
     customer: str
     switch: int
     state: State
     expires_at: datetime
     generation: int = 1
+    """Counts its links: an older one leads no further."""
     customer_name: str = ""
     tenant_id: str = ""
     tenant_name: str = ""
@@ -70,17 +78,26 @@ class Invitation:
     remind_at: datetime | None = None
     opened_at: datetime | None = None
     session: str | None = None
+    """The hash of the one browser session that may go on."""
     browser: str | None = None
+    """The hash of the cookie that this browser had before the session."""
     attempt: Attempt | None = None
+    """The newest."""
     attempts: int = 0
+    """How many were started."""
     codes: int = 0
+    """How many of them were by device code."""
     expiry_proposed: int = 0
+    """The generation whose expiry was proposed to config-svc."""
     asked_at: datetime | None = None
+    """When the invitee asked for a new one."""
     account: Account | None = None
+    """Who signed in."""
     proven_method: Method | None = None
     roles: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     access_until: datetime | None = None
+    """When the grant ends, unless it is kept alive."""
     ended_at: datetime | None = None
     reason: str | None = None
 

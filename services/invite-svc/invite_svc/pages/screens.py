@@ -14,7 +14,7 @@ from shared.contracts.reasons import Reason, classify, explain
 from shared.contracts.roles import role_names
 from shared.i18n.marks import N_
 
-SLOW, STUCK = timedelta(seconds=10), timedelta(seconds=60)
+SLOW_AFTER, STUCK_AFTER = timedelta(seconds=10), timedelta(seconds=60)
 Say = Callable[[str], str]
 Pace = Literal["", "slow", "stuck"]
 
@@ -65,7 +65,7 @@ def screen(invitation: Invitation, now: datetime) -> Screen:
 
 def _pace(since: datetime | None, now: datetime) -> Pace:
     waited = now - since if since else timedelta(0)
-    return "stuck" if waited >= STUCK else "slow" if waited >= SLOW else ""
+    return "stuck" if waited >= STUCK_AFTER else "slow" if waited >= SLOW_AFTER else ""
 
 
 def ended(invitation: Invitation, generation: int | None, now: datetime) -> str | None:
@@ -101,11 +101,11 @@ def about(invitation: Invitation, scopes: tuple[str, ...], say: Say) -> dict[str
 
 def permissions(scopes: tuple[str, ...], say: Say) -> list[dict[str, str]]:
     """Each permission by Microsoft's name, and in words where we have them."""
-    words = ((scope, PERMISSIONS.get(scope)) for scope in _told(scopes))
+    words = ((scope, PERMISSIONS.get(scope)) for scope in _worth_naming(scopes))
     return [{"name": scope, "words": say(text) if text else ""} for scope, text in words]
 
 
-def _told(scopes: tuple[str, ...]) -> list[str]:
+def _worth_naming(scopes: tuple[str, ...]) -> list[str]:
     plain = [scope.removeprefix("https://graph.microsoft.com/") for scope in scopes]
     return [scope for scope in plain if scope not in ("openid", "profile", "email")]
 
