@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Iterator
 from itertools import pairwise
 
-WIDTH = 76
+MAX_COLUMNS = 76
+"""Below the 78 characters of a line of a mail (RFC 5322, 2.1.1)."""
 _BLANKS = re.compile(r"\n{3,}")
 _HANG = re.compile(r" *(\d+\. |- )?")
 _WORDS = re.compile(r"[^ ]+")
@@ -15,14 +16,14 @@ _NOT_FIRST = frozenset("、。，．・：；？！）」』】〉》〕］｝�
 _NOT_LAST = frozenset("（「『【〈《〔［｛“‘")
 
 
-def wrapped(text: str) -> str:
-    """Addresses of pages stay whole."""
+def wrap(text: str) -> str:
+    """The text in lines of `MAX_COLUMNS` at most; addresses of pages stay whole."""
     lines = (line for long in text.splitlines() for line in _broken(long.rstrip()))
     return _BLANKS.sub("\n\n", "\n".join(lines)).strip() + "\n"
 
 
-def width(text: str) -> int:
-    """In columns: letters of East Asia take two."""
+def columns(text: str) -> int:
+    """How wide a text is: letters of East Asia take two columns."""
     return sum(2 if _is_wide(letter) else 1 for letter in text)
 
 
@@ -31,7 +32,7 @@ def _is_wide(letter: str) -> bool:
 
 
 def _broken(line: str) -> Iterator[str]:
-    if width(line) <= WIDTH:
+    if columns(line) <= MAX_COLUMNS:
         yield line
         return
     hang = _HANG.match(line)
@@ -39,7 +40,7 @@ def _broken(line: str) -> Iterator[str]:
     now = line[: len(indent)]
     for gap, piece in _pieces(line[len(indent) :]):
         begun = len(now) > len(indent)
-        if begun and width(now + gap + piece) > WIDTH:
+        if begun and columns(now + gap + piece) > MAX_COLUMNS:
             yield now
             now, begun = indent, False
         now += gap + piece if begun else piece

@@ -11,14 +11,15 @@ from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from mails.content import Content, one_line
-from mails.lines import wrapped
-from mails.texts import PLACEHOLDERS, Text, filled, paragraphs, tidy
+from mails.lines import wrap
+from mails.texts import PLACEHOLDERS, Text, fill_in, normalized, paragraphs
 from shared.i18n.catalogs import choose_language
 from shared.i18n.marks import LANGUAGES
 from shared.web.pages import environment
 
 PACKAGE = Path(__file__).parent
 STANDARD = Text()
+"""No words of the provider's own."""
 LINK = Markup('<a class="link" href="{0}" style="color:#0b5cad;word-break:break-all;">{0}</a>')
 BREAK = Markup("<br>\n")
 
@@ -30,7 +31,7 @@ class Renderer:
         self.languages = tuple(languages)
         self._made: dict[str, tuple[Environment, Environment]] = {}
 
-    def _in(self, language: str) -> tuple[Environment, Environment]:
+    def _environments(self, language: str) -> tuple[Environment, Environment]:
         """For HTML, for text; made when first needed: a catalog and its templates take a megabyte."""
         if language not in self._made:
             html = environment(PACKAGE, language)
@@ -43,15 +44,17 @@ class Renderer:
     def render(self, kind: str, language: str, facts: Mapping[str, Any], own: Text = STANDARD) -> Content:
         """`own`: the provider's words for an invitation; facts, button, steps and warning stay ours."""
         places = self._places(language, facts)
-        subject = one_line(filled(own.subject, places | {"link": ""}))
+        subject = one_line(fill_in(own.subject, places | {"link": ""}))
         more = {**facts, "own_subject": subject}
-        html = self._page(self._in(language)[0], kind, "html", {**more, "own_body": _as_html(own.body, places)})
-        plain = {**more, "own_body": paragraphs(filled(own.body, places))}
-        text = self._page(self._in(language)[1], kind, "txt", plain)
+        html = self._page(
+            self._environments(language)[0], kind, "html", {**more, "own_body": _as_html(own.body, places)}
+        )
+        plain = {**more, "own_body": paragraphs(fill_in(own.body, places))}
+        text = self._page(self._environments(language)[1], kind, "txt", plain)
         return Content(
             language=language,
-            subject=one_line(self._block(self._in(language)[1], kind, "subject", plain)),
-            text=wrapped(text),
+            subject=one_line(self._block(self._environments(language)[1], kind, "subject", plain)),
+            text=wrap(text),
             html=html,
         )
 
@@ -59,19 +62,19 @@ class Renderer:
         """The standard invitation to sign in, as if somebody had written it with placeholders."""
         names = {name: f"{{{name}}}" for name in PLACEHOLDERS}
         facts = {**names, "to": "token", "renew": False, "own_subject": "", "own_body": ()}
-        texts = self._in(language)[1]
+        texts = self._environments(language)[1]
         subject = self._block(texts, "invitation", "subject", facts)
-        return Text(one_line(subject), tidy(texts.get_template("mail/standard.txt").render(facts)))
+        return Text(one_line(subject), normalized(texts.get_template("mail/standard.txt").render(facts)))
 
     def _places(self, language: str, facts: Mapping[str, Any]) -> dict[str, str]:
         """What the placeholders stand for; what is not known is said by what comes nearest."""
-        long = self._in(language)[1].filters["datetime"]
-        found = {name: str(facts.get(name) or "") for name in PLACEHOLDERS}
+        long = self._environments(language)[1].filters["datetime"]
+        known = {name: str(facts.get(name) or "") for name in PLACEHOLDERS}
         until = facts.get("until")
-        return found | {
-            "tenant": found["tenant"] or found["customer"],
-            "invitee": found["invitee"] or str(facts.get("invitee_email") or ""),
-            "inviter": found["inviter"] or found["provider"],
+        return known | {
+            "tenant": known["tenant"] or known["customer"],
+            "invitee": known["invitee"] or str(facts.get("invitee_email") or ""),
+            "inviter": known["inviter"] or known["provider"],
             "until": str(long(until, "long")) if until else "–",
         }
 
@@ -95,4 +98,4 @@ def _as_html(body: str, places: Mapping[str, str]) -> list[Markup]:
     known = {name: str(escape(value)) for name, value in places.items()}
     if places["link"]:
         known["link"] = str(LINK.format(places["link"]))
-    return [Markup(filled(str(escape(part)), known)).replace("\n", BREAK) for part in paragraphs(body)]
+    return [Markup(fill_in(str(escape(part)), known)).replace("\n", BREAK) for part in paragraphs(body)]

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`invite_url`: where invitations are opened; the sample's own address leads nowhere."""
+    """The facts of an invitation that nobody gets."""
 
     provider: str
     invite_url: str
+    """Where invitations are opened; the sample's own address leads nowhere."""
 
     def facts(self, until: datetime, inviter: str) -> Mapping[str, Any]:
         """Whatever a template of an invitation asks for."""

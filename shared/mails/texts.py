@@ -16,11 +16,11 @@ PLACEHOLDERS = ("customer", "tenant", "provider", "invitee", "inviter", "until",
 IN_BODY = PLACEHOLDERS
 IN_SUBJECT = tuple(name for name in PLACEHOLDERS if name != "link")
 """Subjects are shown and logged in many places: the link is not to be in one."""
-LONGEST_SUBJECT, LONGEST_BODY = 150, 2000
+MAX_SUBJECT_CHARACTERS, MAX_BODY_CHARACTERS = 150, 2000
 
 _PLACES = re.compile(r"\{([^{}\n]*)\}|[{}]")
 _BREAKS = re.compile(r"\n{3,}")
-_LONGEST_SHOWN = 30
+_MAX_SHOWN_CHARACTERS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +32,34 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
-    """Why a text cannot be used, and what a sentence about it says: line, column, found, allowed, length, most."""
+class TextError:
+    """Why a text cannot be used."""
 
     kind: Literal["unknown", "brace", "control", "long"]
     places: Mapping[str, object]
+    """What a sentence about it says: line and column, found, allowed, or length and most."""
 
 
-def tidy(text: str) -> str:
+def normalized(text: str) -> str:
     """The same text whatever typed it: line ends of one kind, no blanks at the ends of lines, no gaps."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return _BREAKS.sub("\n\n", "\n".join(line.rstrip() for line in lines)).strip()
 
 
-def flaw(text: str, allowed: tuple[str, ...], most: int) -> Flaw | None:
-    """The first thing that is wrong, and where it stands."""
+def find_error(text: str, allowed: tuple[str, ...], most: int) -> TextError | None:
+    """The first thing that is wrong, and where it stands; `most`: characters."""
     if len(text) > most:
-        return Flaw("long", {"length": len(text), "most": most})
+        return TextError("long", {"length": len(text), "most": most})
     control = next((at for at, letter in enumerate(text) if letter != "\n" and _is_control(letter)), None)
     if control is not None:
-        return Flaw("control", _where(text, control))
+        return TextError("control", _where(text, control))
     names = ", ".join(f"{{{name}}}" for name in allowed)
-    for found in _PLACES.finditer(text):
-        if found[1] is None:
-            return Flaw("brace", _where(text, found.start()) | {"allowed": names})
-        if found[1] not in allowed:
-            shown = found[0] if len(found[0]) <= _LONGEST_SHOWN else f"{found[0][:_LONGEST_SHOWN]}…"
-            return Flaw("unknown", _where(text, found.start()) | {"found": shown, "allowed": names})
+    for place in _PLACES.finditer(text):
+        if place[1] is None:
+            return TextError("brace", _where(text, place.start()) | {"allowed": names})
+        if place[1] not in allowed:
+            shown = place[0] if len(place[0]) <= _MAX_SHOWN_CHARACTERS else f"{place[0][:_MAX_SHOWN_CHARACTERS]}…"
+            return TextError("unknown", _where(text, place.start()) | {"found": shown, "allowed": names})
     return None
 
 
@@ -71,9 +72,9 @@ def _where(text: str, at: int) -> dict[str, object]:
     return {"line": before.count("\n") + 1, "column": at - (before.rfind("\n") + 1) + 1}
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
+def fill_in(text: str, values: Mapping[str, str]) -> str:
     """The text with what its placeholders stand for; a name that is not known stays as it is written."""
-    return _PLACES.sub(lambda found: values.get(found[1], found[0]) if found[1] else found[0], text)
+    return _PLACES.sub(lambda place: values.get(place[1], place[0]) if place[1] else place[0], text)
 
 
 def paragraphs(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config_svc.domain.settings import Settings, Terms, Values, Wording, in_force, put
-from mails.texts import LONGEST_BODY, LONGEST_SUBJECT
+from mails.texts import MAX_BODY_CHARACTERS, MAX_SUBJECT_CHARACTERS
 from shared.contracts.cloudevents import encode
 from shared.contracts.events import Actor, SettingsChanged
 from shared.domain.rules import Change, Refused
@@ -104,6 +104,6 @@ def test_a_new_switch_takes_what_is_set_and_else_what_the_environment_says() -> 
 
 
 def test_the_longest_texts_in_all_languages_fit_into_an_event() -> None:
-    longest = Wording("\U0001f600" * LONGEST_SUBJECT, "\U0001f600" * LONGEST_BODY)
+    longest = Wording("\U0001f600" * MAX_SUBJECT_CHARACTERS, "\U0001f600" * MAX_BODY_CHARACTERS)
     change = saved(Values(texts=dict.fromkeys(LANGUAGES, longest)))
     assert len(encode(change.events[0]).encode()) < MAX_EVENT_BYTES / 2

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mails.lines import width, wrapped
+from mails.lines import columns, wrap
 from mails.render import Renderer
 from mails.sample import Sample
-from mails.texts import IN_BODY, IN_SUBJECT, Text, filled, flaw, tidy
+from mails.texts import IN_BODY, IN_SUBJECT, Text, fill_in, find_error, normalized
 from notify_svc.domain import texts
 from notify_svc.domain.model import INVITATION_KINDS, TEXTS_WAIT, Kind
 from notify_svc.domain.texts import NEWEST, Texts
@@ -128,7 +128,7 @@ def test_a_subject_never_holds_the_link() -> None:
 def test_the_standard_text_with_its_placeholders_filled_is_the_standard_mail(language: str) -> None:
     """Whoever saves the standard text unchanged changes no mail."""
     standard = RENDERER.standard(language)
-    assert flaw(standard.subject, IN_SUBJECT, 150) is None and flaw(standard.body, IN_BODY, 2000) is None
+    assert find_error(standard.subject, IN_SUBJECT, 150) is None and find_error(standard.body, IN_BODY, 2000) is None
     assert "{invitee}" in standard.body and "{provider}" in standard.subject
     facts = Sample("Northstar", "https://invite.example").facts(NOW + WEEK, "Otto Operator")
     usual, own = (RENDERER.render("invitation", language, facts, text) for text in (Text(), standard))
@@ -170,26 +170,26 @@ def test_a_preview_is_the_very_mail() -> None:
     ],
 )
 def test_only_named_placeholders_may_be_written(text: str, kind: str, line: int, column: int) -> None:
-    found = flaw(text, IN_BODY, 2000)
+    found = find_error(text, IN_BODY, 2000)
     assert found and (found.kind, found.places["line"], found.places["column"]) == (kind, line, column)
 
 
 def test_a_good_text_has_no_flaw_and_a_long_one_has() -> None:
-    assert flaw(BODY, IN_BODY, 2000) is None
-    assert (found := flaw("x" * 2001, IN_BODY, 2000)) and found.kind == "long"
-    assert (found := flaw("see {link}", IN_SUBJECT, 150)) and found.kind == "unknown"
+    assert find_error(BODY, IN_BODY, 2000) is None
+    assert (found := find_error("x" * 2001, IN_BODY, 2000)) and found.kind == "long"
+    assert (found := find_error("see {link}", IN_SUBJECT, 150)) and found.kind == "unknown"
 
 
 def test_texts_are_tidied_and_filled_once() -> None:
-    assert tidy("  a \r\n\r\n\r\n\r\nb\rc  ") == "a\n\nb\nc"
-    assert filled("{a}{b}{c}", {"a": "{b}", "b": "2"}) == "{b}2{c}"
+    assert normalized("  a \r\n\r\n\r\n\r\nb\rc  ") == "a\n\nb\nc"
+    assert fill_in("{a}{b}{c}", {"a": "{b}", "b": "2"}) == "{b}2{c}"
 
 
 @given(st.text(alphabet=st.sampled_from("abc 日本語、。「」{}"), max_size=300))
 def test_wrapping_loses_nothing_and_keeps_lines_narrow_where_it_can(text: str) -> None:
-    lines = wrapped(text).splitlines()
+    lines = wrap(text).splitlines()
     assert "".join("".join(lines).split()) == "".join(text.split())
-    assert all(width(line) <= 76 or " " not in line.strip() for line in lines)
+    assert all(columns(line) <= 76 or " " not in line.strip() for line in lines)
 
 
 # --- versions -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mails.lines import WIDTH, width
+from mails.lines import MAX_COLUMNS, columns
 from mails.render import PACKAGE
 from notify_svc.domain.model import ADDRESSEE_OF, INVITATION_KINDS, Kind, MailFacts
 from notify_svc.mail.messages import NO_INVITEE, NO_OPERATIONS, NO_OPERATOR, Undeliverable
@@ -138,7 +138,7 @@ def test_lines_of_text_are_narrow_but_for_addresses(language: str) -> None:
         line
         for kind in KINDS
         for line in text_of(read(letter(kind, language=language))).splitlines()
-        if width(line) > WIDTH
+        if columns(line) > MAX_COLUMNS
     ]
     assert all(line.startswith("https://") and " " not in line for line in long)
 

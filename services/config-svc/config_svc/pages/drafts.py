@@ -7,7 +7,7 @@ import zlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 
-from mails.texts import LONGEST_BODY, LONGEST_SUBJECT, Text
+from mails.texts import MAX_BODY_CHARACTERS, MAX_SUBJECT_CHARACTERS, Text
 from shared.domain.rules import Refused
 
 LONGEST_PACKED, LONGEST = 20_000, 40_000
@@ -21,7 +21,7 @@ class Draft:
 
     def pack(self) -> str:
         """What is too long to be saved is too long to be shown."""
-        fields = (self.kind, self.text.subject[:LONGEST_SUBJECT], self.text.body[:LONGEST_BODY])
+        fields = (self.kind, self.text.subject[:MAX_SUBJECT_CHARACTERS], self.text.body[:MAX_BODY_CHARACTERS])
         return urlsafe_b64encode(zlib.compress(json.dumps(fields).encode(), 9)).decode().rstrip("=")
 
     @classmethod

@@ -29,7 +29,7 @@ from config_svc.schemas.settings import (
 )
 from config_svc.texts.event_texts import describe
 from mails.content import Content
-from mails.texts import LONGEST_BODY, LONGEST_SUBJECT, Text, tidy
+from mails.texts import MAX_BODY_CHARACTERS, MAX_SUBJECT_CHARACTERS, Text, normalized
 from shared.contracts.roles import NAMES, role_name
 from shared.domain.rules import Refused
 from shared.http.middleware import FRAMED
@@ -198,8 +198,8 @@ async def _show(
         "kind": draft.kind,
         "kinds": [(name, layout.gettext(label)) for name, label in KINDS.items()],
         "placeholders": [(f"{{{name}}}", layout.gettext(meaning)) for name, meaning in MEANINGS.items()],
-        "longest_subject": LONGEST_SUBJECT,
-        "longest_body": LONGEST_BODY,
+        "longest_subject": MAX_SUBJECT_CHARACTERS,
+        "longest_body": MAX_BODY_CHARACTERS,
         "changes": await _changes(application, layout),
         "language_name": language_name(language),
     }
@@ -257,7 +257,7 @@ def _edition(form: SubmittedForm) -> int:
 
 
 def _entered(form: SubmittedForm) -> Text:
-    return Text(form.text("subject"), tidy(form.text("body")))
+    return Text(form.text("subject"), normalized(form.text("body")))
 
 
 def _flaws(layout: PortalLayout, text: Text) -> dict[str, str]:

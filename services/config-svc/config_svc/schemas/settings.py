@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 from config_svc.domain.settings import LONGEST_LIFE_DAYS, Settings, Terms, Wording
 from config_svc.schemas import customers
 from config_svc.schemas.views import RoleView, View
-from mails.texts import IN_BODY, IN_SUBJECT, LONGEST_BODY, LONGEST_SUBJECT, Text, flaw, tidy
+from mails.texts import IN_BODY, IN_SUBJECT, MAX_BODY_CHARACTERS, MAX_SUBJECT_CHARACTERS, Text, find_error, normalized
 from shared.http.problems import Strict
 from shared.i18n.marks import LANGUAGES, N_
 
@@ -55,17 +55,17 @@ class TextFault:
 def subject_wrong(text: str) -> TextFault | None:
     if "\n" in text:
         return TextFault(customers.NAME_CONTROL)
-    return _wrong(text, IN_SUBJECT, LONGEST_SUBJECT) or (
+    return _wrong(text, IN_SUBJECT, MAX_SUBJECT_CHARACTERS) or (
         TextFault(customers.NAME_LINK) if customers.has_address(text) else None
     )
 
 
 def body_wrong(text: str) -> TextFault | None:
-    return _wrong(text, IN_BODY, LONGEST_BODY)
+    return _wrong(text, IN_BODY, MAX_BODY_CHARACTERS)
 
 
 def _wrong(text: str, allowed: tuple[str, ...], most: int) -> TextFault | None:
-    found = flaw(text, allowed, most)
+    found = find_error(text, allowed, most)
     return TextFault(FLAWS[found.kind], found.places) if found else None
 
 
@@ -74,7 +74,7 @@ def _subject(text: str) -> str:
 
 
 def _body(text: str) -> str:
-    return _sound(tidy(text), body_wrong)
+    return _sound(normalized(text), body_wrong)
 
 
 def _sound(text: str, check: Callable[[str], TextFault | None]) -> str:

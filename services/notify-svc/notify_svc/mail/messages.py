@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from mails.content import one_line
+from mails.labels import METHODS, WHO_AFTER_LOSS, WHO_AFTER_REFUSAL
 from mails.render import STANDARD, Renderer
 from mails.texts import Text
-from mails.words import METHODS, WHO_AFTER_LOSS, WHO_AFTER_REFUSAL
 from notify_svc.domain.model import ADDRESSEE_OF, INVITATION_KINDS, OutgoingMail, OutgoingMails
 from notify_svc.domain.texts import Texts
 from notify_svc.mail.mime import BadAddress, Headers, address, encode

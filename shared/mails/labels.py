@@ -1,4 +1,4 @@
-"""What mails say for codes: ways to sign in, and who has to act. Texts are translated where they are shown."""
+"""What mails say for codes: ways to sign in, and who has to act. Marked here, translated where they are shown."""
 
 from __future__ import annotations
 
