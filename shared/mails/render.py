@@ -43,19 +43,15 @@ class Renderer:
 
     def render(self, kind: str, language: str, facts: Mapping[str, Any], own: Text = STANDARD) -> Content:
         """`own`: the provider's words for an invitation; facts, button, steps and warning stay ours."""
+        for_html, for_text = self._environments(language)
         places = self._places(language, facts)
-        subject = one_line(fill_in(own.subject, places | {"link": ""}))
-        more = {**facts, "own_subject": subject}
-        html = self._page(
-            self._environments(language)[0], kind, "html", {**more, "own_body": _as_html(own.body, places)}
-        )
+        more = {**facts, "own_subject": one_line(fill_in(own.subject, places | {"link": ""}))}
         plain = {**more, "own_body": paragraphs(fill_in(own.body, places))}
-        text = self._page(self._environments(language)[1], kind, "txt", plain)
         return Content(
             language=language,
-            subject=one_line(self._block(self._environments(language)[1], kind, "subject", plain)),
-            text=wrap(text),
-            html=html,
+            subject=one_line(self._block(for_text, kind, "subject", plain)),
+            text=wrap(self._page(for_text, kind, "txt", plain)),
+            html=self._page(for_html, kind, "html", {**more, "own_body": _as_html(own.body, places)}),
         )
 
     def standard(self, language: str) -> Text:
