@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bench import consuming, http, mailing, pages, polling, relaying, resting
+from bench import consuming, hanging, http, mailing, pages, polling, relaying, resting
 from bench.servers import Servers, servers
 
 PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, None]]] = {
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, None]]] = {
     "relaying": relaying.run,
     "mailing": mailing.run,
     "http": http.run,
+    "hanging": hanging.run,
     "polling": polling.run,
     "resting": resting.run,
     "pages": pages.run,

@@ -22,7 +22,7 @@ from shared.service.setting_types import (
     read_secret,
     secret_url,
 )
-from shared.store.mongo import MongoAccess
+from shared.store.mongo import POOL_SIZE, MongoAccess
 
 _BROKER = re.compile(r"[A-Za-z0-9._-]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 _DATABASE = re.compile(r"[A-Za-z0-9_-]{1,38}")
@@ -178,6 +178,8 @@ class MongoSettings(_Environment):
     """Certificate authority of MongoDB (PEM); switches TLS on."""
     mongo_cert_file: CaFile | None = None
     """Our certificate and its key in one PEM file."""
+    mongo_pool_size: Annotated[int, Field(ge=8, le=100)] = POOL_SIZE
+    """Connections to MongoDB at most, and calls to it at once, of each process."""
 
     @model_validator(mode="after")
     def _mongo_fits_together(self) -> Self:
@@ -194,6 +196,7 @@ class MongoSettings(_Environment):
             password=password,
             ca_file=self.mongo_ca_file,
             cert_file=self.mongo_cert_file,
+            pool_size=self.mongo_pool_size,
         )
 
 

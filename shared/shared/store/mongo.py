@@ -6,13 +6,14 @@ Motor's development ended in favour of PyMongo's own async client; the change to
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from bson.errors import BSONError
-from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import InsertOne, ReturnDocument, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
@@ -34,13 +35,65 @@ from shared.observability.tracing_mongo import CommandSpans
 from shared.store.errors import is_duplicate_id, is_final, reason
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update, Written
 
-T = TypeVar("T")
-
 _AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
 _UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
 """What the driver says of a document that it cannot send; it refuses the whole bulk for it."""
 
 SLICE = 50
+POOL_SIZE = 32
+URGENT_PLACES = 4
+MOTOR_THREADS = 128
+"""More than any pool has: the places of `Calls` decide how many run. Threads are made when they are first needed."""
+
+
+class Calls:
+    """The way of every call to the driver, which runs them in threads: a place among them, and an end in time.
+
+    Waiting for a place counts towards the call's time, so that a server that hangs makes nobody wait for longer.
+    """
+
+    def __init__(self, places: asyncio.Semaphore, seconds: float) -> None:
+        self._places, self._seconds = places, seconds
+        self._running = set[asyncio.Future[Any]]()
+
+    async def __call__(self, call: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
+        """Raises: Unavailable for all that another try may mend; what the driver raises for what is final."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                await self._places.acquire()
+                return await asyncio.shield(self._begun(call, arguments, options))
+        except TimeoutError:
+            raise Unavailable("MongoDB", f"no answer within {self._seconds:g} seconds") from None
+        except (BulkWriteError, CursorNotFound, *_UNWRITABLE):
+            raise
+        except _AWAY as error:
+            raise Unavailable("MongoDB", type(error).__name__) from error
+        except OperationFailure as error:
+            if is_final(error.code, error.details):
+                raise
+            name = (error.details or {}).get("codeName") or type(error).__name__
+            raise Unavailable("MongoDB", reason(error.code, name)) from None
+        except PyMongoError as error:
+            raise Unavailable("MongoDB", type(error).__name__) from error
+
+    def _begun(
+        self, call: Callable[..., Awaitable[Any]], arguments: Iterable[Any], options: Mapping[str, Any]
+    ) -> asyncio.Future[Any]:
+        try:
+            running = asyncio.ensure_future(call(*arguments, **options))
+        except BaseException:
+            self._places.release()
+            raise
+        self._running.add(running)
+        running.add_done_callback(self._ended)
+        return running
+
+    def _ended(self, running: asyncio.Future[Any]) -> None:
+        """A thread is free again: also where nobody waits for its answer any more."""
+        self._running.discard(running)
+        self._places.release()
+        if not running.cancelled():
+            running.exception()  # heard of, also where nobody waits
 
 
 class NotWritable(Exception):
@@ -51,12 +104,17 @@ class Collection:
     """A MongoDB collection whose calls end within the client's timeout, by Unavailable if the database is
     away."""
 
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
+    def __init__(self, inner: Any, calls: Calls, urgent: Calls) -> None:
+        self._inner, self._calls, self._urgent = inner, calls, urgent
         self.name: str = inner.name
 
+    @property
+    def urgent(self) -> Collection:
+        """The same collection by places that are kept free, so that its calls never stand behind others."""
+        return Collection(self._inner, self._urgent, self._urgent)
+
     async def get(self, id: str) -> Document | None:
-        found: Document | None = await _guard(self._inner.find_one({"_id": id}))
+        found: Document | None = await self._calls(self._inner.find_one, {"_id": id})
         return found
 
     async def find(
@@ -69,7 +127,7 @@ class Collection:
             if sort:
                 cursor = cursor.sort(list(sort))
             try:
-                documents: list[Document] = await _guard(cursor.to_list(limit))
+                documents: list[Document] = await self._calls(cursor.to_list, limit)
                 return documents
             except CursorNotFound:  # the server that held it was replaced: read again from the beginning
                 continue
@@ -100,12 +158,12 @@ class Collection:
 
     async def count(self, where: Filter, *, limit: int) -> int:
         """Counts at most `limit` documents."""
-        counted: int = await _guard(self._inner.count_documents(where, limit=limit))
+        counted: int = await self._calls(self._inner.count_documents, where, limit=limit)
         return counted
 
     async def about(self) -> int:
         """How many documents there are, roughly and at once."""
-        counted: int = await _guard(self._inner.estimated_document_count())
+        counted: int = await self._calls(self._inner.estimated_document_count)
         return counted
 
     async def write(self, operations: Sequence[Insert | Update]) -> Written:
@@ -113,7 +171,7 @@ class Collection:
         if not operations:
             return Written(True)
         try:
-            result = await _guard(self._inner.bulk_write([_operation(o) for o in operations], ordered=False))
+            result = await self._calls(self._inner.bulk_write, [_operation(o) for o in operations], ordered=False)
         except BulkWriteError as error:
             return _partly(operations, error.details)
         except (OperationFailure, *_UNWRITABLE) as error:
@@ -141,7 +199,7 @@ class Collection:
         return written.complete
 
     async def update_many(self, where: Filter, change: Document) -> int:
-        result = await _guard(self._inner.update_many(where, change))
+        result = await self._calls(self._inner.update_many, where, change)
         return int(result.matched_count)
 
     async def upsert(self, where: Filter, change: Document) -> Document:
@@ -149,15 +207,15 @@ class Collection:
         for _ in range(5):
             try:
                 after = ReturnDocument.AFTER
-                call = self._inner.find_one_and_update(where, change, upsert=True, return_document=after)
-                changed: Document = await _guard(call)
+                call = self._inner.find_one_and_update
+                changed: Document = await self._calls(call, where, change, upsert=True, return_document=after)
                 return changed
             except DuplicateKeyError:  # two creations at once: the other one's is there now
                 continue
         raise Unavailable("MongoDB", "too many writers of one document")
 
     async def delete(self, where: Filter) -> int:
-        result = await _guard(self._inner.delete_many(where))
+        result = await self._calls(self._inner.delete_many, where)
         return int(result.deleted_count)
 
     async def ensure(self, indexes: Iterable[Index]) -> None:
@@ -165,13 +223,13 @@ class Collection:
             options: Document = {"sparse": index.sparse, "unique": index.unique}
             if index.expire_after is not None:
                 options["expireAfterSeconds"] = index.expire_after
-            await _guard(self._inner.create_index(list(index.keys), **options))
+            await self._calls(self._inner.create_index, list(index.keys), **options)
 
     async def explain(self, where: Filter, *, sort: Sort = (), limit: int = 0) -> Document:
         cursor = self._inner.find(where, limit=limit)
         if sort:
             cursor = cursor.sort(list(sort))
-        plan: Document = await _guard(cursor.explain())
+        plan: Document = await self._calls(cursor.explain)
         return plan
 
 
@@ -184,9 +242,11 @@ class MongoAccess:
     password: Secret[str] | None = field(default=None, repr=False)
     ca_file: Path | None = None
     cert_file: Path | None = None
+    pool_size: int = POOL_SIZE
+    """Connections at most, and calls at once; some of them are kept free for what is urgent."""
 
     def options(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"maxPoolSize": self.pool_size}
         if self.username and self.password:
             found |= {"username": self.username, "password": self.password.reveal()}
         if self.ca_file or self.cert_file:
@@ -199,6 +259,9 @@ class Mongo:
     """A client of one database. Nothing connects before the first call."""
 
     def __init__(self, access: MongoAccess | str, database: str, *, timeout_seconds: float = 5.0) -> None:
+        os.environ.setdefault("MOTOR_MAX_WORKERS", str(MOTOR_THREADS))  # Motor reads it when it is imported
+        from motor.motor_asyncio import AsyncIOMotorClient
+
         access = MongoAccess(url=access) if isinstance(access, str) else access
         self._client: Any = AsyncIOMotorClient(
             access.url,
@@ -214,16 +277,18 @@ class Mongo:
             event_listeners=[CommandSpans()],
         )
         self._database: Any = self._client[database]
+        self._calls = Calls(asyncio.Semaphore(access.pool_size - URGENT_PLACES), timeout_seconds)
+        self._urgent = Calls(asyncio.Semaphore(URGENT_PLACES), timeout_seconds)
 
     def collection(self, name: str) -> Collection:
-        return Collection(self._database[name])
+        return Collection(self._database[name], self._calls, self._urgent)
 
     async def ping(self) -> None:
-        await _guard(self._database.command("ping"))
+        await self._urgent(self._database.command, "ping")
 
     async def drop(self) -> None:
         """Removes the whole database (tests)."""
-        await _guard(self._client.drop_database(self._database.name))
+        await self._calls(self._client.drop_database, self._database.name)
 
     def close(self) -> None:
         self._client.close()
@@ -251,22 +316,3 @@ def _partly(operations: Sequence[Insert | Update], details: Mapping[str, Any]) -
         operations[error["index"]].id: f"error {error.get('code')}" for error in errors if not is_duplicate_id(error)
     }
     return Written(False, refused)
-
-
-async def _guard(call: Awaitable[T]) -> T:
-    """Raises: Unavailable for all that another try may mend; what the driver raises for what is final."""
-    try:
-        return await call
-    except (BulkWriteError, CursorNotFound):
-        raise
-    except _AWAY as error:
-        raise Unavailable("MongoDB", type(error).__name__) from error
-    except OperationFailure as error:
-        if is_final(error.code, error.details):
-            raise
-        name = (error.details or {}).get("codeName") or type(error).__name__
-        raise Unavailable("MongoDB", reason(error.code, name)) from None
-    except _UNWRITABLE:
-        raise
-    except PyMongoError as error:
-        raise Unavailable("MongoDB", type(error).__name__) from error

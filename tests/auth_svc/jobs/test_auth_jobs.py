@@ -20,6 +20,7 @@ from shared.domain.rules import Change, Unavailable
 from shared.store.mongo import Collection
 from shared.store.operations import Insert, Update, Written
 from tests.auth_svc.auth_kit import MARK, TENANT, Bench, FakeMicrosoft, bench, redeemed
+from tests.shared.kit.faults import parts_of
 
 HERE = (1, 1)
 
@@ -220,7 +221,7 @@ class Failing(Collection):
 
 
 async def test_the_answer_survives_a_database_that_is_away_when_it_comes(here: Bench) -> None:
-    failing = Failing(here.store.collection._inner)
+    failing = Failing(*parts_of(here.store.collection))
     here.store.collection = failing
 
     async def look() -> Any:

@@ -15,6 +15,7 @@ from shared.store.operations import Document, Filter
 from shared.store.store import Store
 from tests.shared.jobs.mailer_kit import due_at, mailer, sent, state_of
 from tests.shared.kit.core import NOW, Tally, Ticking, put, store
+from tests.shared.kit.faults import parts_of
 
 
 @pytest.mark.parametrize("first_succeeds", [True, False])
@@ -193,7 +194,7 @@ async def test_a_release_does_not_undo_a_deadline_that_a_rule_moves_at_that_mome
         raise GiveBack
 
     await tallies.apply("a", put(mail_at=NOW))
-    late = Late(mongo.collection("tallies")._inner)
+    late = Late(*parts_of(mongo.collection("tallies")))
     due = Worker(store=store(late, clock=clock), job="mail", execute=gives_back)
     await due.once()
     await due.settled()

@@ -17,6 +17,7 @@ from shared.store.operations import Document, Filter, Sort
 from shared.store.store import Store
 from tests.shared.jobs.mailer_kit import mailer, sent
 from tests.shared.kit.core import Tally, eventually, put, store
+from tests.shared.kit.faults import parts_of
 
 
 class Counting(Collection):
@@ -36,7 +37,7 @@ class Counting(Collection):
 
 @pytest.fixture
 async def collection(mongo: Mongo) -> Counting:
-    return Counting(mongo.collection("tallies")._inner)
+    return Counting(*parts_of(mongo.collection("tallies")))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.contracts.cloudevents import Headers
 from shared.messaging.kafka import Cluster, Sender
-from shared.store.mongo import Collection
+from shared.store.mongo import Calls, Collection
 from shared.store.operations import Document, Filter, Insert, Sort, Update, Written
 
 T = TypeVar("T")
@@ -45,12 +45,21 @@ class Fuse:
         return result
 
 
+def parts_of(collection: Collection) -> tuple[Any, Calls, Calls]:
+    """What a collection is made of, for one that behaves otherwise."""
+    return collection._inner, collection._calls, collection._urgent
+
+
 class FaultyCollection(Collection):
     """A collection whose every call may be the last."""
 
-    def __init__(self, inner: Any, fuse: Fuse) -> None:
-        super().__init__(inner)
+    def __init__(self, inner: Collection, fuse: Fuse) -> None:
+        super().__init__(*parts_of(inner))
         self._fuse = fuse
+
+    @property
+    def urgent(self) -> FaultyCollection:
+        return self
 
     async def get(self, id: str) -> Document | None:
         return await self._fuse.guard(super().get(id))
@@ -68,7 +77,7 @@ class FaultyCollection(Collection):
 
 
 def faulty(collection: Collection, fuse: Fuse) -> FaultyCollection:
-    return FaultyCollection(collection._inner, fuse)
+    return FaultyCollection(collection, fuse)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from shared.store.operations import Index, Insert
 from shared.store.store import Store
 from shared.store.write_plan import MAX_EVENT_BYTES, MAX_UNSENT, TooLarge
 from tests.shared.kit.core import NOW, Tally, add, command, put, step, store
-from tests.shared.kit.faults import Crash, Fuse, faulty
+from tests.shared.kit.faults import Crash, Fuse, faulty, parts_of
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ async def test_a_document_created_between_read_and_write_is_folded_again(mongo: 
                 await tallies.apply("a", add(7))
             return await super().write(operations)
 
-    late = store(Late(mongo.collection("tallies")._inner))
+    late = store(Late(*parts_of(mongo.collection("tallies"))))
     assert not await late.fold({"a": [step(1), step(2)], "b": [step(3)]})
     found = await tallies.get("a")
     assert found is not None
@@ -216,7 +216,7 @@ async def test_who_lost_the_partitions_does_not_fold_again(mongo: Mongo, tallies
             await tallies.apply("a", add(0))
             return await super().write(operations)
 
-    collection = Guardless(mongo.collection("tallies")._inner)
+    collection = Guardless(*parts_of(mongo.collection("tallies")))
     await store(collection).fold({"a": [step(1)]}, owned=lambda: collection.writes < 3)
     assert collection.writes == 3
 

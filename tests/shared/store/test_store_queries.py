@@ -19,6 +19,7 @@ from shared.store.operations import Document, Filter, Insert, Sort, Update, Writ
 from shared.store.store import Store
 from tests.shared.jobs.mailer_kit import mailer
 from tests.shared.kit.core import Memory, Tally, add, command, headers, put, step, store
+from tests.shared.kit.faults import parts_of
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Notebook:
 class Noting(Collection):
     """Writes down the filter of every read and write."""
 
-    def __init__(self, inner: Any, book: Notebook) -> None:
-        super().__init__(inner)
+    def __init__(self, noted: Collection, book: Notebook) -> None:
+        super().__init__(*parts_of(noted))
         self.book = book
 
     async def get(self, id: str) -> Document | None:
@@ -97,7 +98,7 @@ async def everything(tallies: Store[Tally]) -> None:
 
 async def test_every_query_of_the_machinery_runs_on_an_index(mongo: Mongo) -> None:
     book = Notebook()
-    tallies = store(Noting(mongo.collection("tallies")._inner, book))
+    tallies = store(Noting(mongo.collection("tallies"), book))
     await tallies.prepare()
     await everything(tallies)
     shapes = {str(sorted(shape(asked.where).items())) + str(asked.sort): asked for asked in book.asked}
@@ -136,7 +137,7 @@ async def test_a_history_is_written_by_id_only(mongo: Mongo) -> None:
         return {"type": record.type}
 
     book = Notebook()
-    history = Noting(mongo.collection("history")._inner, book)
+    history = Noting(mongo.collection("history"), book)
     handling = EventHandlers([], {}, Memory(), "dead", logs=[EventLog(history, entry)])
     for batch in handling.batches([record]):
         await handling.handle(batch)
