@@ -9,19 +9,31 @@ from pathlib import Path
 @dataclass(frozen=True, kw_only=True)
 class Options:
     state: Path
+    """The folder in which the directory, the keys and the certificate authority outlive a run."""
     port: int = 8443
+    """https, for machines; 0 takes a free one."""
     pages_port: int = 8444
+    """http, for people; 0 takes a free one."""
     clock_scale: float = 1.0
+    """Simulated seconds in a real one: lifetimes pass so much quicker."""
     interval: int = 5
+    """Seconds between two polls of a device code, as clients are told."""
     device_lifetime: int = 900
+    """Seconds that a device code can be entered."""
     slow_down: bool = False
+    """Whether a client that polls too often is told so."""
     api_audience: str = "api://tokenswitch"
     portal_redirects: tuple[str, ...] = ()
+    """Redirect addresses of the portal's application, beside the one of `make run`."""
     signin_redirects: tuple[str, ...] = ()
+    """Redirect addresses of the sign-in application, beside the one of `make run`."""
     secrets_dir: Path | None = None
+    """Where client secrets are written for the services."""
     host: str = "127.0.0.1"
     authority_url: str = ""
+    """How others reach the https port; empty: https://localhost."""
     pages_url: str = ""
+    """How browsers reach the http port; empty: http://localhost."""
 
     @property
     def authority(self) -> str:

@@ -96,6 +96,7 @@ class Child:
     argv: Sequence[str]
     log: Path
     env: Mapping[str, str] | None = None
+    """Its whole environment; None: ours."""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:

@@ -29,7 +29,7 @@ from tokenswitch_dev.simulator.wire.faults import PLACES, Fault, known
 
 
 class Unknown(Exception):
-    """Something named in a wish is not there."""
+    """Something named in a request is not there."""
 
 
 def control(sim: Simulator, call: Call) -> Answer:

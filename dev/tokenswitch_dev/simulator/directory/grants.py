@@ -16,6 +16,8 @@ LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 @dataclass(kw_only=True)
 class DeviceCode:
+    """Of a sign-in on another device. Times are simulated seconds; `polled`: when it was asked for last."""
+
     key: str
     user_code: str
     client_id: str
@@ -30,6 +32,8 @@ class DeviceCode:
 
 @dataclass(kw_only=True)
 class AuthCode:
+    """Of the authorization endpoint; good once, until `expires`. `challenge`: of PKCE."""
+
     key: str
     client_id: str
     redirect_uri: str
@@ -44,6 +48,8 @@ class AuthCode:
 
 @dataclass(kw_only=True)
 class RefreshToken:
+    """`origin`: how the sign-in came about (device_code, auth_code); `signed_in`: when the person last did."""
+
     key: str
     client_id: str
     tid: str

@@ -69,7 +69,7 @@ class Faults:
         return fault
 
     def remove(self, **wanted: Any) -> int:
-        """Those whose fields are all as wanted; without any wish, all of them."""
+        """Those whose fields are all as wanted; all of them where nothing is wanted."""
         before = len(self.active)
         self.active = [f for f in self.active if any(getattr(f, name) != value for name, value in wanted.items())]
         self._save()
