@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("shared", "services", "cli", "dev")
@@ -114,3 +116,10 @@ def test_a_planted_fault_is_named_by_its_gate_alone(kind: str, copy: Path) -> No
     gates = {gate: check(copy, gate, fault.package) for gate in {*GATES, fault.gate}}
     assert {gate for gate, done in gates.items() if done.returncode} == {fault.gate}
     assert fault.named in gates[fault.gate].stdout + gates[fault.gate].stderr
+
+
+def test_a_commit_is_kept_by_the_same_gates() -> None:
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    (gates,) = re.findall(r"^GATES := (.+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert [hook["entry"] for hook in repository["hooks"]] == [f"make {gate}" for gate in gates.split()]
+    assert {(hook["language"], hook["pass_filenames"]) for hook in repository["hooks"]} == {("system", False)}
