@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from bench.figures import Taken, compare, taking
@@ -21,7 +20,7 @@ from shared.store.write_plan import Step
 DOCUMENTS, EVENTS = 1000, 4
 
 
-def emit(number: int, id: str, state: OutgoingMails | None, now: datetime) -> Change[OutgoingMails]:
+def emit(state: OutgoingMails | None, number: int, id: str, now: datetime) -> Change[OutgoingMails]:
     event = EmailSent(customer=id, switch=1, kind="invitation", generation=1, tries=1, count=number)
     return Change(state or OutgoingMails(id=id, customer=id, switch=1), (event,))
 
@@ -30,7 +29,7 @@ async def filled(mongo: Mongo, name: str) -> Store[OutgoingMails]:
     store = Store(mongo.collection(name), OutgoingMails, f"notify/{name}")
     await store.prepare()
     steps: dict[str, list[Step[Any]]] = {
-        f"c{number}": [Step(rule=partial(emit, n, f"c{number}"), cause=f"e{n}") for n in range(EVENTS)]
+        f"c{number}": [Step(rule=emit, facts=(n, f"c{number}"), cause=f"e{n}") for n in range(EVENTS)]
         for number in range(DOCUMENTS)
     }
     await store.fold(steps)

@@ -21,7 +21,7 @@ from joserfc.jwk import ECKey, KeyParameters
 from shared.domain.rules import Refused
 
 File = dict[str, Any]
-KEYS_KEPT = 8
+MAX_KEYS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ def _at(seconds: float | None, now: datetime) -> datetime | None:
 def _in_order(oldest_first: list[tuple[str, datetime | None]], now: datetime) -> list[Key]:
     begun = [kid for kid, at in oldest_first if at is None or at <= now]
     ends = [at for _, at in oldest_first[1:]] + [None]
-    found = [
+    keys = [
         Key(
             kid=kid,
             begins=begins,
@@ -65,7 +65,7 @@ def _in_order(oldest_first: list[tuple[str, datetime | None]], now: datetime) ->
         )
         for (kid, begins), end in zip(oldest_first, ends, strict=True)
     ]
-    return found[::-1]
+    return keys[::-1]
 
 
 def symmetric_key() -> tuple[str, str]:
@@ -111,13 +111,13 @@ def pair_without(private: File, public: File, reader: str, kid: str) -> tuple[Fi
 
 
 def _demand_room(keys: Mapping[str, Any] | list[Any]) -> None:
-    if len(keys) >= KEYS_KEPT:
+    if len(keys) >= MAX_KEYS:
         raise Refused("keys_too_many", f"There are {len(keys)} keys already; retire old ones first.", status=409)
 
 
 def read_file(path: Path) -> File:
-    found: File = json.loads(path.read_bytes())
-    return found
+    content: File = json.loads(path.read_bytes())
+    return content
 
 
 def write_file(path: Path, content: File) -> None:

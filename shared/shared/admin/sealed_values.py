@@ -18,18 +18,18 @@ _WRAPPED = {"kid", "wn", "wk"}
 
 def sealed_under(document: Mapping[str, Any]) -> Counter[Under]:
     """How many parts are sealed under which key: in the state, and in events of the outbox that wait for Kafka."""
-    return Counter(_found(document))
+    return Counter(_parts(document))
 
 
-def _found(value: Any) -> Iterator[Under]:
+def _parts(value: Any) -> Iterator[Under]:
     if isinstance(value, Mapping):
         if value.keys() >= _WRAPPED:
             yield "vault", str(value["kid"])
         for part in value.values():
-            yield from _found(part)
+            yield from _parts(part)
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _found(part)
+            yield from _parts(part)
     elif isinstance(value, str):
         yield from _in_text(value)
 
@@ -37,8 +37,8 @@ def _found(value: Any) -> Iterator[Under]:
 def _in_text(text: str) -> Iterator[Under]:
     for header in _JWE.findall(text):
         try:
-            found = json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+            jose = json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))
         except ValueError:
             continue
-        if isinstance(found, dict) and "kid" in found and "enc" in found:
-            yield "seal", str(found["kid"])
+        if isinstance(jose, dict) and "kid" in jose and "enc" in jose:
+            yield "seal", str(jose["kid"])

@@ -21,29 +21,33 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSecurity:
-    """Without anything: as on this machine, in the clear and without a login."""
+    """How a client speaks to brokers. Without anything: as on this machine, in the clear and without a login."""
 
     protocol: Protocol = "PLAINTEXT"
     ca_file: Path | None = None
+    """Certificate authority of the brokers (PEM); None: the system's."""
     cert_file: Path | None = None
+    """Our certificate (PEM), where brokers ask for one."""
     key_file: Path | None = None
     mechanism: Mechanism | None = None
+    """Of SASL; None: no login."""
     username: str | None = None
     password: Secret[str] | None = field(default=None, repr=False)
     tokens: TokenSource | None = None
+    """Where OAUTHBEARER gets its tokens, in place of the password."""
 
     def options(self) -> dict[str, Any]:
         """What every aiokafka client is made with. Raises: ValueError (a certificate that cannot be used)."""
-        found: dict[str, Any] = {"security_protocol": self.protocol}
+        options: dict[str, Any] = {"security_protocol": self.protocol}
         if self.protocol.endswith("SSL"):
-            found["ssl_context"] = self._tls()
+            options["ssl_context"] = self._tls()
         if self.mechanism is None:
-            return found
-        found["sasl_mechanism"] = self.mechanism
+            return options
+        options["sasl_mechanism"] = self.mechanism
         if self.tokens is not None:
-            return found | {"sasl_oauth_token_provider": Tokens(self.tokens)}
+            return options | {"sasl_oauth_token_provider": OAuthTokens(self.tokens)}
         password = self.password.reveal() if self.password else None
-        return found | {"sasl_plain_username": self.username, "sasl_plain_password": password}
+        return options | {"sasl_plain_username": self.username, "sasl_plain_password": password}
 
     def _tls(self) -> ssl.SSLContext:
         context = tls_context(self.ca_file)
@@ -52,7 +56,7 @@ class KafkaSecurity:
         return context
 
 
-class Tokens(AbstractTokenProvider):  # type: ignore[misc]
+class OAuthTokens(AbstractTokenProvider):  # type: ignore[misc]
     """As aiokafka asks for them."""
 
     def __init__(self, source: TokenSource) -> None:

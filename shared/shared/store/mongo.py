@@ -1,5 +1,4 @@
-"""The only import of the database driver (Motor): collections with a deadline on every call, two kinds of
-errors.
+"""The only import of the database driver (Motor): collections with a deadline on every call, two kinds of errors.
 
 Motor's development ended in favour of PyMongo's own async client; the change to it would be this file alone.
 """
@@ -39,7 +38,7 @@ _AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, Inv
 _UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
 """What the driver says of a document that it cannot send; it refuses the whole bulk for it."""
 
-SLICE = 50
+SLICE_SIZE = 50
 POOL_SIZE = 32
 URGENT_PLACES = 4
 MOTOR_THREADS = 128
@@ -101,8 +100,7 @@ class NotWritable(Exception):
 
 
 class Collection:
-    """A MongoDB collection whose calls end within the client's timeout, by Unavailable if the database is
-    away."""
+    """A MongoDB collection whose calls end within the client's timeout, by Unavailable if the database is away."""
 
     def __init__(self, inner: Any, calls: Calls, urgent: Calls) -> None:
         self._inner, self._calls, self._urgent = inner, calls, urgent
@@ -144,10 +142,10 @@ class Collection:
         self, ids: Iterable[str], *, where: Filter | None = None, fields: Sequence[str] | None = None
     ) -> list[Document]:
         """The documents of these ids, in slices: the cost of one `$in` may rise faster than its length."""
-        found: list[Document] = []
+        documents: list[Document] = []
         for part in _slices(ids):
-            found += await self.find({**(where or {}), "_id": {"$in": part}}, limit=len(part), fields=fields)
-        return found
+            documents += await self.find({**(where or {}), "_id": {"$in": part}}, limit=len(part), fields=fields)
+        return documents
 
     async def update_ids(self, ids: Iterable[str], change: Document, *, where: Filter | None = None) -> int:
         """Changes the documents of these ids that match `where` too; gives how many did."""
@@ -235,24 +233,28 @@ class Collection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MongoAccess:
-    """Where a server is, and how it lets us in. `cert_file`: our certificate and its key, in one PEM file."""
+    """Where a server is, and how it lets us in."""
 
     url: str = field(repr=False)
+    """A connection string; it may hold a login."""
     username: str | None = None
     password: Secret[str] | None = field(default=None, repr=False)
     ca_file: Path | None = None
+    """Certificate authority of the server (PEM); switches TLS on."""
     cert_file: Path | None = None
+    """Our certificate and its key, in one PEM file."""
     pool_size: int = POOL_SIZE
     """Connections at most, and calls at once; some of them are kept free for what is urgent."""
 
     def options(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"maxPoolSize": self.pool_size}
+        """What Motor's client is made with."""
+        options: dict[str, Any] = {}
         if self.username and self.password:
-            found |= {"username": self.username, "password": self.password.reveal()}
+            options |= {"username": self.username, "password": self.password.reveal()}
         if self.ca_file or self.cert_file:
-            found["tls"] = True
+            options["tls"] = True
         files = {"tlsCAFile": self.ca_file, "tlsCertificateKeyFile": self.cert_file}
-        return found | {name: str(path) for name, path in files.items() if path}
+        return options | {name: str(path) for name, path in files.items() if path}
 
 
 class Mongo:
@@ -296,7 +298,7 @@ class Mongo:
 
 def _slices(ids: Iterable[str]) -> Iterable[list[str]]:
     everything = list(ids)
-    return (everything[start : start + SLICE] for start in range(0, len(everything), SLICE))
+    return (everything[start : start + SLICE_SIZE] for start in range(0, len(everything), SLICE_SIZE))
 
 
 def _operation(operation: Insert | Update) -> InsertOne[Document] | UpdateOne:

@@ -13,13 +13,15 @@ Sort = Sequence[tuple[str, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """One index: its keys as (field, 1 or -1), and whether it is sparse, unique, or expires documents
-    (seconds)."""
+    """An index of MongoDB."""
 
     keys: tuple[tuple[str, int], ...]
+    """Fields with 1 (ascending) or -1."""
     sparse: bool = False
+    """Documents without the field are left out."""
     unique: bool = False
     expire_after: int | None = None
+    """Seconds after the time in the field when MongoDB deletes the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,9 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one bulk: `complete` if every guard matched; ids that the database refused, with its
-    words."""
+    """What became of one bulk."""
 
     complete: bool
+    """Every guard matched."""
     refused: dict[str, str] = field(default_factory=dict)
+    """Ids of documents that the database refuses for good, with its words."""
