@@ -212,7 +212,7 @@ def test_a_selection_takes_no_commands(command: Callable[..., Change[BulkOperati
 
 
 def lines(text: str) -> list[Row]:
-    return bulk_file.formed(bulk_file.read_csv(text.encode()))
+    return bulk_file.rows_of(bulk_file.read_csv(text.encode()))
 
 
 def test_spreadsheets_of_all_kinds_are_read() -> None:

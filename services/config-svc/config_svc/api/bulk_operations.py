@@ -26,6 +26,7 @@ from config_svc.schemas.bulk_operations import (
     BulkSwitchChanged,
     BulkSwitches,
     BulkSwitchView,
+    BulkTerms,
     CheckBody,
     CheckView,
     LineProblem,
@@ -37,7 +38,7 @@ from shared.http.idempotency import action_key
 from shared.http.pagination import Limit
 from shared.http.problems import Strict, problem
 
-B = TypeVar("B", CheckBody, BulkBody)
+B = TypeVar("B", bound=Strict)
 LARGEST, LARGEST_JSON = 8_000_000, 4_000_000
 MOST_FAULTS = 1000
 """So many faults of a body are looked at; each is an object of its own, and a body may have a million."""
@@ -135,20 +136,19 @@ async def post_bulk(
     `bulk_csv`, `bulk_encoding`, `bulk_empty`, `bulk_too_long`."""
     if _is_csv(request):
         lines = await asyncio.to_thread(bulk_file.read_csv, await request.body())
-        said = {
+        query = {
             "name": name,
             "per_minute": per_minute,
             "first": first,
             "pause_after_first": pause_after_first,
             "skip_problems": skip_problems,
-            "rows": [{"customer": "-"}],
         }
-        body = _json(BulkBody, json.dumps(said).encode())
+        terms = _json(BulkTerms, json.dumps(query).encode())
     else:
-        body = _json(BulkBody, await request.body())
+        terms = body = _json(BulkBody, await request.body())
         lines = body.lines
     id = action_key(by.id, "bulk", command.key)
-    rows = await app.bulk_operations.take(id, lines, body, by, command)
+    rows = await app.bulk_operations.take(id, lines, terms, by, command)
     return _refused(rows) if rows else BulkSwitchAccepted(bulk=id)
 
 

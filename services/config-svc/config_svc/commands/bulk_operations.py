@@ -33,7 +33,7 @@ from config_svc.domain.bulk_operations import (
 from config_svc.queries.bulk_operations import UNANSWERED, BulkReads, part_id, state_of
 from config_svc.schemas import bulk_file
 from config_svc.schemas.bulk_file import Line
-from config_svc.schemas.bulk_operations import BulkBody
+from config_svc.schemas.bulk_operations import BulkTerms
 from config_svc.schemas.customers import ResendBody, SwitchBody
 from shared.contracts.events import Actor
 from shared.domain.rules import Refused
@@ -59,10 +59,10 @@ class BulkCommands:
 
     async def check(self, lines: Sequence[Line], by: Actor) -> list[Row]:
         """Every line of the file, with what speaks against it: by itself, and by its customer as it is now."""
-        rows = await asyncio.to_thread(bulk_file.formed, lines)
+        rows = await asyncio.to_thread(bulk_file.rows_of, lines)
         customers = await self.read.lists.named(row.customer for row in rows if row.problem is None)
         asked = self.customers.asked(SwitchBody(to="token"), by, await self.customers.settings.terms())
-        return await asyncio.to_thread(bulk_file.against, rows, customers, asked, self.customers.clock())
+        return await asyncio.to_thread(bulk_file.checked, rows, customers, asked, self.customers.clock())
 
     async def draft(self, id: str, name: str, rows: Sequence[Row], by: Actor, digest: str = "") -> None:
         """Keeps a checked file as a bulk switch, which has not begun; the same id again is the same one, with what the
@@ -72,7 +72,9 @@ class BulkCommands:
         draft = bulk_operations.draft(id, kind="switch", name=name, rows=kept, by=by, now=now, digest=digest)
         await self.store.apply(id, bulk_operations.kept, draft)
 
-    async def take(self, id: str, lines: Sequence[Line], body: BulkBody, by: Actor, command: Command) -> Sequence[Row]:
+    async def take(
+        self, id: str, lines: Sequence[Line], terms: BulkTerms, by: Actor, command: Command
+    ) -> Sequence[Row]:
         """Checks a file, keeps it and begins; the same command again is the same bulk switch. Gives the checked rows
         where problems hold it back, else nothing. Raises: Refused, Unavailable."""
         there = await self.read.find(id)
@@ -80,13 +82,13 @@ class BulkCommands:
             raise reused()
         if not there:
             rows = await self.check(lines, by)
-            flawed = any(row.problem for row in rows) and not body.skip_problems
+            flawed = any(row.problem for row in rows) and not terms.skip_problems
             if flawed and not await self.read.find(id):  # else the first try came through meanwhile
                 return rows
             if not flawed:
-                await self.draft(id, body.name, rows, by, command.digest)
+                await self.draft(id, terms.name, rows, by, command.digest)
         try:
-            await self.begin(id, body.pace, by, command)
+            await self.begin(id, terms.pace, by, command)
         except Refused as error:
             if error.code != "bulk_begun":  # by this very command, which the id is made of
                 raise

@@ -103,33 +103,33 @@ def _column(name: str) -> str:
 
 
 def bounded(lines: Iterable[Line]) -> list[Line]:
-    found: list[Line] = []
+    kept: list[Line] = []
     for line in lines:
-        found.append(line)
-        if len(found) > MOST:
+        kept.append(line)
+        if len(kept) > MOST:
             raise Refused("bulk_too_long", f"A bulk switch may have {MOST} customers at most; split it.", status=422)
-    if not found:
+    if not kept:
         raise Refused(
             "bulk_empty", "There is no customer in it; send a heading and a line for each customer.", status=422
         )
-    return found
+    return kept
 
 
-def formed(lines: Sequence[Line]) -> list[Row]:
+def rows_of(lines: Sequence[Line]) -> list[Row]:
     """Each line as a row; what is wrong with it by itself is its problem."""
     seen: set[str] = set()
-    return [_form(line, seen) for line in lines]
+    return [_row(line, seen) for line in lines]
 
 
-def _form(line: Line, seen: set[str]) -> Row:
-    said = {name: (line.values.get(name) or "").strip()[:LONGEST] for name in COLUMNS}
+def _row(line: Line, seen: set[str]) -> Row:
+    values = {name: (line.values.get(name) or "").strip()[:LONGEST] for name in COLUMNS}
     row = Row(
         line=line.number,
-        customer=said["customer"],
-        email=said["admin_email"],
-        name=said["admin_name"],
-        locale=said["locale"] or "en",
-        reference=said["reference"] or None,
+        customer=values["customer"],
+        email=values["admin_email"],
+        name=values["admin_name"],
+        locale=values["locale"] or "en",
+        reference=values["reference"] or None,
     )
     problem = next(_flaws(line, row, seen), None)
     seen.add(row.customer)
@@ -163,14 +163,14 @@ def body_of(row: Row) -> SwitchBody:
     )
 
 
-def against(rows: Iterable[Row], found: Mapping[str, Customer], asked: SwitchInput, now: datetime) -> list[Row]:
+def checked(rows: Iterable[Row], customers: Mapping[str, Customer], asked: SwitchInput, now: datetime) -> list[Row]:
     """What speaks against a row today, by the rule that will be asked: found before anybody is invited."""
-    return [row if row.problem else replace(row, problem=_refusal(row, found, asked, now)) for row in rows]
+    return [row if row.problem else replace(row, problem=_refusal(row, customers, asked, now)) for row in rows]
 
 
-def _refusal(row: Row, found: Mapping[str, Customer], asked: SwitchInput, now: datetime) -> Problem | None:
+def _refusal(row: Row, customers: Mapping[str, Customer], asked: SwitchInput, now: datetime) -> Problem | None:
     try:
-        switches.request(found.get(row.customer), replace(asked, invitee=body_of(row).invitee), now)
+        switches.request(customers.get(row.customer), replace(asked, invitee=body_of(row).invitee), now)
     except Refused as error:
         return Problem(error.code, error.detail, error.field or "customer")
     return None

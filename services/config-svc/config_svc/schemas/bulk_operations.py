@@ -97,11 +97,15 @@ class PaceBody(Strict):
         return Pace(self.per_minute, self.first, self.pause_after_first)
 
 
-class BulkBody(PaceBody, CheckBody):
-    """A bulk switch to token. With `skip_problems` the good rows are asked and the others listed as problems."""
+class BulkTerms(PaceBody):
+    """With `skip_problems` the good rows are asked and the others listed as problems."""
 
     name: Name
     skip_problems: Annotated[bool, Field(strict=True)] = False
+
+
+class BulkBody(BulkTerms, CheckBody):
+    """A bulk switch to token. With `skip_problems` the good rows are asked and the others listed as problems."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
