@@ -9,7 +9,7 @@ from shared.crypto.signed_tokens import Signer
 from shared.crypto.vault import KeyRing
 
 PURPOSE = "link"
-_GENERATION = 4
+_GENERATION_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Links:
 
     def address(self, invitation_id: str, generation: int) -> Secret[str]:
         """The address for the invitee. Who has it counts as the invitee: a secret until a mail or a page shows it."""
-        payload = generation.to_bytes(_GENERATION, "big") + invitation_id.encode()
+        payload = generation.to_bytes(_GENERATION_BYTES, "big") + invitation_id.encode()
         return Secret(f"{self._base_url}/i/{self._signer.sign(payload)}")
 
     def read(self, token: str) -> Link | None:
         """What the token of `/i/{token}` says, or None: the same answer whatever is wrong. Never raises."""
         payload = self._signer.read(token)
-        if payload is None or len(payload) <= _GENERATION:
+        if payload is None or len(payload) <= _GENERATION_BYTES:
             return None
-        invitation_id = payload[_GENERATION:].decode("utf-8", "replace")
-        return Link(invitation_id, int.from_bytes(payload[:_GENERATION], "big"))
+        invitation_id = payload[_GENERATION_BYTES:].decode("utf-8", "replace")
+        return Link(invitation_id, int.from_bytes(payload[:_GENERATION_BYTES], "big"))

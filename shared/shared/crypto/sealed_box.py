@@ -25,7 +25,7 @@ Reader = Literal["auth", "invite"]
 KEY_ALGORITHM, CONTENT_ALGORITHM = "ECDH-ES+A256KW", "A256GCM"
 LIFETIME = timedelta(minutes=15)
 LEEWAY = timedelta(seconds=60)
-MAX_TOKEN = 64 * 1024
+MAX_TOKEN_CHARACTERS = 64 * 1024
 _REGISTRY = jwe.JWERegistry(algorithms=[KEY_ALGORITHM, CONTENT_ALGORITHM])
 _HEADER = frozenset({"alg", "enc", "kid", "epk"})
 
@@ -120,7 +120,7 @@ def _kid(token: str) -> str:
     try:
         first = token[:2048].encode("ascii").split(b".", 1)[0]
         header = json.loads(urlsafe_b64decode(first + b"=" * (-len(first) % 4)))
-        ours = header.keys() == _HEADER and len(token) <= MAX_TOKEN
+        ours = header.keys() == _HEADER and len(token) <= MAX_TOKEN_CHARACTERS
         wanted = (header["alg"], header["enc"]) == (KEY_ALGORITHM, CONTENT_ALGORITHM)
         if ours and wanted and isinstance(header["kid"], str):
             return str(header["kid"])

@@ -12,8 +12,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from shared.crypto.vault import KeyRing
 
 VERSION = 1
-MAX_TOKEN = 2048
-_MAC = 32
+MAX_TOKEN_CHARACTERS = 2048
+_MAC_BYTES = 32
 _NOBODY = bytes(32)
 
 
@@ -43,13 +43,13 @@ class Signer:
 
 def _decoded(token: str) -> tuple[bytes, bytes]:
     """What is signed and its MAC; empty ones for what is no token. Only the one canonical spelling is read."""
-    if len(token) > MAX_TOKEN or not token.isascii():
+    if len(token) > MAX_TOKEN_CHARACTERS or not token.isascii():
         return b"", b""
     text = token.encode()
     try:
         raw = urlsafe_b64decode(text + b"=" * (-len(text) % 4))
     except ValueError:
         return b"", b""
-    if urlsafe_b64encode(raw).rstrip(b"=") != text or len(raw) < _MAC + 2:
+    if urlsafe_b64encode(raw).rstrip(b"=") != text or len(raw) < _MAC_BYTES + 2:
         return b"", b""
-    return raw[:-_MAC], raw[-_MAC:]
+    return raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]

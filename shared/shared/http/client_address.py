@@ -35,7 +35,7 @@ def client_address(request: Request, trusted_proxies: Sequence[Network]) -> str:
     return str(peer)
 
 
-def counted_as(address: str) -> str:
+def rate_limit_key(address: str) -> str:
     """What limits count: the address; of IPv6 the /64 network, since one line has 2**64 addresses of its own."""
     found = _address(address)
     return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address

@@ -22,7 +22,7 @@ import httpx
 from shared.crypto.secret import Secret
 from shared.domain.rules import Refused, Unavailable
 from shared.i18n.marks import N_
-from shared.identity.oidc import PATIENCE, Issuer
+from shared.identity.oidc import TIMEOUT_SECONDS, Issuer
 from shared.identity.token_verifier import TokenRefused
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class SignIn:
     def __init__(self, issuer: Issuer, client: Client) -> None:
         self._issuer, self._client = issuer, client
 
-    async def question(self, seed: str) -> str:
+    async def authorization_url(self, seed: str) -> str:
         """The address at the issuer that the browser is sent to. Raises: Unavailable."""
         authorize = await self._issuer.endpoint("authorization_endpoint")
         asked = {
@@ -62,12 +62,12 @@ class SignIn:
         return f"{authorize}{'&' if '?' in authorize else '?'}{urlencode(asked)}"
 
     def code(self, said: Mapping[str, str], seed: str) -> str:
-        """The authorization code of the answer to this browser's own question. Raises: Refused."""
+        """The authorization code of the answer to this browser's own authorization_url. Raises: Refused."""
         ours = hmac.compare_digest(said.get("state", "").encode(), derived(seed, "state").encode())
         if not seed or not ours or said.get("iss", self._issuer.url) != self._issuer.url:
             raise failed(N_("The sign-in took too long, or was begun in another browser."))
         if "error" in said:
-            log.warning("the issuer refused a sign-in: %s", _plain(said["error"]))
+            log.warning("the issuer refused a sign-in: %s", _error_code(said["error"]))
             raise failed(N_("The sign-in was cancelled, or the sign-in service refused it."))
         if not said.get("code"):
             raise failed(N_("The sign-in service did not accept the sign-in."))
@@ -78,7 +78,7 @@ class SignIn:
         found = await self._ask(code, derived(seed, "verifier"))
         token = found.get("id_token")
         if not isinstance(token, str):
-            log.error("the issuer gives no id_token: %s", _plain(found.get("error")))
+            log.error("the issuer gives no id_token: %s", _error_code(found.get("error")))
             raise failed(N_("The sign-in service did not accept the sign-in."))
         try:
             return await self._issuer.verify(token, self._client.id, now, nonce=derived(seed, "nonce"))
@@ -97,7 +97,7 @@ class SignIn:
         }
         url = await self._issuer.endpoint("token_endpoint")
         try:
-            response = await asyncio.wait_for(self._issuer.client.post(url, data=form), PATIENCE)
+            response = await asyncio.wait_for(self._issuer.client.post(url, data=form), TIMEOUT_SECONDS)
             found = response.json()
         except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
             raise Unavailable("the sign-in service", type(error).__name__) from None
@@ -118,6 +118,6 @@ def _b64(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _plain(said: object) -> str:
+def _error_code(said: object) -> str:
     """An error code for the log: what is no code is left out."""
     return "".join(found for found in str(said)[:60] if found.isascii() and (found.isalnum() or found in "_-."))

@@ -14,10 +14,10 @@ from shared.crypto.secret import Secret
 from shared.domain.rules import Unavailable
 from shared.http.tls import tls_context
 
-TIMEOUT = httpx.Timeout(5.0, connect=3.0)
-PATIENCE = 6.0
-EARLY = 60.0
-SHORTEST = 5.0
+TIMEOUTS = httpx.Timeout(5.0, connect=3.0)
+TIMEOUT_SECONDS = 6.0
+EARLY_SECONDS = 60.0
+MIN_LIFE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +61,8 @@ class ClientTokens:
         login = httpx.BasicAuth(source.client_id, source.client_secret.reveal())
         tls = tls_context(source.ca_file)
         try:
-            async with httpx.AsyncClient(verify=tls, timeout=TIMEOUT, transport=self._transport) as client:
-                said = await asyncio.wait_for(client.post(source.url, data=form, auth=login), PATIENCE)
+            async with httpx.AsyncClient(verify=tls, timeout=TIMEOUTS, transport=self._transport) as client:
+                said = await asyncio.wait_for(client.post(source.url, data=form, auth=login), TIMEOUT_SECONDS)
             found = said.json() if said.status_code == 200 else None
         except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
             raise Unavailable(self._part, f"no token from {source.url}: {type(error).__name__}") from None
@@ -71,4 +71,4 @@ class ClientTokens:
         lives = found.get("expires_in")
         seconds = float(lives) if isinstance(lives, int | float) else 0.0
         self._token = Secret(found["access_token"])
-        self._until = begun + max(SHORTEST, seconds - min(EARLY, seconds / 4))
+        self._until = begun + max(MIN_LIFE_SECONDS, seconds - min(EARLY_SECONDS, seconds / 4))

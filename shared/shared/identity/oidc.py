@@ -22,11 +22,11 @@ from shared.http.tls import tls_context
 from shared.identity.token_verifier import PublishedKey, TokenRefused, TokenVerifier, published_keys
 
 VERIFIER = TokenVerifier(algorithms=("RS256", "PS256", "ES256"), leeway_seconds=60, max_length=16 * 1024)
-REFETCH_EVERY = 30.0
-RETRY_EVERY = 1.0
-KEYS_LIVE = 24 * 3600.0
-TIMEOUT = httpx.Timeout(5.0, connect=3.0)
-PATIENCE = 6.0
+REFETCH_SECONDS = 30.0
+RETRY_SECONDS = 1.0
+KEYS_LIFE_SECONDS = 24 * 3600.0
+TIMEOUTS = httpx.Timeout(5.0, connect=3.0)
+TIMEOUT_SECONDS = 6.0
 
 
 class Issuer:
@@ -55,7 +55,7 @@ class Issuer:
         if self._client is None:
             tls = tls_context(self._ca_file)
             proxied = urlsplit(self.url).hostname not in LOOPBACK  # what is on this machine is not behind its proxy
-            self._client = httpx.AsyncClient(verify=tls, timeout=TIMEOUT, transport=self._transport, trust_env=proxied)
+            self._client = httpx.AsyncClient(verify=tls, timeout=TIMEOUTS, transport=self._transport, trust_env=proxied)
         return self._client
 
     async def close(self) -> None:
@@ -66,7 +66,7 @@ class Issuer:
     async def endpoint(self, name: str) -> str:
         """An address from its configuration, such as `token_endpoint`. Raises: Unavailable."""
         if not self._configuration:
-            await self._fetch(lambda: bool(self._configuration), RETRY_EVERY)
+            await self._fetch(lambda: bool(self._configuration), RETRY_SECONDS)
         found = self._configuration.get(name)
         if not isinstance(found, str):
             raise Unavailable("the sign-in service", f"it does not publish its {name}")
@@ -75,7 +75,7 @@ class Issuer:
     async def probe(self) -> None:
         """Raises: Unavailable while its keys are not known."""
         if not self._keys:
-            await self._fetch(lambda: bool(self._keys), RETRY_EVERY)
+            await self._fetch(lambda: bool(self._keys), RETRY_SECONDS)
 
     # --- its tokens --------------------------------------------------------------------------------------------
 
@@ -88,16 +88,16 @@ class Issuer:
         return VERIFIER.claims(token, key, now, nonce=nonce, iss=self.url, aud=audience)
 
     async def _key(self, kid: str) -> PublishedKey:
-        if self._ticks() - self._fetched > KEYS_LIVE or kid not in self._keys:
+        if self._ticks() - self._fetched > KEYS_LIFE_SECONDS or kid not in self._keys:
             await self._refresh(kid)
         if kid not in self._keys:
             raise TokenRefused("it is signed with a key that the issuer does not publish")
         return self._keys[kid]
 
     async def _refresh(self, kid: str) -> None:
-        wait = REFETCH_EVERY if self._keys else RETRY_EVERY
+        wait = REFETCH_SECONDS if self._keys else RETRY_SECONDS
         try:
-            await self._fetch(lambda: kid in self._keys and self._ticks() - self._fetched <= KEYS_LIVE, wait)
+            await self._fetch(lambda: kid in self._keys and self._ticks() - self._fetched <= KEYS_LIFE_SECONDS, wait)
         except Unavailable:
             if kid not in self._keys:
                 raise
@@ -125,7 +125,7 @@ class Issuer:
 
     async def _get(self, url: str) -> dict[str, Any]:
         try:
-            response = await asyncio.wait_for(self.client.get(url), PATIENCE)
+            response = await asyncio.wait_for(self.client.get(url), TIMEOUT_SECONDS)
             found = response.json() if response.status_code == 200 else None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
             raise Unavailable("the sign-in service", f"{self.url}: {type(error).__name__}") from error

@@ -95,7 +95,7 @@ class Operators:
 
     async def _sign_in(self, request: Request) -> Response:
         seed = secrets.token_urlsafe(32)
-        response = RedirectResponse(await self._sign_in_at.question(seed), 303)
+        response = RedirectResponse(await self._sign_in_at.authorization_url(seed), 303)
         path = quote(own_path(request.query_params.get("next")), safe="")
         set_cookie(response, self._pending_cookie, f"{seed}.{path}", self._pages.secure, PENDING_SECONDS)
         return response

@@ -15,8 +15,8 @@ from shared.domain.rules import Unavailable
 log = logging.getLogger(__name__)
 
 STARTING = "starting"
-EVERY = 2.0
-PATIENCE = 3.0
+CHECK_EVERY_SECONDS = 2.0
+TIMEOUT_SECONDS = 3.0
 PART_UP = Gauge("tokenswitch_part_up", "1 if the part answers, by name.", ["part"])
 
 Check = Callable[[], Awaitable[object]]
@@ -29,8 +29,8 @@ class Probe:
     name: str
     check: Check
     required: bool = True
-    every: float = EVERY
-    patience: float = PATIENCE
+    every_seconds: float = CHECK_EVERY_SECONDS
+    timeout_seconds: float = TIMEOUT_SECONDS
 
 
 @dataclass(slots=True)
@@ -74,14 +74,14 @@ async def watch(probe: Probe, health: Health) -> None:
     """Asks again and again, until cancelled."""
     while True:
         health.say(probe.name, await _ask(probe))
-        await asyncio.sleep(probe.every)
+        await asyncio.sleep(probe.every_seconds)
 
 
 async def _ask(probe: Probe) -> str | None:
     try:
-        await asyncio.wait_for(probe.check(), probe.patience)
+        await asyncio.wait_for(probe.check(), probe.timeout_seconds)
     except TimeoutError:
-        return f"away: no answer within {probe.patience:g} seconds"
+        return f"away: no answer within {probe.timeout_seconds:g} seconds"
     except Unavailable as error:
         return f"away: {error}"
     except Exception as error:  # a probe may fail in any way; the service goes on

@@ -10,7 +10,7 @@ from xml.parsers import expat
 from pydantic import AfterValidator
 
 MAX_BYTES = 32 * 1024
-MAX_SIDE = 2000
+MAX_SIDE_PIXELS = 2000
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ACTIVE = frozenset(
     {"script", "foreignobject", "iframe", "object", "embed", "handler", "listener", "a", "animate", "set"}
@@ -31,8 +31,8 @@ def media_type(body: bytes) -> str:
 
 def _png(body: bytes) -> str:
     width, height = (int.from_bytes(body[at : at + 4], "big") for at in (16, 20))
-    if body[12:16] != b"IHDR" or not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
-        raise ValueError(f"names a PNG that is damaged or larger than {MAX_SIDE} by {MAX_SIDE} dots")
+    if body[12:16] != b"IHDR" or not (0 < width <= MAX_SIDE_PIXELS and 0 < height <= MAX_SIDE_PIXELS):
+        raise ValueError(f"names a PNG that is damaged or larger than {MAX_SIDE_PIXELS} by {MAX_SIDE_PIXELS} dots")
     return "image/png"
 
 

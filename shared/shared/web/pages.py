@@ -43,8 +43,8 @@ from shared.web.error_texts import error_texts
 from shared.web.formats import Formats
 from shared.web.logo import media_type, monogram
 
-TEXTS_KEPT = 2048
-LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+MAX_CACHED_TEXTS = 2048
+LANGUAGE_COOKIE_SECONDS = 365 * 24 * 3600
 DEFAULTS: Mapping[str, Any] = {
     "brand": "Tokenswitch",
     "logo": None,
@@ -129,7 +129,7 @@ def environment(package: Path, language: str, clock: Clock = utc_now) -> Environ
 def _texts(catalog: NullTranslations) -> Callable[..., str]:
     """What the extension's own gettext gives, each text looked up once: a third of a page's time went there."""
 
-    @lru_cache(maxsize=TEXTS_KEPT)
+    @lru_cache(maxsize=MAX_CACHED_TEXTS)
     def found(message: str, escaped: bool) -> tuple[str, str | None]:
         text = Markup(catalog.gettext(message)) if escaped else catalog.gettext(message)
         return text, None if "%(" in text else text % {}
@@ -212,7 +212,7 @@ class Pages:
         if csrf.minted:
             set_cookie(response, form_cookie_name(self.cookie), csrf.minted, self.secure)
         if request.query_params.get("lang") == lang:
-            set_cookie(response, self.language_cookie, lang, self.secure, LANGUAGE_COOKIE_AGE)
+            set_cookie(response, self.language_cookie, lang, self.secure, LANGUAGE_COOKIE_SECONDS)
         return response
 
     def _switch_to(self, request: Request, lang: str) -> list[dict[str, Any]]:

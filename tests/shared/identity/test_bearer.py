@@ -20,7 +20,7 @@ from joserfc.registry import HeaderParameter
 from shared.contracts.events import Actor
 from shared.http.problems import install_errors
 from shared.identity.bearer import Bearer, Identity, identity_of, require
-from shared.identity.oidc import REFETCH_EVERY, Issuer
+from shared.identity.oidc import REFETCH_SECONDS, Issuer
 from shared.identity.token_verifier import TokenRefused
 from tests.shared.kit.issuer import AUDIENCE, NOW, URL, FakeIssuer, claims, ec, rsa, sign
 
@@ -204,7 +204,7 @@ async def test_a_new_key_is_noticed_and_made_up_ones_cost_nothing() -> None:
     for _ in range(5):
         assert (await world.get(sign(claims(), rsa("k3")))).status_code == 401
     assert len(world.fake.calls) == 2
-    world.ticks += REFETCH_EVERY
+    world.ticks += REFETCH_SECONDS
     assert (await world.get(sign(claims(), rsa("k3")))).status_code == 200
     assert len(world.fake.calls) == 4
 

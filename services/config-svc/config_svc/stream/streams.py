@@ -29,12 +29,12 @@ from shared.messaging.kafka import Cluster, stop, within
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT = 15.0
+HEARTBEAT_SECONDS = 15.0
 POLL_MS = 1000
-LIFE = 3600.0
+LIFE_SECONDS = 3600.0
 RETRY_MS = 2000
-WAITS = (0.5, 1.0, 2.0, 5.0)
-FETCH = 256 * 1024
+RETRY_WAITS_SECONDS = (0.5, 1.0, 2.0, 5.0)
+FETCH_BYTES = 256 * 1024
 
 AWAY = b": Kafka is away; the stream goes on by itself\n\n"
 Shown = Mapping[str, Any]
@@ -54,8 +54,8 @@ class Streams:
     stopping: asyncio.Event
     most: int
     client_id: str = "config-svc-events"
-    heartbeat: float = HEARTBEAT
-    life: float = LIFE
+    heartbeat: float = HEARTBEAT_SECONDS
+    life: float = LIFE_SECONDS
     _open: int = field(default=0)
     _by: Counter[str] = field(default_factory=Counter)
 
@@ -149,8 +149,8 @@ class _Reader:
             None,
             self._streams.client_id,
             auto_offset_reset="none",
-            max_partition_fetch_bytes=FETCH,
-            fetch_max_bytes=4 * FETCH,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_bytes=4 * FETCH_BYTES,
         )
         await within(10, consumer.start())
         every = await self._partitions(consumer)
@@ -235,7 +235,7 @@ class _Reader:
         return _event("reset", {"reason": reason}, self._id())
 
     async def _pause(self) -> None:
-        seconds = WAITS[min(self._tries, len(WAITS) - 1)]
+        seconds = RETRY_WAITS_SECONDS[min(self._tries, len(RETRY_WAITS_SECONDS) - 1)]
         self._tries += 1
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._streams.stopping.wait(), seconds)

@@ -9,7 +9,7 @@ from fastapi import Request
 from invite_svc.domain.model import Invitation
 from invite_svc.settings import InviteSettings
 from shared.domain.rules import Clock
-from shared.http.client_address import client_address, counted_as
+from shared.http.client_address import client_address, rate_limit_key
 from shared.http.rate_limits import Limits
 from shared.http.refusals import RefusedWith, TooMany
 
@@ -37,5 +37,5 @@ class WizardLimits:
             raise RefusedWith("tenant_busy", detail, status=429, headers=error.headers) from None
 
     async def _count_address(self, request: Request, name: str, limit: int) -> None:
-        address = counted_as(client_address(request, self._settings.proxies))
+        address = rate_limit_key(client_address(request, self._settings.proxies))
         await self._limits.check(name, address, limit, ADDRESS_WINDOW, self._clock())
