@@ -80,9 +80,9 @@ def type_of(headers: Iterable[tuple[str, bytes | None]]) -> str:
 def read(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Record:
     """The whole record. Raises: Unreadable, with what is wrong, never with the body."""
     try:
-        found = {name: raw.decode() for name, raw in headers if raw is not None}
-        type_name, event_id = found["ce_type"], found["ce_id"]
-        time = datetime.fromisoformat(found["ce_time"])
+        texts = {name: raw.decode() for name, raw in headers if raw is not None}
+        type_name, event_id = texts["ce_type"], texts["ce_id"]
+        time = datetime.fromisoformat(texts["ce_time"])
     except (KeyError, ValueError) as error:
         raise Unreadable(f"header {error} is missing or not valid") from error
     if time.tzinfo is None:
@@ -93,10 +93,10 @@ def read(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, by
     return Record(
         id=event_id,
         type=type_name,
-        source=found.get("ce_source", ""),
+        source=texts.get("ce_source", ""),
         time=time,
         key=key.decode(errors="replace"),
-        trace=found.get("traceparent"),
+        trace=texts.get("traceparent"),
         event=event,
     )
 

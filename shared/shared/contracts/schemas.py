@@ -58,8 +58,8 @@ HEADERS = (
 @cache
 def schema(kind: Kind) -> dict[str, Any]:
     """The JSON Schema of an event's body."""
-    made: dict[str, Any] = TypeAdapter(kind.cls).json_schema(mode="serialization")
-    return made
+    body: dict[str, Any] = TypeAdapter(kind.cls).json_schema(mode="serialization")
+    return body
 
 
 def document(kind: Kind) -> dict[str, Any]:
@@ -69,8 +69,8 @@ def document(kind: Kind) -> dict[str, Any]:
 
 def example(kind: Kind) -> Event:
     """An event with every field set to something telling."""
-    made: Event = _value(kind.cls, kind.name)
-    return made
+    event: Event = _value(kind.cls, kind.name)
+    return event
 
 
 def _value(hint: Any, name: str) -> Any:
@@ -106,9 +106,9 @@ def asyncapi(topic: str) -> dict[str, Any]:
     schemas: dict[str, Any] = {"Headers": _headers()}
     messages = {}
     for kind in REGISTRY.values():
-        made = TypeAdapter(kind.cls).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
-        schemas |= made.pop("$defs", {})
-        schemas[kind.name] = made
+        body = TypeAdapter(kind.cls).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+        schemas |= body.pop("$defs", {})
+        schemas[kind.name] = body
         messages[kind.name] = _message(kind)
     named = {name: {"$ref": f"#/components/messages/{name}"} for name in messages}
     here = {"$ref": "#/channels/events"}
@@ -137,7 +137,7 @@ def asyncapi(topic: str) -> dict[str, Any]:
 
 
 def _message(kind: Kind) -> dict[str, Any]:
-    said = json.loads(encode(example(kind)))
+    payload = json.loads(encode(example(kind)))
     return {
         "name": kind.name,
         "title": kind.name,
@@ -149,7 +149,7 @@ def _message(kind: Kind) -> dict[str, Any]:
         "bindings": {
             "kafka": {"key": {"type": "string", "description": "The customer's id."}, "bindingVersion": "0.5.0"}
         },
-        "examples": [{"name": kind.name, "headers": headers(kind), "payload": said}],
+        "examples": [{"name": kind.name, "headers": headers(kind), "payload": payload}],
     }
 
 

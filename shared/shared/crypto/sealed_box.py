@@ -53,10 +53,10 @@ class Sealer:
     @classmethod
     def from_file(cls, path: Path | str) -> Sealer:
         """Reads {"auth": <public JWKS>, "invite": <public JWKS>}. Raises: ValueError with what is wrong."""
-        found = _read(path)
-        if any("d" in key for keys in found.values() for key in _keys_of(keys, path)):
+        readers = _read(path)
+        if any("d" in key for keys in readers.values() for key in _keys_of(keys, path)):
             raise ValueError(f"names a file that holds a private key; give the public ones only ({path})")
-        return cls({reader: _import(_keys_of(keys, path)[0], path) for reader, keys in found.items()})
+        return cls({reader: _import(_keys_of(keys, path)[0], path) for reader, keys in readers.items()})
 
     def seal(
         self,
@@ -131,31 +131,31 @@ def _kid(token: str) -> str:
 
 def _read(path: Path | str) -> dict[str, Any]:
     try:
-        found = json.loads(Path(path).read_bytes())
+        content = json.loads(Path(path).read_bytes())
     except OSError as error:
         raise ValueError(f"names a file that cannot be read ({path}: {error.strerror})") from None
     except ValueError:
         raise ValueError(f"names a file that is not JSON ({path})") from None
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError(f"names a file that is not a JSON object ({path})")
-    return found
+    return content
 
 
 def _keys_of(keys: Any, path: Path | str) -> list[dict[str, Any]]:
-    found = keys.get("keys") if isinstance(keys, dict) else None
-    if not isinstance(found, list) or not found or not all(isinstance(key, dict) for key in found):
+    listed = keys.get("keys") if isinstance(keys, dict) else None
+    if not isinstance(listed, list) or not listed or not all(isinstance(key, dict) for key in listed):
         raise ValueError(f'names a file without keys; write {{"keys": [<EC P-256 JWK with kid>]}} ({path})')
-    return found
+    return listed
 
 
 def _import(key: dict[str, Any], path: Path | str) -> ECKey:
     try:
-        found = ECKey.import_key({name: value for name, value in key.items() if name not in ("use", "key_ops")})
+        imported = ECKey.import_key({name: value for name, value in key.items() if name not in ("use", "key_ops")})
     except (JoseError, ValueError, TypeError, KeyError):
         raise ValueError(f"names a file with a key that is no EC key ({path})") from None
-    if found.curve_name != "P-256" or not found.kid:
+    if imported.curve_name != "P-256" or not imported.kid:
         raise ValueError(f"names a file with a key that is not on P-256 or has no kid ({path})")
-    return found
+    return imported
 
 
 def _private_file(path: Path) -> Path:

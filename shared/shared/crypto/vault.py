@@ -59,9 +59,9 @@ class KeyRing:
         Raises: ValueError with what is wrong.
         """
         try:
-            found = json.loads(Path(path).read_bytes())
-            current, keys = str(found["current"]), {kid: _key(text) for kid, text in found["keys"].items()}
-            begins = {kid: _time(text) for kid, text in found.get("from", {}).items()}
+            content = json.loads(Path(path).read_bytes())
+            current, keys = str(content["current"]), {kid: _key(text) for kid, text in content["keys"].items()}
+            begins = {kid: _time(text) for kid, text in content.get("from", {}).items()}
         except OSError as error:
             raise ValueError(f"names a file that cannot be read ({path}: {error.strerror})") from None
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -101,10 +101,10 @@ def _key(text: str) -> Secret[bytes]:
 
 
 def _time(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
         raise ValueError
-    return found
+    return time
 
 
 def _ring_file(path: Path) -> Path:

@@ -28,17 +28,17 @@ def client_address(request: Request, trusted_proxies: Sequence[Network]) -> str:
         return request.client.host if request.client else ""
     claimed = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
     for hop in reversed(claimed):
-        said = _address(hop)
-        if not _trusted(peer, trusted_proxies) or said is None:
+        address = _address(hop)
+        if not _trusted(peer, trusted_proxies) or address is None:
             break
-        peer = said
+        peer = address
     return str(peer)
 
 
 def rate_limit_key(address: str) -> str:
     """What limits count: the address; of IPv6 the /64 network, since one line has 2**64 addresses of its own."""
-    found = _address(address)
-    return str(ip_network((found, 64), strict=False)) if isinstance(found, IPv6Address) else address
+    parsed = _address(address)
+    return str(ip_network((parsed, 64), strict=False)) if isinstance(parsed, IPv6Address) else address
 
 
 def _trusted(address: Address, networks: Sequence[Network]) -> bool:

@@ -57,5 +57,5 @@ def _plain(value: Value) -> Any:
 
 
 def _value(value: Any) -> Value:
-    found: Value = datetime.fromisoformat(value["at"]) if isinstance(value, dict) else value
-    return found
+    restored: Value = datetime.fromisoformat(value["at"]) if isinstance(value, dict) else value
+    return restored

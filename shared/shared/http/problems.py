@@ -130,40 +130,40 @@ class Errors:
 
     async def answer(self, request: Request, error: Exception) -> Response:
         kinds = {Refused: self.refused, Unavailable: self.unavailable, HTTPException: self.http}
-        found = (handler for kind, handler in kinds.items() if isinstance(error, kind))
-        return await next(found, self.unexpected)(request, error)
+        handlers = (handler for kind, handler in kinds.items() if isinstance(error, kind))
+        return await next(handlers, self.unexpected)(request, error)
 
     async def refused(self, request: Request, error: Exception) -> Response:
-        found = cast(Refused, error)
-        headers = found.headers if isinstance(found, RefusedWith) else {}
-        if page := await self._page(request, found.status, detail=found.detail, headers=headers):
+        refusal = cast(Refused, error)
+        headers = refusal.headers if isinstance(refusal, RefusedWith) else {}
+        if page := await self._page(request, refusal.status, detail=refusal.detail, headers=headers):
             return page
-        return problem(found.status, found.code, found.detail, field=found.field, headers=headers)
+        return problem(refusal.status, refusal.code, refusal.detail, field=refusal.field, headers=headers)
 
     async def unavailable(self, request: Request, error: Exception) -> Response:
-        found = cast(Unavailable, error)
-        headers = {"Retry-After": str(math.ceil(found.retry_after))}
-        level = logging.DEBUG if isinstance(found, KnownAway) else logging.WARNING
-        log.log(level, "answered 503: %s", found, extra={"part": found.part})
+        outage = cast(Unavailable, error)
+        headers = {"Retry-After": str(math.ceil(outage.retry_after))}
+        level = logging.DEBUG if isinstance(outage, KnownAway) else logging.WARNING
+        log.log(level, "answered 503: %s", outage, extra={"part": outage.part})
         if page := await self._page(request, 503, headers=headers):
             return page
-        detail = f"{found.part} is away; nothing was changed. Try again in {math.ceil(found.retry_after)} seconds."
+        detail = f"{outage.part} is away; nothing was changed. Try again in {math.ceil(outage.retry_after)} seconds."
         return problem(503, "unavailable", detail, headers=headers)
 
     async def invalid(self, request: Request, error: Exception) -> Response:
-        status, code, found = _invalid(request, cast(RequestValidationError, error).errors())
-        if page := await self._page(request, status, detail=found[0]["detail"]):
+        status, code, faults = _invalid(request, cast(RequestValidationError, error).errors())
+        if page := await self._page(request, status, detail=faults[0]["detail"]):
             return page
-        more: dict[str, Any] = {"errors": found} if len(found) > 1 else {}
-        return problem(status, code, found[0]["detail"], field=found[0]["field"], **more)
+        more: dict[str, Any] = {"errors": faults} if len(faults) > 1 else {}
+        return problem(status, code, faults[0]["detail"], field=faults[0]["field"], **more)
 
     async def http(self, request: Request, error: Exception) -> Response:
-        found = cast(HTTPException, error)
-        headers = dict(found.headers or {})
-        if page := await self._page(request, found.status_code, headers=headers):
+        raised = cast(HTTPException, error)
+        headers = dict(raised.headers or {})
+        if page := await self._page(request, raised.status_code, headers=headers):
             return page
-        code, detail = _HTTP.get(found.status_code, (f"http_{found.status_code}", str(found.detail)))
-        return problem(found.status_code, code, detail, headers=headers)
+        code, detail = _HTTP.get(raised.status_code, (f"http_{raised.status_code}", str(raised.detail)))
+        return problem(raised.status_code, code, detail, headers=headers)
 
     async def unexpected(self, request: Request, error: Exception) -> Response:
         reference = trace_id()
@@ -184,8 +184,8 @@ class Errors:
     ) -> Response | None:
         if self._html is None or not wants_page(request):
             return None
-        made = self._html(request, status, "", detail, reference=reference)
-        response = made if isinstance(made, Response) else await made
+        page = self._html(request, status, "", detail, reference=reference)
+        response = page if isinstance(page, Response) else await page
         response.headers.update(headers or {})
         return response
 

@@ -27,8 +27,8 @@ class Limits:
         width = window.total_seconds()
         number, passed = divmod(now.timestamp(), width)
         before, this = _id(name, key, number - 1), _id(name, key, number)
-        found = await self._collection.find({"_id": {"$in": [before, this]}}, limit=2)
-        counts = {document["_id"]: min(document["n"], limit) for document in found}
+        documents = await self._collection.find({"_id": {"$in": [before, this]}}, limit=2)
+        counts = {document["_id"]: min(document["n"], limit) for document in documents}
         free = limit - counts.get(before, 0) * (1 - passed / width)
         if this not in counts:
             await self._begin(this, (number + 2) * width)

@@ -42,7 +42,7 @@ class Static:
     def __init__(self, folders: Iterable[Path]) -> None:
         self._assets: dict[str, Asset] = {}
         for folder in folders:
-            for path in sorted(found for found in folder.rglob("*") if found.is_file() and found.suffix != ".md"):
+            for path in sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix != ".md"):
                 self._assets.setdefault(path.relative_to(folder).as_posix(), read_asset(path))
 
     def add(self, path: str, body: bytes, media_type: str) -> str:
@@ -57,12 +57,12 @@ class Static:
         return f"{PREFIX}{path}?v={self._assets[path].version}"
 
     async def serve(self, request: Request) -> Response:
-        found = self._assets.get(request.path_params["path"])
-        if found is None:
+        asset = self._assets.get(request.path_params["path"])
+        if asset is None:
             return Response("There is no such file.", status_code=404, media_type="text/plain")
         # A replica of another version must not be remembered under this version's address.
-        current = request.query_params.get("v") == found.version
+        current = request.query_params.get("v") == asset.version
         headers = {"Cache-Control": IMMUTABLE if current else "no-store", "Vary": "Accept-Encoding"}
-        if found.zipped and "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(found.zipped, headers={**headers, "Content-Encoding": "gzip"}, media_type=found.media_type)
-        return Response(found.body, headers=headers, media_type=found.media_type)
+        if asset.zipped and "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(asset.zipped, headers={**headers, "Content-Encoding": "gzip"}, media_type=asset.media_type)
+        return Response(asset.body, headers=headers, media_type=asset.media_type)

@@ -42,8 +42,8 @@ def choose_language(
 ) -> str:
     """What the reader chose on the page, else the invitation's language, else the browser's, else English."""
     wishes = [*chosen, invited, *_accepted(accept_language)]
-    found = (negotiate_locale([wish.replace("-", "_")], languages) for wish in wishes if wish)
-    return next((language for language in found if language), languages[0])
+    negotiated = (negotiate_locale([wish.replace("-", "_")], languages) for wish in wishes if wish)
+    return next((language for language in negotiated if language), languages[0])
 
 
 def _accepted(header: str) -> list[str]:
@@ -90,8 +90,8 @@ def extracted(package: Path) -> Catalog:
     """Every text in a package's Python files and templates; a service's without those that shared has."""
     known = set() if package == SHARED else {message.id for message in extracted(SHARED)}
     catalog = Catalog(domain=DOMAIN, project="Tokenswitch", version="1", charset="utf-8")
-    found = extract_from_dir(str(package), _METHODS, _OPTIONS, _KEYWORDS, comment_tags=("NOTE:",))
-    for filename, _, message, comments, context in found:
+    texts = extract_from_dir(str(package), _METHODS, _OPTIONS, _KEYWORDS, comment_tags=("NOTE:",))
+    for filename, _, message, comments, context in texts:
         if message not in known:
             catalog.add(message, locations=[(filename, 0)], auto_comments=comments, context=context)
     return catalog
@@ -104,13 +104,13 @@ def update(package: Path, language: str) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     catalog = _read(path, language) if path.exists() else Catalog(locale=language, domain=DOMAIN)
-    made = catalog.creation_date
+    created = catalog.creation_date
     catalog.update(template, no_fuzzy_matching=True)
-    catalog.creation_date = made  # else every run would change every file
+    catalog.creation_date = created  # else every run would change every file
     catalog.header_comment = f"# Tokenswitch: {language_name(language)}"
     catalog.project, catalog.version, catalog.fuzzy = "Tokenswitch", "1", False
     catalog.last_translator = catalog.language_team = catalog.msgid_bugs_address = "Tokenswitch"
-    catalog.revision_date = made
+    catalog.revision_date = created
     with path.open("wb") as file:
         write_po(file, catalog, ignore_obsolete=True, sort_output=True, include_lineno=False, width=110)
 

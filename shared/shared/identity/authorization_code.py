@@ -61,24 +61,24 @@ class SignIn:
         }
         return f"{authorize}{'&' if '?' in authorize else '?'}{urlencode(asked)}"
 
-    def code(self, said: Mapping[str, str], seed: str) -> str:
+    def code(self, answer: Mapping[str, str], seed: str) -> str:
         """The authorization code of the answer to this browser's own authorization_url. Raises: Refused."""
-        ours = hmac.compare_digest(said.get("state", "").encode(), derived(seed, "state").encode())
-        if not seed or not ours or said.get("iss", self._issuer.url) != self._issuer.url:
+        ours = hmac.compare_digest(answer.get("state", "").encode(), derived(seed, "state").encode())
+        if not seed or not ours or answer.get("iss", self._issuer.url) != self._issuer.url:
             raise failed(N_("The sign-in took too long, or was begun in another browser."))
-        if "error" in said:
-            log.warning("the issuer refused a sign-in: %s", _error_code(said["error"]))
+        if "error" in answer:
+            log.warning("the issuer refused a sign-in: %s", _error_code(answer["error"]))
             raise failed(N_("The sign-in was cancelled, or the sign-in service refused it."))
-        if not said.get("code"):
+        if not answer.get("code"):
             raise failed(N_("The sign-in service did not accept the sign-in."))
-        return said["code"]
+        return answer["code"]
 
     async def redeem(self, code: str, seed: str, now: datetime) -> dict[str, Any]:
         """The verified claims of the id_token for a code. Raises: Refused, Unavailable."""
-        found = await self._ask(code, derived(seed, "verifier"))
-        token = found.get("id_token")
+        answer = await self._ask(code, derived(seed, "verifier"))
+        token = answer.get("id_token")
         if not isinstance(token, str):
-            log.error("the issuer gives no id_token: %s", _error_code(found.get("error")))
+            log.error("the issuer gives no id_token: %s", _error_code(answer.get("error")))
             raise failed(N_("The sign-in service did not accept the sign-in."))
         try:
             return await self._issuer.verify(token, self._client.id, now, nonce=derived(seed, "nonce"))
@@ -98,12 +98,12 @@ class SignIn:
         url = await self._issuer.endpoint("token_endpoint")
         try:
             response = await asyncio.wait_for(self._issuer.client.post(url, data=form), TIMEOUT_SECONDS)
-            found = response.json()
+            answer = response.json()
         except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
             raise Unavailable("the sign-in service", type(error).__name__) from None
-        if response.status_code >= 500 or not isinstance(found, dict):
+        if response.status_code >= 500 or not isinstance(answer, dict):
             raise Unavailable("the sign-in service", f"it answers {response.status_code}")
-        return found
+        return answer
 
 
 def failed(detail: str) -> Refused:
@@ -118,6 +118,6 @@ def _b64(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def _error_code(said: object) -> str:
+def _error_code(code: object) -> str:
     """An error code for the log: what is no code is left out."""
-    return "".join(found for found in str(said)[:60] if found.isascii() and (found.isalnum() or found in "_-."))
+    return "".join(letter for letter in str(code)[:60] if letter.isascii() and (letter.isalnum() or letter in "_-."))

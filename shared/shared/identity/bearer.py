@@ -41,13 +41,13 @@ class Identity:
 
 def identity_of(claims: Mapping[str, Any], address: str | None) -> Identity:
     """The identity that verified claims state."""
-    said = {name: _text(claims.get(name)) for name in ("oid", "sub", "name", "preferred_username", "email", "upn")}
+    texts = {name: _text(claims.get(name)) for name in ("oid", "sub", "name", "preferred_username", "email", "upn")}
     app = _text(claims.get("azp")) or _text(claims.get("appid"))
-    id = said["oid"] or said["sub"] or app
+    id = texts["oid"] or texts["sub"] or app
     if not id:
         raise TokenRefused("it does not say whose it is")
-    mail = said["email"] or said["preferred_username"] or said["upn"] or ""
-    name = said["name"] or said["preferred_username"] or ""  # a program has none: people are shown its provider
+    mail = texts["email"] or texts["preferred_username"] or texts["upn"] or ""
+    name = texts["name"] or texts["preferred_username"] or ""  # a program has none: people are shown its provider
     roles = claims.get("roles")
     actor = Actor(id=id, name=name, email=mail if _ADDRESS.fullmatch(mail) else None, address=address)
     return Identity(actor, frozenset(filter(None, map(_text, roles if isinstance(roles, list) else []))), app)

@@ -62,13 +62,13 @@ class ClientTokens:
         tls = tls_context(source.ca_file)
         try:
             async with httpx.AsyncClient(verify=tls, timeout=TIMEOUTS, transport=self._transport) as client:
-                said = await asyncio.wait_for(client.post(source.url, data=form, auth=login), TIMEOUT_SECONDS)
-            found = said.json() if said.status_code == 200 else None
+                response = await asyncio.wait_for(client.post(source.url, data=form, auth=login), TIMEOUT_SECONDS)
+            answer = response.json() if response.status_code == 200 else None
         except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
             raise Unavailable(self._part, f"no token from {source.url}: {type(error).__name__}") from None
-        if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
-            raise Unavailable(self._part, f"no token from {source.url}: it answers {said.status_code}")
-        lives = found.get("expires_in")
-        seconds = float(lives) if isinstance(lives, int | float) else 0.0
-        self._token = Secret(found["access_token"])
+        if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
+            raise Unavailable(self._part, f"no token from {source.url}: it answers {response.status_code}")
+        expires_in = answer.get("expires_in")
+        seconds = float(expires_in) if isinstance(expires_in, int | float) else 0.0
+        self._token = Secret(answer["access_token"])
         self._until = begun + max(MIN_LIFE_SECONDS, seconds - min(EARLY_SECONDS, seconds / 4))

@@ -67,10 +67,10 @@ class Issuer:
         """An address from its configuration, such as `token_endpoint`. Raises: Unavailable."""
         if not self._configuration:
             await self._fetch(lambda: bool(self._configuration), RETRY_SECONDS)
-        found = self._configuration.get(name)
-        if not isinstance(found, str):
+        address = self._configuration.get(name)
+        if not isinstance(address, str):
             raise Unavailable("the sign-in service", f"it does not publish its {name}")
-        return found
+        return address
 
     async def probe(self) -> None:
         """Raises: Unavailable while its keys are not known."""
@@ -117,18 +117,18 @@ class Issuer:
             self._fetched = self._tried
 
     async def _load(self) -> dict[str, Any]:
-        found = await self._get(f"{self.url}/.well-known/openid-configuration")
-        if found.get("issuer") != self.url:
-            said = f"it calls itself {str(found.get('issuer'))[:200]!r}: OPERATOR_ISSUER must be exactly that"
-            raise Unavailable("the sign-in service", said, retry_after=30)
-        return found
+        configuration = await self._get(f"{self.url}/.well-known/openid-configuration")
+        if configuration.get("issuer") != self.url:
+            detail = f"it calls itself {str(configuration.get('issuer'))[:200]!r}: OPERATOR_ISSUER must be exactly that"
+            raise Unavailable("the sign-in service", detail, retry_after=30)
+        return configuration
 
     async def _get(self, url: str) -> dict[str, Any]:
         try:
             response = await asyncio.wait_for(self.client.get(url), TIMEOUT_SECONDS)
-            found = response.json() if response.status_code == 200 else None
+            body = response.json() if response.status_code == 200 else None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, RecursionError) as error:
             raise Unavailable("the sign-in service", f"{self.url}: {type(error).__name__}") from error
-        if not isinstance(found, dict):
+        if not isinstance(body, dict):
             raise Unavailable("the sign-in service", f"{self.url} answers {response.status_code}")
-        return found
+        return body

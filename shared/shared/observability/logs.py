@@ -47,16 +47,16 @@ def redact(text: str) -> str:
 def explain(error: BaseException) -> str:
     """A traceback without the values that a validation error would print."""
     lines: list[str] = []
-    for found in _chain(error):
-        lines += ["Traceback (most recent call last):\n", *traceback.format_tb(found.__traceback__)]
-        lines.append(f"{type(found).__name__}: {_said(found)}\n")
+    for each in _chain(error):
+        lines += ["Traceback (most recent call last):\n", *traceback.format_tb(each.__traceback__)]
+        lines.append(f"{type(each).__name__}: {_message(each)}\n")
     return redact("".join(lines)).rstrip()
 
 
 def _chain(error: BaseException) -> list[BaseException]:
     """The error and what it came from, the first cause first."""
     chain = [error]
-    while (cause := _cause(chain[0])) is not None and not any(cause is found for found in chain):
+    while (cause := _cause(chain[0])) is not None and not any(cause is known for known in chain):
         chain.insert(0, cause)
     return chain
 
@@ -65,7 +65,7 @@ def _cause(error: BaseException) -> BaseException | None:
     return error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     if isinstance(error, ValidationError):
         places = error.errors(include_input=False, include_url=False, include_context=False)
         return "; ".join(f"{'.'.join(map(str, place['loc']))}: {place['type']}" for place in places[:5])
@@ -112,8 +112,8 @@ class TextFormatter(_Formatter):
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
         level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
         ids = " ".join(f"{name}={value}" for name in EXTRAS if (value := getattr(record, name, None)) is not None)
-        said = redact(f"{record.getMessage()}{f'  [{ids}]' if ids else ''}")
-        text = f"{clock} {self._service:<11} {level}{_one_line(said)}"
+        message = redact(f"{record.getMessage()}{f'  [{ids}]' if ids else ''}")
+        text = f"{clock} {self._service:<11} {level}{_one_line(message)}"
         return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
 
 

@@ -34,10 +34,10 @@ _JUST_NOW = N_("just now")
 
 def moment(value: dt.datetime | str) -> dt.datetime:
     """An aware time from one, or from RFC 3339; a time without a zone is a mistake, not UTC."""
-    found = dt.datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
-    if found.tzinfo is None:
+    time = dt.datetime.fromisoformat(value.replace("Z", "+00:00")) if isinstance(value, str) else value
+    if time.tzinfo is None:
         raise ValueError(f"{value!r} has no time zone; give an aware time")
-    return found.astimezone(dt.UTC)
+    return time.astimezone(dt.UTC)
 
 
 @lru_cache(maxsize=4096)
@@ -77,9 +77,9 @@ class Formats:
     def datetime(self, value: Moment, style: Style = "medium") -> str:
         if value is None:
             return NOTHING
-        found = moment(value)
+        time = moment(value)
         order = str(dates.get_datetime_format(style, locale=self.language)).replace("'", "")
-        return order.format(self.time(found), self.date(found.date(), style))
+        return order.format(self.time(time), self.date(time.date(), style))
 
     def relative(self, value: Moment) -> str:
         """ "5 minutes ago", "in 6 days"."""

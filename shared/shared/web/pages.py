@@ -108,7 +108,7 @@ COMPILED = _Compiled()
 def environment(package: Path, language: str, clock: Clock = utc_now) -> Environment:
     """One language's templates: the package's own before the shared ones; always escaped, strict."""
     loaders = [FileSystemLoader(folder / "templates") for folder in (package, SHARED)]
-    found = Environment(
+    templates = Environment(
         loader=ChoiceLoader(loaders),
         autoescape=True,
         undefined=StrictUndefined,
@@ -119,24 +119,24 @@ def environment(package: Path, language: str, clock: Clock = utc_now) -> Environ
         bytecode_cache=COMPILED,
     )
     catalog = translations(language, package)
-    found.install_gettext_translations(catalog, newstyle=True)  # type: ignore[attr-defined]
-    found.globals["gettext"] = found.globals["_"] = _texts(catalog)
-    found.filters.update(Formats(language, clock).filters(), monogram=monogram)
-    found.globals.update(lang=language, csrf_field=CSRF_FIELD)
-    return found
+    templates.install_gettext_translations(catalog, newstyle=True)  # type: ignore[attr-defined]
+    templates.globals["gettext"] = templates.globals["_"] = _texts(catalog)
+    templates.filters.update(Formats(language, clock).filters(), monogram=monogram)
+    templates.globals.update(lang=language, csrf_field=CSRF_FIELD)
+    return templates
 
 
 def _texts(catalog: NullTranslations) -> Callable[..., str]:
     """What the extension's own gettext gives, each text looked up once: a third of a page's time went there."""
 
     @lru_cache(maxsize=MAX_CACHED_TEXTS)
-    def found(message: str, escaped: bool) -> tuple[str, str | None]:
+    def text_of(message: str, escaped: bool) -> tuple[str, str | None]:
         text = Markup(catalog.gettext(message)) if escaped else catalog.gettext(message)
         return text, None if "%(" in text else text % {}
 
     @pass_eval_context
     def gettext(context: EvalContext, message: str, /, **values: Any) -> str:
-        text, plain = found(message, bool(context.autoescape))
+        text, plain = text_of(message, bool(context.autoescape))
         return plain if plain is not None and not values else text % values
 
     return gettext
@@ -167,8 +167,8 @@ class Pages:
         self.static = Static([folder / "static", SHARED / "static"])
         self._defaults = {**DEFAULTS, "logo": self._logo(logo), **(defaults or {})}
         self._environments = {language: environment(folder, language, clock) for language in languages}
-        for found in self._environments.values():
-            found.globals["static"] = self.static.url
+        for templates in self._environments.values():
+            templates.globals["static"] = self.static.url
 
     def _logo(self, path: Path | None) -> str | None:
         body = path.read_bytes() if path else b""
@@ -241,13 +241,13 @@ class Pages:
         """An error page; what is not given comes from the table of errors. Texts come in translated."""
         say = self.gettext(self.language(request, context.get("language")))
         texts = error_texts(status)
-        said = {
+        given = {
             "title": title or say(texts[0]),
             "detail": detail or say(texts[1]),
             "todo": todo or say(texts[2]),
         }
         known = {"reference": None, "action_url": None, "action_label": None}
-        return self.render(request, "error.html", status=status, **(known | said | context))
+        return self.render(request, "error.html", status=status, **(known | given | context))
 
     async def csrf_refused(self, request: Request, error: Exception) -> Response:
         if not wants_page(request):

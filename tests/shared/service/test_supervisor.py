@@ -169,7 +169,9 @@ async def test_a_probe_that_hangs_is_bounded_and_comes_back() -> None:
     answer = asyncio.Event()
     health = Health()
     health.expect("SMTP")
-    task = asyncio.create_task(watch(Probe(name="SMTP", check=answer.wait, every_seconds=0.01, timeout_seconds=0.05), health))
+    task = asyncio.create_task(
+        watch(Probe(name="SMTP", check=answer.wait, every_seconds=0.01, timeout_seconds=0.05), health)
+    )
     await until(lambda: health.why("SMTP") is not None)
     answer.set()
     await until(lambda: health.ready)

@@ -126,8 +126,8 @@ def _short(scope: str) -> str:
 
 
 def _account(claims: Mapping[str, Any]) -> Account:
-    said = [_line(str(claims.get(name) or "")) for name in ("preferred_username", "name")]
-    return Account(said[0], _line(_claim(claims, "oid")), said[1])
+    names = [_line(str(claims.get(name) or "")) for name in ("preferred_username", "name")]
+    return Account(names[0], _line(_claim(claims, "oid")), names[1])
 
 
 def _line(text: str) -> str:

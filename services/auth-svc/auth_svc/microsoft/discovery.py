@@ -107,12 +107,12 @@ class Discovery:
         if not (GUID.fullmatch(name) or _DOMAIN.fullmatch(name)) or name == PERSONAL_TENANT:
             raise EntraRefused("tenant_unknown")
         issuer = urlsplit(str(self._fetched(name).get("issuer", "")))
-        found = issuer.path.strip("/").split("/")[0].lower()
-        if not GUID.fullmatch(found):
+        tenant = issuer.path.strip("/").split("/")[0].lower()
+        if not GUID.fullmatch(tenant):
             raise EntraUnavailable("unreachable")
-        if found == PERSONAL_TENANT:
+        if tenant == PERSONAL_TENANT:
             raise EntraRefused("tenant_unknown")
-        return found
+        return tenant
 
     def configuration(self, tenant: str) -> Mapping[str, Any]:
         """The endpoints of a tenant. Raises: EntraRefused, EntraUnavailable."""
@@ -121,11 +121,11 @@ class Discovery:
         kept = self._configurations.get(tenant)
         if kept and self._ticks() - kept[0] < MAX_AGE_SECONDS:
             return kept[1]
-        found = self._fetched(tenant)
-        if not all(self.hosts.is_endpoint(found.get(name)) for name in _ENDPOINTS if found.get(name)):
+        configuration = self._fetched(tenant)
+        if not all(self.hosts.is_endpoint(configuration.get(name)) for name in _ENDPOINTS if configuration.get(name)):
             raise EntraRefused("token_invalid")
-        self._configurations.put(tenant, self._ticks(), found)
-        return found
+        self._configurations.put(tenant, self._ticks(), configuration)
+        return configuration
 
     def probe(self) -> None:
         """Raises: EntraUnavailable."""

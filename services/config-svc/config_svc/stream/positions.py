@@ -23,8 +23,8 @@ def read(text: str | None) -> dict[int, int] | None:
     if not text:
         return None
     parts = text.split(",")
-    found = [_PART.fullmatch(part) for part in parts]
-    if len(parts) > MAX_PARTS or not all(found):
+    matches = [_PART.fullmatch(part) for part in parts]
+    if len(parts) > MAX_PARTS or not all(matches):
         detail = "Last-Event-ID is not the id of an event of this stream; send the last one as it was, or none."
         raise Refused("last_event_id_invalid", detail, status=400, field="Last-Event-ID")
-    return {int(part[1]): int(part[2]) for part in found if part}
+    return {int(part[1]): int(part[2]) for part in matches if part}

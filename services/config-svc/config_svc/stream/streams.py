@@ -168,10 +168,10 @@ class _Reader:
         topic = self._streams.cluster.topic
         # (aiokafka asks for a topic's partitions only for consumers that subscribe; these are assigned.)
         await within(10, consumer._client.set_topics([topic]))
-        found = consumer.partitions_for_topic(topic)
-        if not found:
+        partitions = consumer.partitions_for_topic(topic)
+        if not partitions:
             raise Unavailable("Kafka", "the topic is not there yet")
-        return [TopicPartition(topic, number) for number in sorted(found)]
+        return [TopicPartition(topic, number) for number in sorted(partitions)]
 
     def _concerns(self, place: TopicPartition, count: int) -> bool:
         """A customer's events all stand in one partition: only that one is read."""
@@ -201,12 +201,12 @@ class _Reader:
             raise Reset from None
         # Merged, not sorted: within a partition the order is the log's, whatever the clocks of its writers say.
         records = heapq.merge(*polled.values(), key=lambda record: record.timestamp)
-        found = [shown for record in records if (shown := self._shown(record))]
-        if not found:
+        shown_records = [shown for record in records if (shown := self._shown(record))]
+        if not shown_records:
             return await self._quiet(consumer)
-        events: Sequence[Shown] = [event for event, _ in found]
+        events: Sequence[Shown] = [event for event, _ in shown_records]
         dressed = await self._dress(events) if self._dress else events
-        return [_event(None, event, id) for event, (_, id) in zip(dressed, found, strict=True)]
+        return [_event(None, event, id) for event, (_, id) in zip(dressed, shown_records, strict=True)]
 
     def _shown(self, record: Any) -> tuple[Shown, str] | None:
         """The record as an event with its id; one that does not concern this stream only moves its place."""
@@ -245,8 +245,8 @@ def cloud_event(
     key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
 ) -> dict[str, Any] | None:
     """A record in CloudEvents' structured JSON; None for what is no event of ours. Sealed parts are left out."""
-    found = {name: raw.decode(errors="replace") for name, raw in headers if raw is not None}
-    kind = REGISTRY.get(found.get("ce_type", ""))
+    texts = {name: raw.decode(errors="replace") for name, raw in headers if raw is not None}
+    kind = REGISTRY.get(texts.get("ce_type", ""))
     if kind is None or value is None:
         return None
     try:
@@ -255,9 +255,9 @@ def cloud_event(
         return None
     if not isinstance(body, dict):
         return None
-    attributes = {name.removeprefix("ce_"): text for name, text in found.items() if name.startswith("ce_")}
+    attributes = {name.removeprefix("ce_"): text for name, text in texts.items() if name.startswith("ce_")}
     more = {"datacontenttype": "application/json"} | (
-        {"traceparent": found["traceparent"]} if "traceparent" in found else {}
+        {"traceparent": texts["traceparent"]} if "traceparent" in texts else {}
     )
     data = {name: part for name, part in body.items() if name not in kind.sealed_fields}
     return attributes | more | {"data": data}
