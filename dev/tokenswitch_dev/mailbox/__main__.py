@@ -29,8 +29,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def build(mails: Mails, faults: Faults) -> FastAPI:
     app = FastAPI(title="Mailbox", docs_url=None, redoc_url=None)
-    app.include_router(api.routes(mails, faults))
-    app.include_router(pages.routes(mails))
+    app.state.mails, app.state.faults = mails, faults
+    app.include_router(api.router)
+    app.include_router(pages.router)
     return app
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 from email.utils import getaddresses
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from tokenswitch_dev.mailbox.smtp import Fault, Faults
-from tokenswitch_dev.mailbox.store import KEPT, Mail, Mails
+from tokenswitch_dev.mailbox.dependencies import AllMails, NamedMail, SmtpFaults
+from tokenswitch_dev.mailbox.smtp import Fault
+from tokenswitch_dev.mailbox.store import KEPT, Mail
 
+router = APIRouter(prefix="/api/v1")
 SNIPPET = 250
 
 
-class Wanted(BaseModel):
+class DeleteRequest(BaseModel):
     """Which mails to delete; none named are all of them, as in Mailpit."""
 
     IDs: list[str] = Field(default_factory=list)
 
 
-class WantedFault(BaseModel):
+class FaultRequest(BaseModel):
     code: int = Field(default=0, ge=0, le=599)
     text: str = "refused for a test"
     times: int = Field(default=0, ge=0)
@@ -76,53 +78,48 @@ def _matches(mail: Mail, query: str) -> bool:
     return query.lower() in mail.raw.decode(errors="replace").lower()
 
 
-def routes(mails: Mails, faults: Faults) -> APIRouter:
-    api = APIRouter(prefix="/api/v1")
+@router.get("/messages")
+def messages(mails: AllMails, start: int = 0, limit: int = 50) -> dict[str, Any]:
+    return _page(mails.list(start, limit), len(mails.ids()), start)
 
-    def existing(mail_id: str) -> Mail:
-        mail = mails.get(mail_id)
-        if mail is None:
-            raise HTTPException(404, "There is no such mail; it may have been deleted.")
-        return mail
 
-    @api.get("/messages")
-    def messages(start: int = 0, limit: int = 50) -> dict[str, Any]:
-        return _page(mails.list(start, limit), len(mails.ids()), start)
+@router.get("/search")
+def search(mails: AllMails, query: str, start: int = 0, limit: int = 50) -> dict[str, Any]:
+    hits = [mail for mail in mails.list(0, KEPT) if _matches(mail, query)]
+    return _page(hits[start : start + limit], len(hits), start)
 
-    @api.get("/search")
-    def search(query: str, start: int = 0, limit: int = 50) -> dict[str, Any]:
-        hits = [mail for mail in mails.list(0, KEPT) if _matches(mail, query)]
-        return _page(hits[start : start + limit], len(hits), start)
 
-    @api.get("/message/{mail_id}")
-    def message(mail_id: str) -> dict[str, Any]:
-        return detail(existing(mail_id))
+@router.get("/message/{mail_id}")
+def message(mail: NamedMail) -> dict[str, Any]:
+    return detail(mail)
 
-    @api.get("/message/{mail_id}/headers")
-    def headers(mail_id: str) -> dict[str, list[str]]:
-        mail = existing(mail_id)
-        return {name: [str(value) for value in mail.message.get_all(name, [])] for name in mail.message}
 
-    @api.get("/message/{mail_id}/raw")
-    def raw(mail_id: str) -> Response:
-        return Response(existing(mail_id).raw, media_type="text/plain; charset=utf-8")
+@router.get("/message/{mail_id}/headers")
+def headers(mail: NamedMail) -> dict[str, list[str]]:
+    return {name: [str(value) for value in mail.message.get_all(name, [])] for name in mail.message}
 
-    @api.delete("/messages")
-    def delete(wanted: Wanted | None = None) -> Response:
-        named = (wanted.IDs if wanted else []) or mails.ids()
-        for mail_id in set(named) & set(mails.ids()):
-            mails.remove(mail_id)
-        return Response("ok", media_type="text/plain")
 
-    @api.put("/fault", status_code=204)
-    def fault(wanted: WantedFault) -> None:
-        faults.current = Fault(**wanted.model_dump())
+@router.get("/message/{mail_id}/raw")
+def raw(mail: NamedMail) -> Response:
+    return Response(mail.raw, media_type="text/plain; charset=utf-8")
 
-    @api.delete("/fault", status_code=204)
-    def heal() -> None:
-        faults.current = None
 
-    return api
+@router.delete("/messages")
+def delete(mails: AllMails, chosen: DeleteRequest | None = None) -> Response:
+    ids = (chosen.IDs if chosen else []) or mails.ids()
+    for mail_id in set(ids) & set(mails.ids()):
+        mails.remove(mail_id)
+    return Response("ok", media_type="text/plain")
+
+
+@router.put("/fault", status_code=204)
+def fault(faults: SmtpFaults, wanted: FaultRequest) -> None:
+    faults.current = Fault(**wanted.model_dump())
+
+
+@router.delete("/fault", status_code=204)
+def heal(faults: SmtpFaults) -> None:
+    faults.current = None
 
 
 def _page(shown: list[Mail], total: int, start: int) -> dict[str, Any]:

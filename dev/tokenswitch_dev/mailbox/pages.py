@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup, escape
 
-from tokenswitch_dev.mailbox.store import Mail, Mails
+from tokenswitch_dev.mailbox.dependencies import AllMails, NamedMail
 
 # The mail's own page may show itself and open links in a new tab; it may not run a script or call anywhere.
 FRAME_POLICY = (
@@ -18,6 +18,8 @@ FRAME_POLICY = (
 )
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; form-action 'self'"
 LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
+
+router = APIRouter(include_in_schema=False)
 
 
 def linked(text: str) -> Markup:
@@ -33,38 +35,33 @@ def linked(text: str) -> Markup:
     return Markup("").join([*pieces, escape(text[last:])])
 
 
-def routes(mails: Mails) -> APIRouter:
-    pages = APIRouter(include_in_schema=False)
-    templates = Environment(loader=PackageLoader("tokenswitch_dev.mailbox"), autoescape=select_autoescape())
-    templates.filters["linked"] = linked
+TEMPLATES = Environment(loader=PackageLoader("tokenswitch_dev.mailbox"), autoescape=select_autoescape())
+TEMPLATES.filters["linked"] = linked
 
-    def existing(mail_id: str) -> Mail:
-        mail = mails.get(mail_id)
-        if mail is None:
-            raise HTTPException(404, "There is no such mail; it may have been deleted.")
-        return mail
 
-    def page(template: str, **values: object) -> HTMLResponse:
-        html = templates.get_template(template).render(**values)
-        return HTMLResponse(html, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"})
+def page(template: str, **values: object) -> HTMLResponse:
+    html = TEMPLATES.get_template(template).render(**values)
+    return HTMLResponse(html, headers={"Content-Security-Policy": PAGE_POLICY, "Cache-Control": "no-store"})
 
-    @pages.get("/")
-    def inbox() -> HTMLResponse:
-        return page("list.html", mails=mails.list(0, 100), total=len(mails.ids()))
 
-    @pages.get("/mail/{mail_id}")
-    def one(mail_id: str) -> HTMLResponse:
-        return page("mail.html", mail=existing(mail_id), html=bool(existing(mail_id).body("html")))
+@router.get("/")
+def inbox(mails: AllMails) -> HTMLResponse:
+    return page("list.html", mails=mails.list(0, 100), total=len(mails.ids()))
 
-    @pages.get("/mail/{mail_id}/html")
-    def framed(mail_id: str) -> HTMLResponse:
-        html = '<base target="_blank">' + existing(mail_id).body("html")
-        return HTMLResponse(html, headers={"Content-Security-Policy": FRAME_POLICY, "Referrer-Policy": "no-referrer"})
 
-    @pages.post("/delete")
-    def delete() -> RedirectResponse:
-        for mail_id in mails.ids():
-            mails.remove(mail_id)
-        return RedirectResponse("/", status_code=303)
+@router.get("/mail/{mail_id}")
+def one(mail: NamedMail) -> HTMLResponse:
+    return page("mail.html", mail=mail, html=bool(mail.body("html")))
 
-    return pages
+
+@router.get("/mail/{mail_id}/html")
+def framed(mail: NamedMail) -> HTMLResponse:
+    html = '<base target="_blank">' + mail.body("html")
+    return HTMLResponse(html, headers={"Content-Security-Policy": FRAME_POLICY, "Referrer-Policy": "no-referrer"})
+
+
+@router.post("/delete")
+def delete(mails: AllMails) -> RedirectResponse:
+    for mail_id in mails.ids():
+        mails.remove(mail_id)
+    return RedirectResponse("/", status_code=303)
