@@ -1,1 +1,1 @@
-"""What is sent in and out: bodies of requests, forms and files, checked at the edge; what API and pages show, as models."""
+"""What is sent in and out: bodies, forms and files, checked at the edge; models of what API and pages show."""
