@@ -209,8 +209,8 @@ class Service:
         for name, value in self._provided.items():
             setattr(app.state, name, value)
         app.include_router(probes_router(self.health))
-        for router in self._routers:
-            app.include_router(router)
+        for router in self._routers:  # as they were made at import: including them would make each route once more
+            app.router.routes += router.routes
         for install in self._installs:
             install(app)
         app.add_middleware(FailFast, health=self.health, part="MongoDB")
