@@ -274,7 +274,7 @@ def test_the_command_exits_as_scripts_expect(tmp_path: Path, capsys: pytest.Capt
         return None
 
     def call(*arguments: str) -> int:
-        admin = Admin(dead_letters=letters, keys=Keys(files, {}, {}), stores={})
+        admin = Admin(dead_letters=letters, keys=Keys(files, {}, {}), stores={}, indexes=())
         return admin.main("auth-svc", arguments, close)
 
     out = tmp_path / "new.json"

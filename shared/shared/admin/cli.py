@@ -16,6 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from shared.admin.indexes import WantedIndexes, build
 from shared.admin.keys import GRACE, Keys
 from shared.admin.reindex import reindex
 from shared.domain.rules import Refused, Unavailable
@@ -30,6 +31,7 @@ class Admin:
     dead_letters: DeadLetters
     keys: Keys
     stores: Mapping[str, Store[Any]]
+    indexes: WantedIndexes
 
     def main(self, service: str, arguments: Sequence[str], close: Callable[[], Awaitable[object]]) -> int:
         """Does what the arguments say, then `close`; gives the exit code."""
@@ -60,6 +62,8 @@ def parser(service: str) -> argparse.ArgumentParser:
     anew = _add(commands, "reindex", "write documents anew, with the search fields of this version", _reindex)
     anew.add_argument("--store", help="only this collection")
     anew.add_argument("--after", default="", help="go on behind this id, as a stopped call has shown it")
+    indexes = _add(commands, "indexes", "build the indexes that this version needs, before it is rolled out", _indexes)
+    indexes.add_argument("--drop", action="store_true", help="drop those that it does not need, after the roll-out")
     return parser
 
 
@@ -176,6 +180,15 @@ async def _reindex(admin: Admin, asked: argparse.Namespace) -> int:
     if asked.json:
         return _print_json(written)
     return _print("\n".join(f"{store}: {number} written" for store, number in written.items()))
+
+
+async def _indexes(admin: Admin, asked: argparse.Namespace) -> int:
+    left = await build(admin.indexes, drop=asked.drop, progress=_progress)
+    if asked.json:
+        return _print_json(left)
+    what = "dropped" if asked.drop else "left over; --drop them once every replica is of this version"
+    lines = [f"{collection}: {name} {what}" for collection, names in left.items() for name in names]
+    return _print("\n".join([*lines, "All indexes are built."]))
 
 
 def _progress(text: str) -> None:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from shared.admin.cli import Admin
+from shared.admin.indexes import WantedIndexes
 from shared.admin.keys import KeyFile, Keys
 from shared.contracts.cloudevents import Record
 from shared.domain.rules import Clock, Rule, utc_now
@@ -227,7 +228,9 @@ class Service:
         """Serves; or, called with arguments, does what they say (`shared.admin.cli`) and exits."""
         if arguments := sys.argv[1:]:
             keys = Keys(self._key_files, self._stores, self._resealing, self.clock)
-            admin = Admin(dead_letters=self._dead_letters(), keys=keys, stores=self._stores)
+            admin = Admin(
+                dead_letters=self._dead_letters(), keys=keys, stores=self._stores, indexes=self._wanted_indexes()
+            )
             sys.exit(admin.main(self.full_name, arguments, self._close))
         self.run()
 
@@ -282,11 +285,18 @@ class Service:
         self.health.say("consumer", f"away: it waits for {part}" if part else None)
 
     async def _ensure_indexes(self, stopping: asyncio.Event) -> None:
-        for store in self._stores.values():
-            await store.prepare()
-        for collection, indexes in self._indexes:
-            await collection.ensure(indexes)
+        """Before due work and relay, which find by them. What is left over stays: the version before may need it."""
+        for collection, indexes in self._wanted_indexes():
+            if plan := await collection.index_plan(indexes):
+                building = f"building {len(plan.build)} for {await collection.about():,} documents of {collection.name}"
+                log.info("indexes: %s", building)
+                self.health.say("indexes", building)
+                await collection.build_indexes(plan)
+        self.health.say("indexes", None)
         self._indexed.set()
+
+    def _wanted_indexes(self) -> WantedIndexes:
+        return [*((store.collection, store.indexes) for store in self._stores.values()), *self._indexes]
 
     async def _ensure_topics(self, stopping: asyncio.Event) -> None:
         await ensure_topics(self.cluster, [self.full_name])

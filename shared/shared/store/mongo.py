@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pymongo
 from bson.errors import BSONError
-from pymongo import InsertOne, ReturnDocument, UpdateOne
+from pymongo import IndexModel, InsertOne, ReturnDocument, UpdateOne
 from pymongo.errors import (
     BulkWriteError,
     ConnectionFailure,
@@ -32,6 +33,7 @@ from shared.crypto.secret import Secret
 from shared.domain.rules import Unavailable
 from shared.observability.tracing_mongo import CommandSpans
 from shared.store.errors import is_duplicate_id, is_final, reason
+from shared.store.indexes import IndexPlan, index_plan
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update, Written
 
 _AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
@@ -40,6 +42,8 @@ _UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
 
 SLICE_SIZE = 50
 POOL_SIZE = 32
+BUILD_SECONDS = 12 * 3600.0
+"""For the indexes of a collection that has grown; everything else has the seconds of its client."""
 URGENT_PLACES = 4
 MOTOR_THREADS = 128
 """More than any pool has: the places of `Calls` decide how many run. Threads are made when they are first needed."""
@@ -104,6 +108,7 @@ class Collection:
 
     def __init__(self, inner: Any, calls: Calls, urgent: Calls) -> None:
         self._inner, self._calls, self._urgent = inner, calls, urgent
+        self._building = Calls(asyncio.Semaphore(1), BUILD_SECONDS)
         self.name: str = inner.name
 
     @property
@@ -216,12 +221,30 @@ class Collection:
         result = await self._calls(self._inner.delete_many, where)
         return int(result.deleted_count)
 
+    async def index_plan(self, wanted: Iterable[Index]) -> IndexPlan:
+        """What is missing, what differs, what nobody wants. Raises: Unavailable."""
+        cursor = self._inner.list_indexes()
+        return index_plan(await self._calls(cursor.to_list, None), wanted)
+
+    async def build_indexes(self, plan: IndexPlan) -> None:
+        """One command for all of them. A build takes its time, and goes on at the server if this ends before it.
+
+        Raises: Unavailable.
+        """
+        for name in plan.replace:
+            await self._calls(self._inner.drop_index, name)
+        models = [IndexModel(list(index.keys), **_index_options(index)) for index in plan.build]
+        with pymongo.timeout(BUILD_SECONDS):
+            await self._building(self._inner.create_indexes, models)
+
+    async def drop_indexes(self, names: Iterable[str]) -> None:
+        for name in names:
+            await self._calls(self._inner.drop_index, name)
+
     async def ensure(self, indexes: Iterable[Index]) -> None:
-        for index in indexes:
-            options: Document = {"sparse": index.sparse, "unique": index.unique}
-            if index.expire_after is not None:
-                options["expireAfterSeconds"] = index.expire_after
-            await self._calls(self._inner.create_index, list(index.keys), **options)
+        """Builds what is missing or differs; what is left over stays. Raises: Unavailable."""
+        if plan := await self.index_plan(indexes):
+            await self.build_indexes(plan)
 
     async def explain(self, where: Filter, *, sort: Sort = (), limit: int = 0) -> Document:
         cursor = self._inner.find(where, limit=limit)
@@ -294,6 +317,11 @@ class Mongo:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _index_options(index: Index) -> dict[str, Any]:
+    expires = {} if index.expire_after is None else {"expireAfterSeconds": index.expire_after}
+    return {"sparse": index.sparse, "unique": index.unique, **expires}
 
 
 def _slices(ids: Iterable[str]) -> Iterable[list[str]]:

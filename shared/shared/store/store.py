@@ -88,7 +88,7 @@ class Store(Generic[S]):
         self.collection, self.source, self.clock = collection, source, clock
         self.deadlines: Mapping[str, Deadline] = deadlines or {}
         self._mapping: DocumentMapping[S] = DocumentMapping(state_type, self.deadlines, derived)
-        self._indexes = (
+        self.indexes = (
             Index(keys=(("unsent", 1),), sparse=True),
             *(Index(keys=((f"due.{job}", 1),), sparse=True) for job in self.deadlines),
             *(Index(keys=((f"lease.{job}.by", 1),), sparse=True) for job in self.deadlines),
@@ -99,7 +99,8 @@ class Store(Generic[S]):
         """By id: the changes of one document in this process queue, so that only replicas race."""
 
     async def prepare(self) -> None:
-        await self.collection.ensure(self._indexes)
+        """Builds the indexes that are missing. Raises: Unavailable."""
+        await self.collection.ensure(self.indexes)
 
     # --- reading -----------------------------------------------------------------------------------
 

@@ -38,8 +38,12 @@ class MongoProxy:
     port: int
     refusal: Refusal | None = None
     refused: int = 0
+    delays: dict[str, float] = field(default_factory=dict)
+    """Seconds that a command of this name takes longer."""
+    commands: list[str] = field(default_factory=list)
+    """Names of all commands that came."""
     seen: list[str] = field(default_factory=list)
-    """Names of the commands that came."""
+    """Names of those that read or write data."""
     only: Callable[[list[Any]], bool] = lambda statements: True
     """Which commands are refused, by their statements (the documents of an insert, the updates of an update)."""
     _server: asyncio.Server | None = None
@@ -49,6 +53,9 @@ class MongoProxy:
     def url(self) -> str:
         assert self._server is not None
         return f"mongodb://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/?directConnection=true&serverMonitoringMode=poll"
+
+    def refuse(self, command: str, code: int) -> None:
+        self.refusal = Refusal(code=code, commands=frozenset({command}))
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -67,7 +74,7 @@ class MongoProxy:
         try:
             while True:
                 message = await _message(client)
-                if refused := self._refused(message):
+                if refused := await self._refused(message):
                     answer.write(refused)
                 else:
                     server.write(message)
@@ -80,12 +87,14 @@ class MongoProxy:
             for writer in (server, answer):
                 writer.close()
 
-    def _refused(self, message: bytes) -> bytes | None:
+    async def _refused(self, message: bytes) -> bytes | None:
         request_id, _, opcode = struct.unpack_from("<iii", message, 4)
         if opcode != OP_MSG:
             return None
         command, statements = _parsed(message)
         name = next(iter(command))
+        self.commands.append(name)
+        await asyncio.sleep(self.delays.get(name, 0))
         if name in DATA_COMMANDS:
             self.seen.append(name)
         refusal = self.refusal

@@ -144,7 +144,8 @@ def test_the_command_exits_as_scripts_expect(capsys: pytest.CaptureFixture[str])
         return None
 
     def call(letters: DeadLetters, arguments: list[str]) -> int:
-        return Admin(dead_letters=letters, keys=Keys((), {}, {}), stores={}).main("config-svc", arguments, close)
+        admin = Admin(dead_letters=letters, keys=Keys((), {}, {}), stores={}, indexes=())
+        return admin.main("config-svc", arguments, close)
 
     assert call(Some(), ["dead", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
