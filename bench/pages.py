@@ -142,7 +142,7 @@ async def fill(service: Service, url: str) -> float:
     await patient.collection("timeline").write([Insert(entry(number)) for number in range(PLENTY)])
     for name, one in service._stores.items():
         await patient.collection(name).ensure(one.indexes)
-    for collection, indexes in service.indexes:
+    for collection, indexes in service._indexes:
         await patient.collection(collection.name).ensure(indexes)
     patient.close()
     return time.perf_counter() - began
