@@ -20,11 +20,14 @@ class Record:
     """An event as it came from the topic."""
 
     id: str
+    """`<service>/<collection>/<document>/<version>/<n>`: the same whenever the event comes again."""
     type: str
     source: str
     time: datetime
     key: str
+    """The customer's id, which all its events share."""
     trace: str | None
+    """A W3C traceparent."""
     event: Event
 
 

@@ -78,11 +78,12 @@ class SecurityHeaders:
 
 @dataclass(kw_only=True)
 class _Meter:
-    """One request's body as it is read, and whether the answer has begun. `ends`: when it must be here, on the loop's
-    clock."""
+    """One request's body as it is read, and whether the answer has begun."""
 
     limit: int
+    """Bytes at most."""
     ends: float
+    """When it must be here, on the loop's clock."""
     receive: Receive
     send: Send
     read: int = 0

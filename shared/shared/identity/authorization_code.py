@@ -37,6 +37,7 @@ class Client:
     id: str
     secret: Secret[str]
     redirect: str
+    """The address of our own that the issuer sends the browser back to."""
 
 
 class SignIn:

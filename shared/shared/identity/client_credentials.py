@@ -17,6 +17,7 @@ from shared.http.tls import tls_context
 TIMEOUTS = httpx.Timeout(5.0, connect=3.0)
 TIMEOUT_SECONDS = 6.0
 EARLY_SECONDS = 60.0
+"""Before its end a token is asked for anew; of a short one after three quarters of its life."""
 MIN_LIFE_SECONDS = 5.0
 
 
@@ -25,10 +26,13 @@ class TokenSource:
     """Where tokens come from, and as whom they are asked for."""
 
     url: str
+    """The token endpoint."""
     client_id: str
     client_secret: Secret[str] = field(repr=False)
     scope: str = ""
+    """Empty: none is asked for."""
     ca_file: Path | None = None
+    """Authorities to trust instead of the system's."""
 
 
 class ClientTokens:

@@ -24,11 +24,12 @@ Check = Callable[[], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """Asks one part whether it is there. Not `required`: shown, but the service counts as ready without it."""
+    """Asks one part whether it is there."""
 
     name: str
     check: Check
     required: bool = True
+    """Not: the part is shown, but the service counts as ready without it."""
     every_seconds: float = CHECK_EVERY_SECONDS
     timeout_seconds: float = TIMEOUT_SECONDS
 

@@ -53,9 +53,12 @@ class Streams:
     cluster: Cluster
     stopping: asyncio.Event
     most: int
+    """How many may be open here at once."""
     client_id: str = "config-svc-events"
     heartbeat: float = HEARTBEAT_SECONDS
+    """Seconds after which a quiet stream says that it is there."""
     life: float = LIFE_SECONDS
+    """Seconds after which a reader must come again, so that its sign-in is checked anew."""
     _open: int = field(default=0)
     _by: Counter[str] = field(default_factory=Counter)
 
