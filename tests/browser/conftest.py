@@ -11,9 +11,8 @@ from playwright.async_api import Browser, StorageState, ViewportSize, async_play
 from tests.e2e.e2e_kit import Customer, World, open_world
 from tests.system import WholeSystem
 from tokenswitch_dev.walkthrough.browser import LAPTOP, launch, open_window
-from tokenswitch_dev.walkthrough.people import Addresses, People
 from tokenswitch_dev.walkthrough.portal import Portal
-from tokenswitch_dev.walkthrough.steps import Walkthrough, begin
+from tokenswitch_dev.walkthrough.steps import Addresses, People, Walkthrough, begin
 
 Walkers = Callable[..., Awaitable[Walkthrough]]
 

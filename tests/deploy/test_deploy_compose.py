@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tokenswitch_dev.reference.meanings import PLAIN
-from tokenswitch_dev.reference.table import CLASSES
+from tokenswitch_dev.reference.table import CLASSES, PLAIN
 from tokenswitch_dev.runner.trial import prepare
 
 HOME = Path(__file__).resolve().parents[2]

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tokenswitch_dev.reference.meanings import PLAIN
-from tokenswitch_dev.reference.table import CLASSES
+from tokenswitch_dev.reference.table import CLASSES, PLAIN
 
 HOME = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 NAME = "app.kubernetes.io/name"

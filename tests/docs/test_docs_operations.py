@@ -11,8 +11,7 @@ import yaml
 from shared.admin.cli import parser
 from shared.admin.keys import NEEDED_AFTER
 from shared.identity.portal_sign_in import CALLBACK
-from tokenswitch_dev.reference.meanings import PLAIN
-from tokenswitch_dev.reference.table import CLASSES
+from tokenswitch_dev.reference.table import CLASSES, PLAIN
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("operations.md", "install.md", "entra-apps.md", "settings.md")

@@ -12,7 +12,6 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from tokenswitch_dev.reference.meanings import PLAIN
 from tokenswitch_dev.services import SERVICES
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "settings.md"
@@ -20,6 +19,18 @@ CLASSES: Mapping[str, type[BaseModel]] = {
     service.name: getattr(import_module(f"{service.module}.settings"), f"{service.key.title()}Settings")
     for service in SERVICES
 }
+PLAIN: Mapping[str, tuple[str, str]] = {
+    "OTEL_SERVICE_NAME": ("the service's own", "Its name in traces."),
+    "OTEL_TRACES_EXPORTER": ("none", "`otlp` or `console`; with it, or with an endpoint, traces are on."),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": (
+        "",
+        "Where traces are sent; the other `OTEL_...` variables hold as well, see [telemetry](telemetry.md).",
+    ),
+    "OTEL_SDK_DISABLED": ("false", "`true`: no traces, whatever else is set."),
+    "LOG_LEVEL": ("INFO", "From which level on lines are written."),
+    "LOG_FORMAT": ("json (text at a terminal)", "`json`: one JSON object a line. `text`: for people."),
+}
+"""Read from the environment itself, by every service: name -> default, meaning."""
 ALL = ", ".join(CLASSES)
 SECRET_FILES = frozenset({"LINK_KEYS_FILE", "SEAL_KEYS_FILE", "VAULT_KEYS_FILE", "KAFKA_KEY_FILE", "MONGO_CERT_FILE"})
 INTRODUCTION = """# Settings
@@ -53,12 +64,6 @@ def _order(section: tuple[str, list[Row]]) -> tuple[int, list[int]]:
     """What several services share first; each time in the order of the services."""
     services = section[0].split(", ")
     return -len(services), [list(CLASSES).index(service) for service in services]
-
-
-def without_meaning() -> list[str]:
-    """Settings that nobody has said the meaning of."""
-    fields = {(name.upper(), field.description) for of in CLASSES.values() for name, field in of.model_fields.items()}
-    return sorted(name for name, meaning in fields if not meaning)
 
 
 def _rows() -> tuple[dict[str, list[Row]], list[Row]]:

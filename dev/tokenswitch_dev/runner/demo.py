@@ -15,8 +15,7 @@ from tokenswitch_dev.runner import plan, ports
 from tokenswitch_dev.runner.customers import customer_id
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.walkthrough.browser import NoChromium, launch
-from tokenswitch_dev.walkthrough.people import Addresses, People
-from tokenswitch_dev.walkthrough.steps import begin, steps
+from tokenswitch_dev.walkthrough.steps import Addresses, People, begin, steps
 
 
 class NotRunning(Exception):

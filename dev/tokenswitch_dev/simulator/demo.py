@@ -1,4 +1,4 @@
-"""The demo world as data: tenants and what each shows, accounts, app registrations with their secrets."""
+"""The demo directory as data: tenants and what each shows, accounts, app registrations with their secrets."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ class DemoCustomer:
     shows: str
 
 
-WELL, EXPIRED_ON = None, 1_735_689_600.0  # the expired secret ended with 2024
+NEVER, EXPIRED_ON = None, 1_735_689_600.0  # the expired secret ended with 2024
 DEVICE_PARTS = ("devicecode", "poll", "refresh", "app", "graph")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class DemoTenant:
     """One line of the table below; number n makes the tenant's and its accounts' well-formed GUIDs."""
 
     n: int
@@ -74,7 +74,7 @@ class Plan:
     name: str
     shows: str
     entered_secret: str = ""
-    expires: float | None = WELL
+    expires: float | None = NEVER
     device_code: str = "allowed"
     blocked: bool = False
     user_consent: bool = True
@@ -83,71 +83,71 @@ class Plan:
     fault: str = ""
 
 
-PLANS = (
-    Plan(n=1, domain="contoso.example", name="Contoso", shows="All well"),
-    Plan(
+DEMO_TENANTS = (
+    DemoTenant(n=1, domain="contoso.example", name="Contoso", shows="All well"),
+    DemoTenant(
         n=2,
         domain="fabrikam.example",
         name="Fabrikam",
         shows="Security defaults block device code (530035); the button works",
         device_code="security_defaults",
     ),
-    Plan(
+    DemoTenant(
         n=3,
         domain="woodgrove.example",
         name="Woodgrove Bank",
         shows="Conditional access refuses the sign-in (53003)",
         blocked=True,
     ),
-    Plan(
+    DemoTenant(
         n=4,
         domain="adatum.example",
         name="Adatum",
         shows="Users may not consent (90094): teams@ is refused, admin@ can accept",
         user_consent=False,
     ),
-    Plan(
+    DemoTenant(
         n=5,
         domain="litware.example",
         name="Litware",
         shows="The app registration's secret was entered wrongly (7000215)",
         entered_secret="not-the-secret-of-litware",
     ),
-    Plan(
+    DemoTenant(
         n=6,
         domain="proseware.example",
         name="Proseware",
         shows="The app registration's secret has expired (7000222)",
         expires=EXPIRED_ON,
     ),
-    Plan(
+    DemoTenant(
         n=7,
         domain="northwind.example",
         name="Northwind",
         shows="The account has no administrator role",
         without_role=True,
     ),
-    Plan(
+    DemoTenant(
         n=8,
         domain="tailspin.example",
         name="Tailspin Toys",
         shows="Use its admin@ for another customer: account of another tenant; its teams@ is a guest of Contoso",
     ),
-    Plan(
+    DemoTenant(
         n=9,
         domain="wingtip.example",
         name="Wingtip",
         shows="Microsoft throttles (429 with Retry-After) until switched off",
         fault="throttle",
     ),
-    Plan(
+    DemoTenant(
         n=10,
         domain="alpine.example",
         name="Alpine Ski House",
         shows="Microsoft is out of order (503) until switched off",
         fault="outage",
     ),
-    Plan(
+    DemoTenant(
         n=11,
         domain="lamna.example",
         name="Lamna Healthcare",
@@ -161,69 +161,69 @@ def guid(kind: int, n: int, m: int = 0) -> str:
     return f"{0xC0DE0000 + n:08x}-{kind:04x}-4{m:03x}-9abc-d00d{n:04x}{m:04x}"
 
 
-def _accounts(plan: Plan) -> list[Account]:
+def _accounts(row: DemoTenant) -> list[Account]:
     def account(m: int, user: str, name: str, *roles: str) -> Account:
-        return Account(upn=f"{user}@{plan.domain}", name=name, oid=guid(2, plan.n, m), roles=list(roles))
+        return Account(upn=f"{user}@{row.domain}", name=name, oid=guid(2, row.n, m), roles=list(roles))
 
-    if plan.without_role:
+    if row.without_role:
         return [account(1, "admin", "Avery Admin"), account(3, "user", "Uma User")]
     people = [
         account(1, "admin", "Avery Admin", GLOBAL_ADMINISTRATOR),
         account(2, "teams", "Terry Teams", TEAMS_ADMINISTRATOR),
         account(3, "user", "Uma User"),
     ]
-    return people + ([_guest(plan)] if plan.n == 1 else [])
+    return people + ([_guest(row)] if row.n == 1 else [])
 
 
-def _guest(plan: Plan) -> Account:
+def _guest(row: DemoTenant) -> Account:
     """A person of Tailspin is a guest at Contoso, even with a role: a guest must be refused all the same."""
     home = Home(tid=guid(1, 8), oid=guid(2, 8, 2), upn="teams@tailspin.example")
-    upn = f"teams_tailspin.example#EXT#@{plan.domain}"
+    upn = f"teams_tailspin.example#EXT#@{row.domain}"
     roles = [GLOBAL_ADMINISTRATOR]
-    return Account(upn=upn, name="Gale Guest", oid=guid(2, plan.n, 4), roles=roles, home=home)
+    return Account(upn=upn, name="Gale Guest", oid=guid(2, row.n, 4), roles=roles, home=home)
 
 
-def _tenant(plan: Plan) -> Tenant:
-    secret = Secret(id=guid(4, plan.n), value=real_secret(plan), expires=plan.expires)
+def _tenant(row: DemoTenant) -> Tenant:
+    secret = Secret(id=guid(4, row.n), value=real_secret(row), expires=row.expires)
     return Tenant.model_validate(
         {
-            "tid": guid(1, plan.n),
-            "domain": plan.domain,
-            "name": plan.name,
-            "shows": plan.shows,
-            "accounts": _accounts(plan),
+            "tid": guid(1, row.n),
+            "domain": row.domain,
+            "name": row.name,
+            "shows": row.shows,
+            "accounts": _accounts(row),
             "apps": [
                 App(
-                    client_id=guid(3, plan.n),
-                    name=f"Teams access of {plan.name}",
+                    client_id=guid(3, row.n),
+                    name=f"Teams access of {row.name}",
                     secrets=[secret],
                     graph_roles=["Organization.Read.All", "Application.Read.All"],
                 )
             ],
-            "device_code": plan.device_code,
-            "conditional_access_block": plan.blocked,
-            "user_consent": plan.user_consent,
-            "refresh_revoked_after": plan.revoked_after,
-            "faults": [Preset(where=where, code=plan.fault) for where in DEVICE_PARTS if plan.fault],
+            "device_code": row.device_code,
+            "conditional_access_block": row.blocked,
+            "user_consent": row.user_consent,
+            "refresh_revoked_after": row.revoked_after,
+            "faults": [Preset(where=where, code=row.fault) for where in DEVICE_PARTS if row.fault],
         }
     )
 
 
-def real_secret(plan: Plan) -> str:
-    return f"demo-app-secret-of-{plan.domain.partition('.')[0]}"
+def real_secret(row: DemoTenant) -> str:
+    return f"demo-app-secret-of-{row.domain.partition('.')[0]}"
 
 
 def customers() -> list[DemoCustomer]:
     return [
         DemoCustomer(
-            name=plan.name,
-            domain=plan.domain,
-            client_id=guid(3, plan.n),
-            client_secret=plan.entered_secret or real_secret(plan),
-            admin=f"admin@{plan.domain}",
-            shows=plan.shows,
+            name=row.name,
+            domain=row.domain,
+            client_id=guid(3, row.n),
+            client_secret=row.entered_secret or real_secret(row),
+            admin=f"admin@{row.domain}",
+            shows=row.shows,
         )
-        for plan in PLANS
+        for row in DEMO_TENANTS
     ]
 
 
@@ -285,7 +285,7 @@ def _provider(options: Options) -> Tenant:
 
 def seed(directory: Directory, options: Options) -> None:
     """Adds what is missing; what an earlier run changed stays, redirect addresses follow the options."""
-    for tenant in [_provider(options), *map(_tenant, PLANS)]:
+    for tenant in [_provider(options), *map(_tenant, DEMO_TENANTS)]:
         kept = directory.tenants.get(tenant.tid)
         if kept is None:
             directory.save(tenant)

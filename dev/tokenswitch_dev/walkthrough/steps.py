@@ -9,11 +9,29 @@ from playwright.async_api import Browser, Page, StorageState, ViewportSize, expe
 
 from tokenswitch_dev.walkthrough.browser import LAPTOP, Window, open_window
 from tokenswitch_dev.walkthrough.mail import Mailbox, mailbox_at
-from tokenswitch_dev.walkthrough.people import Addresses, People
 from tokenswitch_dev.walkthrough.portal import Portal
 from tokenswitch_dev.walkthrough.wizard import Wizard
 
 INVITATION = "asks for your approval"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a running system is found."""
+
+    portal: str
+    mailbox: str
+    microsoft: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """The customer of a walk, and its administrator's account at Microsoft."""
+
+    customer: str
+    name: str
+    admin: str
+    operator: str = "operator@provider.example"
 
 
 @dataclass(frozen=True, kw_only=True)
