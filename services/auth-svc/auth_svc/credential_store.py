@@ -103,17 +103,17 @@ class CredentialStore:
                 return self._vault.rewrap(envelope, context)
             return envelope
 
-        def grant(found: Grant | None) -> Grant | None:
-            return found and replace(found, cache=again(found.cache, _grant(customer, found.id)) or found.cache)
+        def grant(old: Grant | None) -> Grant | None:
+            return old and replace(old, cache=again(old.cache, _grant(customer, old.id)) or old.cache)
 
-        def registration(found: Registration | None) -> Registration | None:
-            return found and replace(found, vault=again(found.vault, _secret(customer)))
+        def registration(old: Registration | None) -> Registration | None:
+            return old and replace(old, vault=again(old.vault, _secret(customer)))
 
-        def attempt(found: Attempt | None) -> Attempt | None:
-            return found and replace(
-                found,
-                flow=again(found.flow, _flow(customer, found)),
-                redeemed=again(found.redeemed, _redeemed(customer, found)),
+        def attempt(old: Attempt | None) -> Attempt | None:
+            return old and replace(
+                old,
+                flow=again(old.flow, _flow(customer, old)),
+                redeemed=again(old.redeemed, _redeemed(customer, old)),
             )
 
         return replace(
@@ -132,15 +132,15 @@ class CredentialStore:
 
     def open_credentials(self, customer: str, attempt: Attempt, now: datetime) -> Credentials:
         place = f"{customer}/{attempt.switch}"
-        found = self._unsealed(attempt.credentials or "", place, "AuthenticationStarted", attempt.number, now)
-        return Credentials(found["client_id"].reveal().strip().lower(), found["client_secret"])
+        parts = self._unsealed(attempt.credentials or "", place, "AuthenticationStarted", attempt.number, now)
+        return Credentials(parts["client_id"].reveal().strip().lower(), parts["client_secret"])
 
     def open_answer(self, customer: str, attempt: Attempt, now: datetime) -> Mapping[str, str]:
         """What the browser brought back."""
         place = f"{customer}/{attempt.switch}"
-        found = self._unsealed(attempt.answer or "", place, "SignInReturned", attempt.number, now)
+        parts = self._unsealed(attempt.answer or "", place, "SignInReturned", attempt.number, now)
         try:
-            query = json.loads(found["query"].reveal())
+            query = json.loads(parts["query"].reveal())
         except ValueError:
             raise EntraRefused("sign_in_mismatch") from None
         items = query.items() if isinstance(query, dict) else ()
@@ -157,12 +157,12 @@ class CredentialStore:
     ) -> dict[str, Secret[str]]:
         names = _PARTS[event]
         try:
-            found = self._opener.open(token, customer=customer, event=event, attempt=attempt, now=now)
+            parts = self._opener.open(token, customer=customer, event=event, attempt=attempt, now=now)
         except SealError:
             raise EntraRefused("unreadable") from None
-        if not all(found.get(name) for name in names):
+        if not all(parts.get(name) for name in names):
             raise EntraRefused("unreadable")
-        return found
+        return parts
 
     # --- the state of an authorization request ---------------------------------------------------------
 

@@ -53,10 +53,10 @@ def _guid(text: str) -> str:
 
 
 def _scopes(text: str) -> str:
-    found = text.split()
-    if not found or not all(_SCOPE.fullmatch(scope) for scope in found):
+    scopes = text.split()
+    if not scopes or not all(_SCOPE.fullmatch(scope) for scope in scopes):
         raise ValueError("is not a list of Graph permissions; give names like User.Read, with blanks between")
-    if _RESERVED.intersection(found):
+    if _RESERVED.intersection(scopes):
         raise ValueError("must not hold openid, profile, email or offline_access; they are always asked for")
     return text
 
@@ -68,13 +68,13 @@ def _readers(text: str) -> str:
 
 def _parsed(text: str) -> Mapping[str, frozenset[str]]:
     try:
-        found = json.loads(text)
+        readers = json.loads(text)
     except ValueError:
-        found = None
-    lists = found.values() if isinstance(found, dict) else ()
-    if not isinstance(found, dict) or not all(_names(value) for value in lists):
+        readers = None
+    lists = readers.values() if isinstance(readers, dict) else ()
+    if not isinstance(readers, dict) or not all(_names(value) for value in lists):
         raise ValueError('must be JSON like {"<client id of the caller>": ["<customer>", ...]}, or ["*"] for all')
-    return {caller.lower(): frozenset(customers) for caller, customers in found.items()}
+    return {caller.lower(): frozenset(customers) for caller, customers in readers.items()}
 
 
 def _names(value: object) -> bool:

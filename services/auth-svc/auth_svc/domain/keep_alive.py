@@ -121,8 +121,8 @@ def retry_grant_later(access: Access | None, grant_id: str, now: datetime) -> Ch
 
 
 def _registration(access: Access | None, revision: int) -> Registration | None:
-    found = access.registration if access else None
-    return found if found and found.revision == revision else None
+    registration = access.registration if access else None
+    return registration if registration and registration.revision == revision else None
 
 
 def keep_secret(access: Access | None, revision: int, vault: Envelope, now: datetime) -> Change[Access] | None:

@@ -162,8 +162,8 @@ class AttemptJobs:
             raise read_redirect_error(answer) if "error" in answer else EntraRefused("sign_in_mismatch")
         if not await self._marked(work):
             return None
-        found = await self._retried(work, lambda: self.entra.redeem_code(work.tenant, pending.msal_flow, answer))
-        return self._redeemed(work, found)
+        redeemed = await self._retried(work, lambda: self.entra.redeem_code(work.tenant, pending.msal_flow, answer))
+        return self._redeemed(work, redeemed)
 
     async def _marked(self, work: Work) -> bool:
         """The mark `redeeming`, set by this very call. Raises: Unavailable."""
@@ -180,8 +180,8 @@ class AttemptJobs:
             return applied.changed or (unsure and ours)
         raise Unavailable("MongoDB", "the mark before redemption could not be set")
 
-    def _redeemed(self, work: Work, found: Redeemed) -> Outcome[Access]:
-        kept = self.credential_store.seal_redemption(work.customer, work.attempt, found, self.clock())
+    def _redeemed(self, work: Work, redeemed: Redeemed) -> Outcome[Access]:
+        kept = self.credential_store.seal_redemption(work.customer, work.attempt, redeemed, self.clock())
         return Outcome(attempts.keep_redemption, work.attempt.place, kept)
 
     async def interrupted(self, work: Work) -> Outcome[Access]:

@@ -173,14 +173,14 @@ class MsalEntra:
         cache.deserialize(kept.reveal())
         app = self._public(tenant, cache) if method == "device_code" else self._confidential(tenant, cache)
         accounts = app.get_accounts()
-        found = accounts and app.acquire_token_silent_with_error(
+        response = accounts and app.acquire_token_silent_with_error(
             list(self._apps.scopes), accounts[0], force_refresh=force
         )
-        if not found:
+        if not response:
             raise EntraRefused("token_damaged")
-        if "access_token" not in found:
-            raise defer_if_ours(read_error(found))
-        return read_token(found, Secret(cache.serialize()) if cache.has_state_changed else None)
+        if "access_token" not in response:
+            raise defer_if_ours(read_error(response))
+        return read_token(response, Secret(cache.serialize()) if cache.has_state_changed else None)
 
     async def app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
         return await self._calls.run(lambda: self._guarded(lambda: self._app_token(tenant, client_id, secret)))

@@ -71,8 +71,8 @@ def read_details(answer: Mapping[str, Any]) -> ErrorDetails:
 
 def error_numbers(answer: Mapping[str, Any]) -> tuple[int, ...]:
     codes = answer.get("error_codes")
-    found = codes if isinstance(codes, list) else []
-    return tuple(code for code in found if isinstance(code, int) and not isinstance(code, bool))
+    listed = codes if isinstance(codes, list) else []
+    return tuple(code for code in listed if isinstance(code, int) and not isinstance(code, bool))
 
 
 def read_error(answer: Mapping[str, Any]) -> EntraRefused | EntraUnavailable:
@@ -89,7 +89,7 @@ def read_redirect_error(query: Mapping[str, str]) -> EntraRefused:
     description = query.get("error_description", "")
     numbers = tuple(int(number) for number in _NUMBER.findall(description)[:3])
     reason = classify(query.get("error", ""), query.get("suberror"), numbers)
-    ids = [found.group(1) if (found := pattern.search(description)) else None for pattern in (_CORRELATION, _TRACE)]
+    ids = [match.group(1) if (match := pattern.search(description)) else None for pattern in (_CORRELATION, _TRACE)]
     return EntraRefused(reason.code, ErrorDetails(numbers[0] if numbers else None, *ids))
 
 

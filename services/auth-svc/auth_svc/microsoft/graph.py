@@ -25,13 +25,13 @@ class MsGraph:
 
     async def me(self, token: Secret[str]) -> Me:
         """userType comes only when it is asked for."""
-        found = await self._ask(token, "me?$select=id,displayName,userPrincipalName,userType")
-        kind = found.get("userType")
+        body = await self._ask(token, "me?$select=id,displayName,userPrincipalName,userType")
+        kind = body.get("userType")
         guest = kind != "Member" if isinstance(kind, str) else None
         return Me(
-            id=_text(found, "id"),
-            upn=_text(found, "userPrincipalName"),
-            name=str(found.get("displayName") or ""),
+            id=_text(body, "id"),
+            upn=_text(body, "userPrincipalName"),
+            name=str(body.get("displayName") or ""),
             guest=guest,
         )
 
@@ -40,8 +40,8 @@ class MsGraph:
         this."""
         held: set[str] = set()
         for start in range(0, len(ids), MAX_CHECKED_IDS):
-            found = await self._ask(token, "me/checkMemberObjects", {"ids": list(ids[start : start + MAX_CHECKED_IDS])})
-            held |= {str(id).lower() for id in _list(found, "value")}
+            body = await self._ask(token, "me/checkMemberObjects", {"ids": list(ids[start : start + MAX_CHECKED_IDS])})
+            held |= {str(id).lower() for id in _list(body, "value")}
         return tuple(id for id in ids if id.lower() in held)
 
     async def organization(self, token: Secret[str]) -> str:
@@ -78,15 +78,15 @@ def _details(response: HttpResponse, request_id: str) -> ErrorDetails:
     return ErrorDetails(None, request_id, trace if isinstance(trace, str) else None)
 
 
-def _text(found: Mapping[str, Any], name: str) -> str:
-    value = found.get(name)
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body.get(name)
     if not isinstance(value, str) or not value:
         raise EntraUnavailable("busy", maybe_processed=True)  # half an answer is none
     return value
 
 
-def _list(found: Mapping[str, Any], name: str) -> list[Any]:
-    value = found.get(name)
+def _list(body: Mapping[str, Any], name: str) -> list[Any]:
+    value = body.get(name)
     if not isinstance(value, list):
         raise EntraUnavailable("busy", maybe_processed=True)
     return value

@@ -67,17 +67,17 @@ class Redeemed:
 
     @classmethod
     def unpack(cls, packed: Secret[bytes]) -> tuple[Redeemed, datetime]:
-        found: Mapping[str, Any] = json.loads(packed.reveal())
+        fields: Mapping[str, Any] = json.loads(packed.reveal())
         redeemed = cls(
-            client_id=found["client_id"],
-            id_token=Secret(found["id_token"]),
-            access_token=Secret(found["access_token"]),
-            cache=Secret(found["cache"]),
-            scopes=tuple(found["scopes"]),
-            home_tenant=found["home_tenant"],
-            nonce=found["nonce"],
+            client_id=fields["client_id"],
+            id_token=Secret(fields["id_token"]),
+            access_token=Secret(fields["access_token"]),
+            cache=Secret(fields["cache"]),
+            scopes=tuple(fields["scopes"]),
+            home_tenant=fields["home_tenant"],
+            nonce=fields["nonce"],
         )
-        return redeemed, datetime.fromisoformat(found["at"])
+        return redeemed, datetime.fromisoformat(fields["at"])
 
 
 Pending = Literal["pending", "slow_down"]

@@ -52,10 +52,10 @@ def _home(client_info: object) -> str | None:
     """The tenant that the account belongs to; None if it is not said."""
     text = client_info if isinstance(client_info, str) else ""
     try:
-        found = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        decoded = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, RecursionError):
         return None
-    utid = found.get("utid") if isinstance(found, dict) else None
+    utid = decoded.get("utid") if isinstance(decoded, dict) else None
     return utid.lower() if isinstance(utid, str) else None
 
 

@@ -97,8 +97,8 @@ def take_answer(
     if shown.stage != "sign_in":
         return None
     kept = replace(shown, stage="returned", since=now, sealed=None)
-    said = SignInReturned(customer=invitation.customer, switch=invitation.switch, attempt=attempt, answer=answer)
-    return Change(replace(invitation, attempt=kept), (said,))
+    event = SignInReturned(customer=invitation.customer, switch=invitation.switch, attempt=attempt, answer=answer)
+    return Change(replace(invitation, attempt=kept), (event,))
 
 
 def give_up(invitation: Invitation | None, session: str, why: str, now: datetime) -> Change[Invitation] | None:
@@ -121,10 +121,10 @@ def stop(invitation: Invitation, why: str, now: datetime) -> tuple[Invitation, t
     if attempt is None or not attempt.running or attempt.stage == "claimed":
         return invitation, ()
     stopped = replace(attempt, stage="stopped", since=now, sealed=None, reason=why)
-    said = AuthenticationStopped(
+    event = AuthenticationStopped(
         customer=invitation.customer, switch=invitation.switch, attempt=attempt.number, reason=why
     )
-    return replace(invitation, state="opened", attempt=stopped), (said,)
+    return replace(invitation, state="opened", attempt=stopped), (event,)
 
 
 # --- facts from auth-svc ----------------------------------------------------------------------------------------------

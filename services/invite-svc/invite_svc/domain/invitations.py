@@ -187,8 +187,8 @@ def ask_again(invitation: Invitation | None, now: datetime) -> Change[Invitation
         return None
     if invitation.asked_at and now - invitation.asked_at < ASK_AGAIN_AFTER:
         return None
-    said = NewInvitationAsked(invitation.customer, invitation.switch, invitation.generation)
-    return Change(replace(invitation, asked_at=now), (said,))
+    event = NewInvitationAsked(invitation.customer, invitation.switch, invitation.generation)
+    return Change(replace(invitation, asked_at=now), (event,))
 
 
 # --- deadlines --------------------------------------------------------------------------------------------------------

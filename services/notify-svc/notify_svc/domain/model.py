@@ -163,7 +163,7 @@ def drop(
     """Mails of these kinds that were not sent yet never will be."""
     dropped = [mail for mail in outgoing.mails if mail.kind in kinds and mail.state == "queued"]
     kept = tuple(replace(n, state="dropped", next=None) if n in dropped else n for n in outgoing.mails)
-    said = tuple(
+    events = tuple(
         EmailFailed(
             customer=outgoing.customer,
             switch=outgoing.switch,
@@ -175,7 +175,7 @@ def drop(
         )
         for n in dropped
     )
-    return replace(outgoing, mails=kept), said
+    return replace(outgoing, mails=kept), events
 
 
 def with_mail(outgoing: OutgoingMails, changed: OutgoingMail) -> OutgoingMails:

@@ -94,10 +94,10 @@ class MessageWriter:
         if to == "invitee":
             return self._invitee(outgoing)
         operator = self._operator(outgoing) if to == "inviter" else None
-        found = operator or self._operations()
-        if found is None:
+        recipient = operator or self._operations()
+        if recipient is None:
             raise Undeliverable(NO_OPERATOR if to == "inviter" else NO_OPERATIONS)
-        return found
+        return recipient
 
     def _invitee(self, outgoing: OutgoingMails) -> Address:
         if outgoing.invitee is None:
@@ -128,8 +128,8 @@ class MessageWriter:
     # --- what ---------------------------------------------------------------------------------------
 
     def _facts(self, outgoing: OutgoingMails, mail: OutgoingMail) -> Mapping[str, Any]:
-        said, provider = mail.facts, self._provider
-        reason = explain(said.reason) if said.reason else None
+        facts, provider = mail.facts, self._provider
+        reason = explain(facts.reason) if facts.reason else None
         after = WHO_AFTER_LOSS if mail.kind == "access_lost" else WHO_AFTER_REFUSAL
         inviting = mail.kind in INVITATION_KINDS
         inviter, invitee = outgoing.inviter, outgoing.invitee
@@ -144,21 +144,21 @@ class MessageWriter:
             "inviter_email": one_line(inviter.email or "") if inviter else "",
             "invitee": one_line(invitee.name) if invitee else "",
             "invitee_email": one_line(invitee.email) if invitee else "",
-            "until": said.expires_at or outgoing.expires_at,
+            "until": facts.expires_at or outgoing.expires_at,
             "link": self._links.address(outgoing.id, mail.generation).reveal() if inviting else None,
             "host": urlsplit(provider.invite_url).netloc,
             "page": f"{provider.portal_url}/customers/{quote(outgoing.customer, safe='')}",
             "at": mail.queued_at,
             "reason": reason.sentence if reason else None,
             "who": after[reason.who] if reason else None,
-            "aadsts": said.aadsts,
-            "correlation_id": one_line(said.correlation_id or ""),
-            "account": _plain(said.account),
+            "aadsts": facts.aadsts,
+            "correlation_id": one_line(facts.correlation_id or ""),
+            "account": _plain(facts.account),
             "other_account": _is_another(outgoing, mail),
-            "method": METHODS.get(said.method or ""),
-            "by_app": said.method == "app_registration",
-            "days_left": said.days_left,
-            "expires_on": said.expires_on,
+            "method": METHODS.get(facts.method or ""),
+            "by_app": facts.method == "app_registration",
+            "days_left": facts.days_left,
+            "expires_on": facts.expires_on,
         }
 
 
