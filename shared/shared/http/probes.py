@@ -38,7 +38,7 @@ def probes_router(health: Health) -> APIRouter:
     return router
 
 
-class Measured:
+class MetricsMiddleware:
     """Middleware: how long each request took. Addresses hold ids and links: the declared route is what counts."""
 
     def __init__(self, app: ASGIApp) -> None:

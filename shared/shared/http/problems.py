@@ -122,7 +122,7 @@ def wants_page(request: Request) -> bool:
     return not machine and "text/html" in request.headers.get("accept", "")
 
 
-class Errors:
+class ErrorHandlers:
     """Answers every error of one application."""
 
     def __init__(self, html: ErrorPage | None = None) -> None:
@@ -190,9 +190,9 @@ class Errors:
         return response
 
 
-def install_errors(app: FastAPI, html: ErrorPage | None = None) -> Errors:
+def install_errors(app: FastAPI, html: ErrorPage | None = None) -> ErrorHandlers:
     """Every error of `app` is answered here; `html` (such as `pages.error`) renders those that a person meets."""
-    errors = Errors(html)
+    errors = ErrorHandlers(html)
     app.add_exception_handler(Refused, errors.refused)
     app.add_exception_handler(Unavailable, errors.unavailable)
     app.add_exception_handler(RequestValidationError, errors.invalid)
@@ -206,7 +206,7 @@ def install_errors(app: FastAPI, html: ErrorPage | None = None) -> Errors:
 class _Unexpected:
     """Answers what no handler takes, and what middleware raises, before the server would log it with all its values."""
 
-    def __init__(self, app: ASGIApp, errors: Errors) -> None:
+    def __init__(self, app: ASGIApp, errors: ErrorHandlers) -> None:
         self._app, self._errors = app, errors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ QUIET = ("/healthz", "/readyz", "/metrics", "/static/")
 """Asked for all the time; they would drown the others."""
 
 
-class Traced:
+class TracingMiddleware:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 

@@ -18,9 +18,9 @@ from shared.admin.keys import KeyFile, Keys
 from shared.contracts.cloudevents import Record
 from shared.domain.rules import Clock, Rule, utc_now
 from shared.http.middleware import MAX_BYTES, BodyLimit, SecurityHeaders, TrustedHost, allowed_hosts
-from shared.http.probes import FailFast, Measured, probes_router
+from shared.http.probes import FailFast, MetricsMiddleware, probes_router
 from shared.http.problems import ErrorPage, install_errors
-from shared.http.tracing import Traced
+from shared.http.tracing import TracingMiddleware
 from shared.jobs.claim import Execute
 from shared.jobs.worker import Worker
 from shared.messaging.consumer import Consumer
@@ -217,11 +217,11 @@ class Service:
         app.add_middleware(FailFast, health=self.health, part="MongoDB")
         install_errors(app, self._html)
         app.add_middleware(BodyLimit, max_bytes=MAX_BYTES, larger=self._body_limits)
-        app.add_middleware(Traced)
+        app.add_middleware(TracingMiddleware)
         if self._public_url:
             app.add_middleware(TrustedHost, hosts=allowed_hosts(self._public_url))
         app.add_middleware(SecurityHeaders, public_url=self._public_url)
-        app.add_middleware(Measured)
+        app.add_middleware(MetricsMiddleware)
         return app
 
     def main(self) -> None:

@@ -19,7 +19,7 @@ from shared.http.idempotency import command, idempotency
 from shared.http.middleware import BodyLimit
 from shared.http.problems import Strict, install_errors
 from shared.http.refusals import TooMany, Unauthenticated
-from shared.http.tracing import Traced
+from shared.http.tracing import TracingMiddleware
 from shared.store.write_plan import Command
 
 API, JSON = "/api/v1", {"content-type": "application/json"}
@@ -82,7 +82,7 @@ def build(html: Any = None) -> FastAPI:
 
     install_errors(app, html)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Traced)
+    app.add_middleware(TracingMiddleware)
     return app
 
 

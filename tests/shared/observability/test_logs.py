@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from shared.http.tracing import Traced
+from shared.http.tracing import TracingMiddleware
 from shared.observability.logs import configure, redact
 from shared.observability.tracing import current_trace, new_trace, trace_id
 
@@ -117,7 +117,7 @@ async def traces(headers: dict[str, str]) -> tuple[str, str | None]:
     async def trace() -> list[str | None]:
         return [current_trace(), trace_id()]
 
-    app.add_middleware(Traced)
+    app.add_middleware(TracingMiddleware)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         found: list[str] = (await client.get("/", headers=headers)).json()
     return found[0], found[1]

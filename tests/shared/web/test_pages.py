@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from shared.http.problems import Errors
+from shared.http.problems import ErrorHandlers
 from shared.i18n.catalogs import SHARED
 from shared.i18n.marks import LANGUAGES
 from shared.web.error_texts import ERRORS
@@ -48,7 +48,7 @@ def browser(pages: Pages, template: str = "gallery.html", **context: Any) -> Tes
         raise HTTPException(404)
 
     app = Starlette(routes=[Route("/", page, methods=["GET", "POST"]), Route("/gone", gone)])
-    app.add_exception_handler(HTTPException, Errors(pages.error).http)
+    app.add_exception_handler(HTTPException, ErrorHandlers(pages.error).http)
     pages.install(app)
     return TestClient(app)
 

@@ -86,11 +86,11 @@ async def live_events(
 ) -> Response:
     """The stream in sentences of the reader's language. A script that begins anew names its place as `last`."""
 
-    async def dress(events: Sequence[Mapping[str, Any]]) -> Sequence[Line]:
+    async def render(events: Sequence[Mapping[str, Any]]) -> Sequence[Line]:
         rows = [(event["id"], event["time"], event["type"], event["data"]) for event in events]
         return await _lines(application, layout, rows)
 
-    return EventStream(application.streams.events(last_event_id or last, None, session.actor.id, dress))
+    return EventStream(application.streams.events(last_event_id or last, None, session.actor.id, render))
 
 
 # --- what happens now ------------------------------------------------------------------------------------------------

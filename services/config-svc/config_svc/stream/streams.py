@@ -38,7 +38,7 @@ FETCH_BYTES = 256 * 1024
 
 AWAY = b": Kafka is away; the stream goes on by itself\n\n"
 Shown = Mapping[str, Any]
-Dress = Callable[[Sequence[Shown]], Awaitable[Sequence[Shown]]]
+Render = Callable[[Sequence[Shown]], Awaitable[Sequence[Shown]]]
 """Turns events into what a page shows of each. It must not raise: the stream's place has moved by then."""
 
 
@@ -68,16 +68,16 @@ class Streams:
         return max(1, self.most // 4)
 
     def events(
-        self, last_event_id: str | None, customer: str | None, caller: str = "", dress: Dress | None = None
+        self, last_event_id: str | None, customer: str | None, caller: str = "", render: Render | None = None
     ) -> AsyncGenerator[bytes]:
-        """The stream, as it goes onto the wire; with `dress` it also says `delayed` and `back`, since a browser does
+        """The stream, as it goes onto the wire; with `render` it also says `delayed` and `back`, since a browser does
         not see comments. Raises: Refused, before anything is sent, for a bad id or too many."""
         start = positions.read(last_event_id)
         if self._open >= self.most:
             raise TooMany(f"Here are {self.most} event streams open already; try again soon.", retry_after=5)
         if caller and self._by[caller] >= self.most_each:
             raise TooMany(f"You have {self.most_each} event streams open here; close some.", retry_after=5)
-        return self._counted(_Reader(self, start, customer, dress), caller)
+        return self._counted(_Reader(self, start, customer, render), caller)
 
     async def _counted(self, reader: _Reader, caller: str) -> AsyncGenerator[bytes]:
         self._open += 1
@@ -98,9 +98,9 @@ class _Reader:
     """One stream: from a place in the log, through outages of Kafka, to its end."""
 
     def __init__(
-        self, streams: Streams, start: dict[int, int] | None, customer: str | None, dress: Dress | None
+        self, streams: Streams, start: dict[int, int] | None, customer: str | None, render: Render | None
     ) -> None:
-        self._streams, self._at, self._customer, self._dress = streams, start, customer, dress
+        self._streams, self._at, self._customer, self._render = streams, start, customer, render
         self._consumer: AIOKafkaConsumer | None = None
         self._tries = 0
         self._said = 0.0
@@ -126,7 +126,7 @@ class _Reader:
         try:
             consumer = self._consumer or await self._connect()
             chunks = await self._poll(consumer)
-            if self._tries and self._dress:
+            if self._tries and self._render:
                 yield _event("back", {}, None)
             self._tries = 0
             for chunk in chunks:
@@ -139,7 +139,7 @@ class _Reader:
             log.debug("an event stream waits: %s", type(error).__name__)
             await self.close()
             yield AWAY
-            if self._dress and not self._tries:
+            if self._render and not self._tries:
                 yield _event("delayed", {"part": "Kafka"}, None)
             await self._pause()
 
@@ -208,8 +208,8 @@ class _Reader:
         if not shown_records:
             return await self._quiet(consumer)
         events: Sequence[Shown] = [event for event, _ in shown_records]
-        dressed = await self._dress(events) if self._dress else events
-        return [_event(None, event, id) for event, (_, id) in zip(dressed, shown_records, strict=True)]
+        rendered = await self._render(events) if self._render else events
+        return [_event(None, event, id) for event, (_, id) in zip(rendered, shown_records, strict=True)]
 
     def _shown(self, record: Any) -> tuple[Shown, str] | None:
         """The record as an event with its id; one that does not concern this stream only moves its place."""
