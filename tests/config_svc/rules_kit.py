@@ -11,8 +11,7 @@ import pytest
 
 from config_svc.domain import customers, switches
 from config_svc.domain.customers import CustomerInput, RegistrationInput
-from config_svc.domain.model import Customer, Grant, Tenant
-from config_svc.domain.switches import SwitchInput
+from config_svc.domain.model import Customer, Grant, SwitchTerms, Tenant
 from shared.contracts.events import Account, Actor, Event, Person, TenantPinned, TokenClaimed
 from shared.domain.rules import Change, Refused
 
@@ -108,8 +107,9 @@ def pinned(secret: str | None = "set", **more: Any) -> Customer:
     return replace(change.state, **more)
 
 
-def asked(to: Any = "token", invitee: Person | None = ANNA, **more: Any) -> SwitchInput:
-    return SwitchInput(to=to, inviter=BY, life=LIFE, accepted_roles=("role",), invitee=invitee, **more)
+def asked(to: Any = "token", invitee: Person | None = ANNA, **more: Any) -> SwitchTerms:
+    life = int(LIFE.total_seconds())
+    return SwitchTerms(to=to, inviter=BY, life_seconds=life, accepted_roles=("role",), invitee=invitee, **more)
 
 
 def requested(**more: Any) -> Customer:

@@ -11,8 +11,8 @@ from auth_svc.domain import customers as access_rules
 from auth_svc.domain.model import Attempt
 from config_svc.domain import customers, settings, switches
 from config_svc.domain.customers import CustomerInput, RegistrationInput
+from config_svc.domain.model import SwitchTerms
 from config_svc.domain.settings import Settings, Terms, Values
-from config_svc.domain.switches import SwitchInput
 from invite_svc.domain import attempts as sign_ins
 from invite_svc.domain import invitations
 from invite_svc.domain.attempts import Start
@@ -36,14 +36,14 @@ def _ask(to: Any, invitee: Person | None, renew: bool = False) -> Move:
 
     def move(world: World) -> Any:
         terms = settings.in_force(world.state("config/settings", settings.ID) or Settings(), USUAL)
-        asked = SwitchInput(
+        asked = SwitchTerms(
             to=to,
             inviter=OPERATOR,
-            life=terms.life,
+            life_seconds=int(terms.life.total_seconds()),
             accepted_roles=terms.accepted_roles,
             invitee=invitee,
             renew=renew,
-            remind_after=terms.remind_after,
+            remind_after_seconds=int(terms.remind_after.total_seconds()) if terms.remind_after else None,
             texts_version=terms.texts_version,
         )
         return world.apply("config/customers", CUSTOMER, lambda state, now: switches.request(state, asked, now))

@@ -75,7 +75,7 @@ def copy_link(state: Any, number: int, now: datetime) -> Any:
 
 
 def test_a_switch_carries_all_that_it_keeps_to_its_end() -> None:
-    outcome = given(pinned()).when(switches.request, asked(locale="de", reference="T", remind_after=REMIND))
+    outcome = given(pinned()).when(switches.request, asked(locale="de", reference="T", remind_after_seconds=259_200))
     outcome.then(SwitchRequested, switches=1, switch__state="requested", switch__expires_at=NOW + LIFE)
     event = outcome.event()
     assert (event.invitee, event.locale, event.remind_at, event.expires_at) == (ANNA, "de", NOW + REMIND, NOW + LIFE)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from config_svc.domain.model import Failure, Mail, Switch
-from shared.contracts.events import Account, AuthenticationFailed, AuthenticationValidated, EmailSent, Person
+from shared.contracts.events import Account, Actor, AuthenticationFailed, AuthenticationValidated, EmailSent, Person
 from tests.config_svc.config_kit import ADMIN, APP, INVITE, SECRET, TENANT, C, Config
 
 HERE = f"/customers/{C}"
@@ -346,6 +346,7 @@ def switch(config: Config, state: Any, **more: Any) -> Switch:
         methods=("sign_in",),
         accepted_roles=("r",),
         life_seconds=604800,
+        inviter=Actor(id="operator-1"),
         **(given | more),
     )
 

@@ -17,7 +17,7 @@ from config_svc.domain.model import Customer, Grant, Mail, Switch
 from config_svc.queries import customer_counts, index, lists
 from config_svc.queries.history import FILTERS, between
 from config_svc.subscriptions import HOURLY_COUNTS
-from shared.contracts.events import Account, Person
+from shared.contracts.events import Account, Actor, Person
 from shared.store.write_plan import WritePlan
 from tests.config_svc.config_kit import Config
 
@@ -39,6 +39,7 @@ def customer(n: int, config: Config) -> Customer:
         methods=("sign_in",),
         accepted_roles=("r",),
         life_seconds=604800,
+        inviter=Actor(id="operator-1"),
         invitee=Person(f"admin@t{n}.example", "Avery Admin"),
         mail=Mail(state="sent", count=1, at=asked),
     )

@@ -12,9 +12,8 @@ from typing import Any
 from config_svc.commands.settings import SettingsCommands
 from config_svc.domain import customers, references, switches
 from config_svc.domain.customers import CustomerInput, RegistrationInput
-from config_svc.domain.model import Customer
+from config_svc.domain.model import Customer, SwitchTerms
 from config_svc.domain.settings import Terms
-from config_svc.domain.switches import SwitchInput
 from config_svc.schemas.customers import CustomerBody, RegistrationBody, ResendBody, SwitchBody
 from shared.contracts.events import Actor
 from shared.crypto.invitation_links import Links
@@ -95,18 +94,18 @@ class CustomerCommands:
         await self._count("switches", id)
         return await self._apply(id, command, switches.request, asked)
 
-    def asked(self, body: SwitchBody, by: Actor, terms: Terms, bulk: str | None = None) -> SwitchInput:
-        return SwitchInput(
+    def asked(self, body: SwitchBody, by: Actor, terms: Terms, bulk: str | None = None) -> SwitchTerms:
+        return SwitchTerms(
             to=body.to,
             inviter=by,
-            life=terms.life,
+            life_seconds=int(terms.life.total_seconds()),
             accepted_roles=terms.accepted_roles,
             invitee=body.invitee,
             locale=body.locale,
             reference=body.reference,
             methods=body.methods,
             renew=body.renew,
-            remind_after=terms.remind_after,
+            remind_after_seconds=int(terms.remind_after.total_seconds()) if terms.remind_after else None,
             texts_version=terms.texts_version,
             bulk=bulk,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -39,25 +39,37 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Switch:
-    """The customer's current or last switch. `life_seconds`: the invitation's life, used again by a
-    resend; so are the texts of the version that it began with. `bulk`: the bulk switch that asked for it."""
+class SwitchTerms:
+    """What is asked for, with the settings of that moment: a switch keeps them to its end."""
+
+    to: Target
+    inviter: Actor
+    accepted_roles: tuple[str, ...]
+    life_seconds: int
+    """The invitation's life; a resend begins it anew."""
+    invitee: Person | None = None
+    """None: the app registration on file is proven, nobody is invited."""
+    locale: str = "en"
+    reference: str | None = None
+    methods: tuple[Method, ...] = ()
+    """The ways that the invitee may choose; empty: all."""
+    renew: bool = False
+    remind_after_seconds: int | None = None
+    texts_version: int = 0
+    bulk: str | None = None
+    """The bulk switch that asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch(SwitchTerms):
+    """The customer's current or last switch."""
 
     number: int
-    to: Target
-    renew: bool
     state: SwitchState
     requested_at: datetime
     expires_at: datetime
-    methods: tuple[Method, ...]
-    accepted_roles: tuple[str, ...]
-    life_seconds: int
-    remind_after_seconds: int | None = None
-    invitee: Person | None = None
-    locale: str = "en"
-    reference: str | None = None
-    inviter: Actor | None = None
     generation: int = 1
+    """Of the invitation: each resend makes the link of the one before worthless."""
     invited_at: datetime | None = None
     opened_at: datetime | None = None
     attempt: int = 0
@@ -68,8 +80,10 @@ class Switch:
     account: Account | None = None
     ended_at: datetime | None = None
     reason: str | None = None
-    texts_version: int = 0
-    bulk: str | None = None
+
+    @property
+    def terms(self) -> SwitchTerms:
+        return SwitchTerms(**{field.name: getattr(self, field.name) for field in fields(SwitchTerms)})
 
     @property
     def live(self) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from config_svc.domain.customers import known, next_secret_warning, unresolved, warn_of_secret
-from config_svc.domain.model import SWITCH_BACK_LIMIT, Customer, Failure, Grant, Mail, Switch, SwitchState
+from config_svc.domain.model import SWITCH_BACK_LIMIT, Customer, Failure, Grant, Mail, Switch, SwitchState, SwitchTerms
 from shared.contracts.events import (
     Account,
     Actor,
@@ -35,7 +35,6 @@ from shared.contracts.events import (
     SwitchExpired,
     SwitchFailed,
     SwitchRequested,
-    Target,
     TokenClaimed,
 )
 from shared.domain.rules import Change, Refused
@@ -45,28 +44,10 @@ INVITATION_MAILS = ("invitation", "resend", "reminder")
 _RANK: dict[SwitchState, int] = {"requested": 0, "invited": 1, "opened": 2, "authenticating": 3}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwitchInput:
-    """What an operator asks for, with the settings that this switch keeps to its end."""
-
-    to: Target
-    inviter: Actor
-    life: timedelta
-    accepted_roles: tuple[str, ...]
-    invitee: Person | None = None
-    locale: str = "en"
-    reference: str | None = None
-    methods: tuple[Method, ...] = ()
-    renew: bool = False
-    remind_after: timedelta | None = None
-    texts_version: int = 0
-    bulk: str | None = None
-
-
 # --- commands -----------------------------------------------------------------------------------------------------
 
 
-def request(customer: Customer | None, asked: SwitchInput, now: datetime) -> Change[Customer]:
+def request(customer: Customer | None, asked: SwitchTerms, now: datetime) -> Change[Customer]:
     """Begins a switch."""
     customer = known(customer)
     _may_begin(customer, asked, now)
@@ -74,7 +55,7 @@ def request(customer: Customer | None, asked: SwitchInput, now: datetime) -> Cha
     return Change(changed, (event,), {"switch": event.switch})
 
 
-def _may_begin(customer: Customer, asked: SwitchInput, now: datetime) -> None:
+def _may_begin(customer: Customer, asked: SwitchTerms, now: datetime) -> None:
     if customer.running:
         raise Refused("switch_running", f"Switch {customer.running.number} is still running; cancel or resend it.")
     if customer.tenant_id is None:
@@ -92,7 +73,7 @@ def _may_begin(customer: Customer, asked: SwitchInput, now: datetime) -> None:
         _may_do_without_invitee(customer, asked, now)
 
 
-def _may_do_without_invitee(customer: Customer, asked: SwitchInput, now: datetime) -> None:
+def _may_do_without_invitee(customer: Customer, asked: SwitchTerms, now: datetime) -> None:
     if asked.to == "token":
         raise Refused(
             "admin_email_missing",
@@ -116,47 +97,30 @@ def _may_do_without_invitee(customer: Customer, asked: SwitchInput, now: datetim
         )
 
 
-def _begin(customer: Customer, asked: SwitchInput, now: datetime) -> tuple[Customer, SwitchRequested]:
-    number = customer.switches + 1
-    methods: tuple[Method, ...] = ("app_registration",) if asked.to != "token" else asked.methods or ALL_METHODS
-    ends = now + (asked.life if asked.invitee else SWITCH_BACK_LIMIT)
-    switch = Switch(
-        number=number,
-        to=asked.to,
-        renew=asked.renew,
-        state="requested",
-        requested_at=now,
-        expires_at=ends,
-        methods=methods,
-        accepted_roles=asked.accepted_roles,
-        life_seconds=int(asked.life.total_seconds()),
-        remind_after_seconds=int(asked.remind_after.total_seconds()) if asked.remind_after else None,
-        invitee=asked.invitee,
-        locale=asked.locale,
-        reference=asked.reference,
-        inviter=asked.inviter,
-        texts_version=asked.texts_version,
-        bulk=asked.bulk,
-    )
+def _begin(customer: Customer, terms: SwitchTerms, now: datetime) -> tuple[Customer, SwitchRequested]:
+    methods: tuple[Method, ...] = ("app_registration",) if terms.to != "token" else terms.methods or ALL_METHODS
+    life = timedelta(seconds=terms.life_seconds) if terms.invitee else SWITCH_BACK_LIMIT
+    kept = {field.name: getattr(terms, field.name) for field in fields(SwitchTerms)} | {"methods": methods}
+    switch = Switch(**kept, number=customer.switches + 1, state="requested", requested_at=now, expires_at=now + life)
     event = SwitchRequested(
         customer=customer.id,
-        switch=number,
-        to=asked.to,
-        renew=asked.renew,
+        switch=switch.number,
+        to=switch.to,
+        renew=switch.renew,
         customer_name=customer.name,
         tenant_id=customer.tenant_id or "",
         methods=methods,
-        accepted_roles=asked.accepted_roles,
-        expires_at=ends,
-        invitee=asked.invitee,
-        locale=asked.locale,
-        inviter=asked.inviter,
+        accepted_roles=switch.accepted_roles,
+        expires_at=switch.expires_at,
+        invitee=switch.invitee,
+        locale=switch.locale,
+        inviter=switch.inviter,
         remind_at=_remind(switch, now),
         revision=customer.revision,
-        texts_version=asked.texts_version,
+        texts_version=switch.texts_version,
         tenant_name=customer.tenant,
     )
-    return replace(customer, switches=number, switch=switch), event
+    return replace(customer, switches=switch.number, switch=switch), event
 
 
 def _remind(switch: Switch, now: datetime) -> datetime | None:
@@ -188,21 +152,7 @@ def resend(
 
 def _readdress(customer: Customer, switch: Switch, invitee: Person, by: Actor, now: datetime) -> Change[Customer]:
     cancelled = SwitchCancelled(customer=customer.id, switch=switch.number, reason="readdressed", invited=True, by=by)
-    asked = SwitchInput(
-        to=switch.to,
-        inviter=by,
-        life=timedelta(seconds=switch.life_seconds),
-        accepted_roles=switch.accepted_roles,
-        invitee=invitee,
-        locale=switch.locale,
-        reference=switch.reference,
-        methods=switch.methods,
-        renew=switch.renew,
-        remind_after=timedelta(seconds=switch.remind_after_seconds) if switch.remind_after_seconds else None,
-        texts_version=switch.texts_version,
-        bulk=switch.bulk,
-    )
-    changed, requested = _begin(customer, asked, now)
+    changed, requested = _begin(customer, replace(switch.terms, invitee=invitee, inviter=by), now)
     return Change(changed, (cancelled, requested), {"switch": requested.switch})
 
 

@@ -13,8 +13,7 @@ from pydantic import ValidationError
 
 from config_svc.domain import switches
 from config_svc.domain.bulk_operations import MOST, Problem, Row
-from config_svc.domain.model import Customer
-from config_svc.domain.switches import SwitchInput
+from config_svc.domain.model import Customer, SwitchTerms
 from config_svc.schemas.customers import EMAIL_TEXT, ID_TEXT, SwitchBody, customer_id, field_of, message_of
 from shared.domain.rules import Refused
 from shared.i18n.marks import N_
@@ -163,12 +162,12 @@ def body_of(row: Row) -> SwitchBody:
     )
 
 
-def checked(rows: Iterable[Row], customers: Mapping[str, Customer], asked: SwitchInput, now: datetime) -> list[Row]:
+def checked(rows: Iterable[Row], customers: Mapping[str, Customer], asked: SwitchTerms, now: datetime) -> list[Row]:
     """What speaks against a row today, by the rule that will be asked: found before anybody is invited."""
     return [row if row.problem else replace(row, problem=_refusal(row, customers, asked, now)) for row in rows]
 
 
-def _refusal(row: Row, customers: Mapping[str, Customer], asked: SwitchInput, now: datetime) -> Problem | None:
+def _refusal(row: Row, customers: Mapping[str, Customer], asked: SwitchTerms, now: datetime) -> Problem | None:
     try:
         switches.request(customers.get(row.customer), replace(asked, invitee=body_of(row).invitee), now)
     except Refused as error:
