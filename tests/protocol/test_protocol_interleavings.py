@@ -155,7 +155,7 @@ def check_end(world: World) -> None:
     assert access.in_force == customer.method, "auth-svc and config-svc disagree on the method in force"
     assert (access.grant and access.grant.id) == (customer.grant and customer.grant.id)
     assert (access.registration.revision if access.registration else 0) == (customer.revision)
-    assert bool(access.registration and access.registration.secret) == customer.secret
+    assert bool(access.registration and access.registration.has_secret) == customer.secret
     assert access.tenant_id == customer.tenant_id
 
 
