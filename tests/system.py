@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,14 @@ class WholeSystem:
     def await_ready(self, *names: str) -> None:
         for name in names:
             self.children[name].wait_until(self.programs[name].ready, START_TIMEOUT)
+
+    def await_consumers(self) -> None:
+        """Until each service has joined its group: it is ready before, and the first event would wait for that."""
+        for name in SERVICES:
+            self.children[name].wait_until(partial(self._joined, name), START_TIMEOUT)
+
+    def _joined(self, name: str) -> bool:
+        return "partitions are this member's" in self.log(name).read_text()
 
     def replicas(self, *services: str, **environment: str) -> dict[str, str]:
         """One more process of each of these services, on ports of their own: their addresses."""
@@ -148,6 +157,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSystem]:
     running = WholeSystem(tmp_path_factory.mktemp("system"))
     try:
         running.start(*running.originals)
+        running.await_consumers()
         yield running
     finally:
         running.stop()

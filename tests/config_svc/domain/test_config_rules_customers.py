@@ -279,6 +279,13 @@ def test_lost_access_never_changes_the_method() -> None:
     given(pinned()).when(customers.access_lost, lost("app_registration")).then(status="failed")
 
 
+def test_a_validation_asked_for_before_a_loss_was_heard_is_ended_by_its_own_answer() -> None:
+    """The loss that an earlier validation found is said by an event of its own, behind its answer."""
+    asked = given(pinned()).when(validate).then(ValidationRequested)
+    broken = given(asked).when(customers.access_lost, lost("app_registration")).then(request="r1", status="failed")
+    given(broken).when(customers.validated, validated()).then(request=None, status="successful", failure=None)
+
+
 @pytest.mark.parametrize("event", [lost(grant="g0"), lost("app_registration"), lost("none")])
 def test_what_is_not_in_force_cannot_be_lost(event: AccessLost) -> None:
     given(with_token()).when(customers.access_lost, event).nothing()

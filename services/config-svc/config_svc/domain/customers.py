@@ -292,12 +292,13 @@ def validated(customer: Customer | None, event: AuthenticationValidated, now: da
 
 
 def access_lost(customer: Customer | None, event: AccessLost, now: datetime) -> Change[Customer] | None:
-    """The access in force died; the method stays what it is until somebody renews or switches."""
+    """The access in force died; the method stays what it is until somebody renews or switches. A validation that was
+    asked for meanwhile is ended by its own answer."""
     if customer is None or not _in_force(customer, event):
         return None
     failure = Failure(reason=event.reason, at=now, aadsts=event.aadsts, correlation_id=event.correlation_id)
     grant = replace(customer.grant, lost=True) if customer.grant and event.grant else customer.grant
-    return Change(_broken(replace(customer, grant=grant, request=None), failure))
+    return Change(_broken(replace(customer, grant=grant), failure))
 
 
 def access_recovered(customer: Customer | None, event: AccessRecovered, now: datetime) -> Change[Customer] | None:
