@@ -50,7 +50,7 @@ lane-brokers: env ## three Kafka brokers, each killed in turn, under load and un
 lane-replicas: env ## every service three times, one of each killed under load (not part of make test)
 	@TEST_CONTAINERS=0 $(PY) -m pytest tests/lanes/test_lane_replicas.py
 
-check: $(GATES) ## style, types, layers, dead code, dependencies; each alone: make check-types ...
+check: $(GATES) ## style, types, layers, pure rules, dead code, dependencies; one alone: make check-types
 
 check-style: env
 	@$(PY) -m ruff check --quiet .
