@@ -1,1 +1,1 @@
-"""What those who run a service do beside serving: `python -m <service> dead|keys|reindex`."""
+"""What those who run a service do beside serving: `python -m <service> dead|keys|reindex|indexes`."""

@@ -1,4 +1,4 @@
-"""What a service does besides serving: `python -m config_svc dead|keys|reindex ...`, for those who run it.
+"""What a service does besides serving: `python -m config_svc dead|keys|reindex|indexes ...`, for those who run it.
 
 With the settings of the service, on its own servers. Prints text, with --json one JSON document; exits with 0, with 1
 where it was refused, failed again or a server is away, with 2 on a wrong call.
