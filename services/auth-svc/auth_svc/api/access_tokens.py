@@ -61,12 +61,12 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 router = APIRouter(prefix="/internal/v1", tags=["access tokens"], dependencies=[Depends(require(TOKEN_READ))])
 
 
-def token_reader(request: Request) -> TokenReader:
+async def token_reader(request: Request) -> TokenReader:
     reader: TokenReader = request.app.state.token_reader
     return reader
 
 
-def allowed_customers(request: Request) -> Mapping[str, frozenset[str]]:
+async def allowed_customers(request: Request) -> Mapping[str, frozenset[str]]:
     """By the client ids of callers, the customers they may read; empty: the role alone decides."""
     allowed: Mapping[str, frozenset[str]] = request.app.state.allowed_customers
     return allowed

@@ -1,4 +1,7 @@
-"""What the wizard's routes depend on: what the service provides (`Service.provide`), and who a request comes from."""
+"""What the wizard's routes depend on: what the service provides (`Service.provide`), and who a request comes from.
+
+All are `async`: FastAPI hands others to a thread, for each request.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from shared.web.csrf import form_cookie_name, require_csrf
 
 
 def _provided(name: str) -> Any:
-    def value(request: Request) -> Any:
+    async def value(request: Request) -> Any:
         return getattr(request.app.state, name)
 
     return Depends(value)
@@ -46,7 +49,7 @@ def own_form(name: str) -> Any:
     return Depends(check)
 
 
-def _now(request: Request) -> datetime:
+async def _now(request: Request) -> datetime:
     now: datetime = request.app.state.clock()
     return now
 
@@ -78,13 +81,13 @@ InvitationLink = Annotated[Link, Depends(_link)]
 # --- the browser session ----------------------------------------------------------------------------------------
 
 
-def current_session(request: Request) -> Session | None:
+async def current_session(request: Request) -> Session | None:
     """The session that the request's cookie states, whether or not it is still the invitation's."""
     sessions: Sessions = request.app.state.sessions
     return sessions.read(request.cookies.get(request.app.state.pages.cookie))
 
 
-def _browser(request: Request) -> str | None:
+async def _browser(request: Request) -> str | None:
     """The hash of the cookie that marks a browser before it has a session."""
     cookie = request.cookies.get(form_cookie_name(request.app.state.pages.cookie))
     return hashed(cookie) if cookie else None
@@ -97,7 +100,7 @@ CurrentSession = Annotated[Session | None, Depends(current_session)]
 async def current_invitation(request: Request) -> Invitation | None:
     """The invitation that the request's session began with."""
     repository: InvitationRepository = request.app.state.repository
-    session = current_session(request)
+    session = await current_session(request)
     return await repository.get(session.invitation_id) if session else None
 
 
@@ -112,7 +115,7 @@ class Visit:
     invitation: Invitation
 
 
-def current_visit(session: CurrentSession, invitation: CurrentInvitation) -> Visit:
+async def current_visit(session: CurrentSession, invitation: CurrentInvitation) -> Visit:
     """Raises: Refused (`no_session`, `continue_here`)."""
     if session is None or invitation is None:
         raise Refused("no_session", "Open the link in the mail again.", status=403)
@@ -124,7 +127,7 @@ def current_visit(session: CurrentSession, invitation: CurrentInvitation) -> Vis
 CurrentVisit = Annotated[Visit, Depends(current_visit)]
 
 
-def _open_visit(visit: CurrentVisit, now: Now) -> Visit:
+async def _open_visit(visit: CurrentVisit, now: Now) -> Visit:
     """Raises: Refused, where only the wizard's page has something to show."""
     name = screens.screen(visit.invitation, now).name
     if name in ("done", "ended", "finishing"):

@@ -98,7 +98,7 @@ class WizardRoute(APIRoute):
             try:
                 return await handler(request)
             except WrongLink as error:
-                with_way_back = current_session(request) is not None
+                with_way_back = await current_session(request) is not None
                 return View(request).error(error.status, WRONG_LINK, with_way_back=with_way_back)
             except Refused as error:
                 return await _refused(request, error)

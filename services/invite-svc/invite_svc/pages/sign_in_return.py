@@ -38,10 +38,10 @@ class SignInMismatch(Refused):
         super().__init__("sign_in_mismatch", "This answer belongs to another sign-in.", status=403)
 
 
-def _own_visit(session: CurrentSession, invitation: CurrentInvitation) -> Visit:
+async def _own_visit(session: CurrentSession, invitation: CurrentInvitation) -> Visit:
     """Raises: SignInMismatch."""
     try:
-        return current_visit(session, invitation)
+        return await current_visit(session, invitation)
     except Refused:
         raise SignInMismatch from None
 
