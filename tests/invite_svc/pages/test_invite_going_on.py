@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from shared.contracts.events import InvitationResendRequested, SwitchCancelled, SwitchCompleted, SwitchExpired
-from tests.invite_svc.invite_kit import ADMIN, CODE, CUSTOMER, NOW, Wizard, claimed, requested
+import pytest
+
+from shared.contracts.events import (
+    Event,
+    InvitationResendRequested,
+    SwitchCancelled,
+    SwitchCompleted,
+    SwitchExpired,
+    SwitchFailed,
+)
+from tests.invite_svc.invite_kit import ADMIN, CODE, CUSTOMER, NOW, STATE, Wizard, claimed, requested
 
 # --- double clicks, closed tabs, other browsers -------------------------------------------------------------------
 
@@ -65,6 +74,29 @@ async def test_each_end_has_its_page_and_a_way_on(wizard: Wizard) -> None:
     assert "was withdrawn" in (await browser.live()).text
     page = await wizard.browser().open(wizard.link())
     assert page.status_code == 410 and "was withdrawn" in page.text
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (SwitchCancelled(customer=CUSTOMER, switch=1, reason="cancelled", invited=True), "was withdrawn"),
+        (SwitchExpired(CUSTOMER, 1, True), "has expired"),
+        (SwitchFailed(customer=CUSTOMER, switch=1, reason="tenant_gone", invited=True), "ended"),
+    ],
+    ids=["cancelled", "expired", "failed"],
+)
+async def test_who_comes_back_from_microsoft_after_the_end_is_told_what_became_of_it(
+    wizard: Wizard, end: Event, told: str
+) -> None:
+    browser = await wizard.begun()
+    await browser.send("/w/sign-in")
+    await wizard.sign_in_ready()
+    await wizard.hears(end)
+    before = await wizard.said()
+    back = await browser.open(f"/signin/return?code=marked-code&state={STATE}")
+    assert (back.status_code, back.headers["location"]) == (303, "/w")
+    assert told in (await browser.open("/w")).text
+    assert await wizard.said() == before and "marked-code" not in await wizard.bodies()
 
 
 async def test_an_older_link_says_so_and_asks_for_a_new_one_once_an_hour(wizard: Wizard) -> None:

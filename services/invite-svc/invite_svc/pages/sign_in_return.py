@@ -57,6 +57,8 @@ async def take_answer(
     now: Now,
 ) -> Response:
     invitation = visit.invitation
+    if invitation.over:  # while the person was at Microsoft; the wizard says what became of it
+        return view.to_wizard()
     attempt = invitation.attempt
     if attempt is None or attempt.method != "sign_in":
         raise SignInMismatch
