@@ -113,6 +113,7 @@ async def _live(system: plan.System, supervised: list[Supervised], console: Cons
     begun = time.monotonic()
     console.say("Starting " + ", ".join(one.program.name for one in supervised) + " ...")
     await asyncio.gather(*(_ready(one, console) for one in supervised))
+    console.quiet = False
     try:
         new = await customers.register(system.portal, system.authority, system.ca_file)
         console.say(f"{new} demo customers registered." if new else "The demo customers are there.")
@@ -124,7 +125,9 @@ async def _live(system: plan.System, supervised: list[Supervised], console: Cons
 async def _ready(one: Supervised, console: Console) -> None:
     try:
         await asyncio.wait_for(one.ready.wait(), READY_SECONDS)
+        console.say(f"{one.program.name} is ready.")
     except TimeoutError:
+        console.last_lines(one.program.name)
         raise GaveUp(f"{one.program.name} is not ready; its log: {console.path(one.program.name)}") from None
 
 

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
+from tokenswitch_dev.stack.process import tail
+
 COLOURS = ("36", "32", "35", "33", "34", "96", "92", "95")
 WIDTH = 10
 KEPT_BYTES = 5_000_000
@@ -31,7 +33,10 @@ def readable(text: str) -> str:
 
 
 class Console:
+    """While `quiet`, what programs say goes to their logs alone: during the start one line a program is enough."""
+
     def __init__(self, logs: Path) -> None:
+        self.quiet = True
         self._logs = logs
         self._files: dict[str, BinaryIO] = {}
         self._colours: dict[str, str] = {}
@@ -40,7 +45,13 @@ class Console:
 
     def line(self, name: str, text: str) -> None:
         self._file(name).write(text.encode() + b"\n")
-        self._print(f"{self._prefix(name)} {readable(text)}")
+        if not self.quiet:
+            self._show(name, text)
+
+    def last_lines(self, name: str) -> None:
+        """What a program that ended unseen had said at last."""
+        for text in tail(self.path(name)).splitlines():
+            self._show(name, text)
 
     def say(self, text: str) -> None:
         self._print(self._paint("1", text) if self._coloured else text)
@@ -52,6 +63,9 @@ class Console:
         for file in self._files.values():
             file.close()
         self._files.clear()
+
+    def _show(self, name: str, text: str) -> None:
+        self._print(f"{self._prefix(name)} {readable(text)}")
 
     def _file(self, name: str) -> BinaryIO:
         if name not in self._files:

@@ -88,6 +88,8 @@ class Supervised:
         code = self._process.returncode if self._process else None
         self._deaths.append(time.monotonic())
         name, log = self.program.name, self._console.path(self.program.name)
+        if self._console.quiet:
+            self._console.last_lines(name)
         if len(self._deaths) == RESTARTS and self._deaths[-1] - self._deaths[0] < RESTART_SECONDS:
             raise GaveUp(f"{name} ended {RESTARTS} times within a minute (last code {code}); its log: {log}")
         self._console.say(f"{name} ended (code {code}); starting it again. Its log: {log}")

@@ -22,7 +22,7 @@ from tokenswitch_dev.stack.process import free_port
 
 # The real services are tested elsewhere: these answer what the runner asks of them, and nothing more.
 STAND_IN = """
-import json, os
+import json, os, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class Answers(BaseHTTPRequestHandler):
@@ -39,7 +39,12 @@ class Answers(BaseHTTPRequestHandler):
     def log_message(self, *said):
         pass
 
-print("stand-in speaks", flush=True)
+def speak():
+    while True:
+        print("stand-in speaks", flush=True)
+        time.sleep(0.5)
+
+threading.Thread(target=speak, daemon=True).start()
 ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Answers).serve_forever()
 """
 SERVICES = [service.key for service in services.SERVICES]
@@ -107,6 +112,8 @@ def gone(processes: list[psutil.Process], timeout: float) -> bool:
 def test_it_starts_everything_restarts_what_dies_and_stops_everything(start: Start) -> None:
     run = start()
     run.until("11 demo customers registered")
+    begun = run.output.read_text().rpartition(" is ready.")[0]
+    assert begun.count(" is ready.") == len(PROGRAMS) - 1 and " | " not in begun, "a program has one line"
     run.until("operator@provider.example")
     assert run.until(r"notify-svc +\| stand-in speaks")
     children = run.children()
