@@ -42,7 +42,7 @@ test: env ## all tests, the last ones in a real browser
 	@$(PYTEST) -n $(WORKERS) $(TESTS)
 
 test-quick: env ## rules, contracts, pages: what needs no server and starts no process, under a minute
-	@$(PYTEST) -n $(WORKERS) -m "not servers" $(TESTS)
+	@$(PYTEST) -n auto -m "not servers" $(TESTS)
 
 lane-brokers: env ## three Kafka brokers, each killed in turn, under load and under the integration tests (not part of make test)
 	@TEST_CONTAINERS=0 $(PY) -m pytest tests/lanes/test_lane_brokers.py tests/lanes/test_lane_integration.py

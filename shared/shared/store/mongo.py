@@ -271,7 +271,7 @@ class MongoAccess:
 
     def options(self) -> dict[str, Any]:
         """What Motor's client is made with."""
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"maxPoolSize": self.pool_size}
         if self.username and self.password:
             options |= {"username": self.username, "password": self.password.reveal()}
         if self.ca_file or self.cert_file:
