@@ -11,6 +11,7 @@ from pydantic import AfterValidator, SecretStr
 from shared.crypto.vault import KeyRingFile
 from shared.service.setting_types import SecretFile, read_secret, secret_url
 from shared.service.settings import CommonSettings, Misconfigured, load
+from shared.store.mongo import POOL_SIZE
 
 GOOD = {
     "KAFKA_BOOTSTRAP": "127.0.0.1:9092,[::1]:9093",
@@ -172,7 +173,7 @@ def test_a_login_from_files_reaches_the_clients(monkeypatch: pytest.MonkeyPatch,
     for name, value in (login | sasl | KAFKA_LOGIN).items():
         monkeypatch.setenv(name, value)
     found = load(CommonSettings)
-    assert found.mongo.options() == {"username": "config", "password": "hunter2"}
+    assert found.mongo.options() == {"username": "config", "password": "hunter2", "maxPoolSize": POOL_SIZE}
     access = found.cluster.access
     assert (access["sasl_mechanism"], access["sasl_plain_password"]) == ("SCRAM-SHA-512", "hunter2")
     assert access["ssl_context"].check_hostname
