@@ -288,9 +288,10 @@ class Service:
         """Before due work and relay, which find by them. What is left over stays: the version before may need it."""
         for collection, indexes in self._wanted_indexes():
             if plan := await collection.index_plan(indexes):
-                building = f"building {len(plan.build)} for {await collection.about():,} documents of {collection.name}"
-                log.info("indexes: %s", building)
-                self.health.say("indexes", building)
+                if documents := await collection.about():
+                    self.health.say(
+                        "indexes", f"building {len(plan.build)} for {documents:,} documents of {collection.name}"
+                    )
                 await collection.build_indexes(plan)
         self.health.say("indexes", None)
         self._indexed.set()

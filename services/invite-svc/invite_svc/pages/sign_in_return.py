@@ -57,12 +57,12 @@ async def take_answer(
     now: Now,
 ) -> Response:
     invitation = visit.invitation
-    if invitation.over:  # while the person was at Microsoft; the wizard says what became of it
-        return view.to_wizard()
     attempt = invitation.attempt
     if attempt is None or attempt.method != "sign_in":
         raise SignInMismatch
     answer = _answer(request)
+    if invitation.over:  # it ended while the person was at Microsoft; the wizard says how
+        return view.to_wizard()
     if attempt.stage == "sign_in":
         try:
             url = open_sealed(opener, invitation, attempt, now)["url"].reveal()
