@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import sys
 import tempfile
@@ -39,15 +38,8 @@ from shared.store.write_plan import Command
 from tests.config_svc.config_kit import APP, GLOBAL_ADMIN, TENANT, Config
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import free_port
+from tokenswitch_dev.walkthrough.browser import launch
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (
     ("light", 1280),
     ("light", 390),
@@ -418,8 +410,7 @@ async def main(folder: Path, language: str, names: Sequence[str], mongo_url: str
         await everyone(config)
         signed_in = {who: (await config.browser(who)).http.cookies["ts-config"] for who in ("admin", "viewer")}
         async with served(config, sock), async_playwright() as playwright:
-            chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-            browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+            browser = await launch(playwright)
             for scheme, width in (*LOOKS, *WALLS):
                 context = await browser.new_context(
                     viewport={"width": width, "height": 844 if width < 1900 else 1080},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import sys
 import tempfile
@@ -21,8 +20,8 @@ from tests.invite_svc.invite_kit import ADMIN, APP_ID, CUSTOMER, NOW, STATE, Wiz
 from tokenswitch_dev.runner import plan
 from tokenswitch_dev.stack.mongo import EmbeddedMongo
 from tokenswitch_dev.stack.process import free_port
+from tokenswitch_dev.walkthrough.browser import launch
 
-ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 Scheme = Literal["light", "dark"]
 LOOKS: tuple[tuple[Scheme, int], ...] = (
     ("light", 1280),
@@ -170,8 +169,7 @@ async def shoot_all(context: BrowserContext, wizard: Wizard, base: str, folder: 
 async def main(folder: Path, mongo_url: str, language: str, looks: Sequence[tuple[Scheme, int]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
-        chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = await playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        browser = await launch(playwright)
         for scheme, width in looks:
             sock = socket.create_server(("127.0.0.1", 0))
             base = f"http://127.0.0.1:{sock.getsockname()[1]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from notify_svc.domain.model import ADDRESSEE_OF, Kind
 from notify_svc.domain.texts import Texts
 from shared.i18n.marks import LANGUAGES
 from tests.notify_svc.notify_kit import ADMIN, EVERY_FACT, document, letter, read, text_of
+from tokenswitch_dev.walkthrough.browser import launch
 
 LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 390), ("dark", 390), ("light", 760), ("dark", 760))
 OWN = Texts(
@@ -44,7 +44,7 @@ async def shoot(browser: Browser, folder: Path, name: str, html: str) -> None:
 async def main(folder: Path, languages: Sequence[str], kinds: Sequence[Kind]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+        browser = await launch(playwright)
         for language in languages:
             for kind in kinds:
                 facts = replace(EVERY_FACT, account=ADMIN) if kind == "done" else EVERY_FACT

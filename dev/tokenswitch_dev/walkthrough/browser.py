@@ -17,7 +17,8 @@ from playwright.async_api import (
     expect,
 )
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+"""The first is the same browser without windows, at about 60 % of the CPU time."""
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-quic",

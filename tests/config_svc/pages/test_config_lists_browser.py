@@ -13,10 +13,11 @@ from playwright.async_api import Page, async_playwright, expect
 from shared.contracts.events import EmailSent, InvitationOpened
 from shared.store.write_plan import WritePlan
 from tests.config_svc.config_kit import Config
-from tests.config_svc.config_shots import ARGUMENTS, served
+from tests.config_svc.config_shots import served
 from tests.config_svc.pages.test_config_invitations import invite, work
-from tests.config_svc.pages.test_config_pages_browser import CHROMIUM, Scene
+from tests.config_svc.pages.test_config_pages_browser import Scene
 from tests.config_svc.queries.test_config_plans import customer
+from tokenswitch_dev.walkthrough.browser import launch
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FIRST_LOAD = 150_000
@@ -35,7 +36,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asy
     await invite(config, "alpha", "beta", "gamma")
     sock = socket.create_server(("127.0.0.1", 0))
     async with served(config, sock), async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await launch(playwright)
         made = Scene(config=config, browser=browser, base=f"http://localhost:{sock.getsockname()[1]}", complaints=[])
         yield made
         await browser.close()

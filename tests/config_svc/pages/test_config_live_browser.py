@@ -15,8 +15,9 @@ from config_svc.stream.sse import EventStream
 from config_svc.stream.streams import Streams
 from shared.contracts.events import AuthenticationValidated
 from tests.config_svc.config_kit import C, Config
-from tests.config_svc.config_shots import ARGUMENTS, served
-from tests.config_svc.pages.test_config_pages_browser import CHROMIUM, Scene
+from tests.config_svc.config_shots import served
+from tests.config_svc.pages.test_config_pages_browser import Scene
+from tokenswitch_dev.walkthrough.browser import launch
 
 
 class Log:
@@ -64,7 +65,7 @@ async def scene(config: Config, log: Log) -> AsyncIterator[Scene]:
     await config.registered()
     sock = socket.create_server(("127.0.0.1", 0))
     async with served(config, sock), async_playwright() as playwright:
-        browser: Browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser: Browser = await launch(playwright)
         made = Scene(config=config, browser=browser, base=f"http://localhost:{sock.getsockname()[1]}", complaints=[])
         yield made
         await browser.close()

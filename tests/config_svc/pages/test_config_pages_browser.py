@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,9 +12,9 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from shared.contracts.events import AuthenticationStarted, InvitationOpened
 from tests.config_svc.config_kit import ADMIN, GLOBAL_ADMIN, INVITE, TENANT, C, Config
-from tests.config_svc.config_shots import ARGUMENTS, served
+from tests.config_svc.config_shots import served
+from tokenswitch_dev.walkthrough.browser import launch
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 HERE = f"/customers/{C}"
 
 
@@ -45,7 +43,7 @@ async def scene(config: Config) -> AsyncIterator[Scene]:
     await config.invited()
     sock = socket.create_server(("127.0.0.1", 0))
     async with served(config, sock), async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await launch(playwright)
         made = Scene(config=config, browser=browser, base=f"http://localhost:{sock.getsockname()[1]}", complaints=[])
         yield made
         await browser.close()

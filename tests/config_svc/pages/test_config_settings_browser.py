@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 
@@ -11,9 +9,8 @@ import pytest
 from playwright.async_api import Page, async_playwright, expect
 
 from tests.config_svc.config_kit import Config
-from tests.config_svc.config_shots import ARGUMENTS, served
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+from tests.config_svc.config_shots import served
+from tokenswitch_dev.walkthrough.browser import launch
 
 
 @pytest.fixture
@@ -22,7 +19,7 @@ async def page(config: Config) -> AsyncIterator[Page]:
     sock = socket.create_server(("127.0.0.1", 0))
     base = f"http://localhost:{sock.getsockname()[1]}"
     async with served(config, sock), async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await launch(playwright)
         context = await browser.new_context(locale="en-GB", base_url=base, viewport={"width": 1280, "height": 900})
         session = (await config.browser("admin")).http.cookies["ts-config"]
         await context.add_cookies([{"name": "ts-config", "value": session, "url": base}])

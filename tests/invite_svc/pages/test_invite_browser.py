@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,9 +14,8 @@ from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 from shared.contracts.events import SwitchCompleted
 from shared.i18n.marks import LANGUAGES
 from tests.invite_svc.invite_kit import ADMIN, CODE, CUSTOMER, Wizard, claimed
-from tests.invite_svc.invite_shots import ARGUMENTS, served
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+from tests.invite_svc.invite_shots import served
+from tokenswitch_dev.walkthrough.browser import launch
 
 
 def wrong(said: ConsoleMessage) -> bool:
@@ -50,7 +47,7 @@ class Scene:
 async def scene(wizard: Wizard) -> AsyncIterator[Scene]:
     sock = socket.create_server(("127.0.0.1", 0))
     async with served(wizard, sock), async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await launch(playwright)
         made = Scene(wizard=wizard, browser=browser, base=f"http://127.0.0.1:{sock.getsockname()[1]}", complaints=[])
         yield made
         await browser.close()

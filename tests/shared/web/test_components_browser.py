@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -20,9 +18,8 @@ from starlette.routing import Route
 
 from shared.web.pages import Pages
 from tests.shared.kit.protected import protect
+from tokenswitch_dev.walkthrough.browser import launch
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-ARGUMENTS = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FRAME = """{% extends "wizard.html" %}{% block head %}{{ c.live_without_script(1) }}{% endblock %}
 {% block heading %}Live{% endblock %}
 {% block content %}{% call c.live("/state", 1) %}{% include "state.html" %}{% endcall %}
@@ -77,10 +74,8 @@ async def service(tmp_path: Path) -> AsyncIterator[tuple[Service, str]]:
 
 @pytest.fixture(params=[True], ids=["script"])
 async def context(request: pytest.FixtureRequest) -> AsyncIterator[BrowserContext]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: install one, or name it in CHROMIUM")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await launch(playwright)
         found = await browser.new_context(java_script_enabled=request.param, locale="en")
         found.set_default_timeout(10_000)
         yield found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import sys
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from starlette.routing import Route
 
 from shared.web.pages import NavGroup, NavItem, Pages
 from tests.shared.kit.protected import protect
+from tokenswitch_dev.walkthrough.browser import launch
 
 NAV = (
     NavGroup(
@@ -85,10 +85,7 @@ async def main(folder: Path) -> None:
     server = uvicorn.Server(uvicorn.Config(protect(gallery(), base), log_level="warning", proxy_headers=False))
     serving = asyncio.create_task(server.serve([listener]))
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"),
-            args=["--no-sandbox", "--disable-quic"],
-        )
+        browser = await launch(playwright)
         await shoot(browser, base, folder)
         await browser.close()
     server.should_exit = True
