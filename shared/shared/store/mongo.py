@@ -108,7 +108,6 @@ class Collection:
 
     def __init__(self, inner: Any, calls: Calls, urgent: Calls) -> None:
         self._inner, self._calls, self._urgent = inner, calls, urgent
-        self._building = Calls(asyncio.Semaphore(1), BUILD_SECONDS)
         self.name: str = inner.name
 
     @property
@@ -234,8 +233,9 @@ class Collection:
         for name in plan.replace:
             await self._calls(self._inner.drop_index, name)
         models = [IndexModel(list(index.keys), **_index_options(index)) for index in plan.build]
+        building = Calls(asyncio.Semaphore(1), BUILD_SECONDS)
         with pymongo.timeout(BUILD_SECONDS):
-            await self._building(self._inner.create_indexes, models)
+            await building(self._inner.create_indexes, models)
 
     async def drop_indexes(self, names: Iterable[str]) -> None:
         for name in names:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from shared.contracts.events import Account, Actor, InForce, Method, Person, Target
 
@@ -60,6 +60,11 @@ class SwitchTerms:
     """The bulk switch that asked."""
 
 
+def term_values(terms: SwitchTerms) -> dict[str, Any]:
+    """The terms alone, by name; of a switch too."""
+    return {field.name: getattr(terms, field.name) for field in fields(SwitchTerms)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Switch(SwitchTerms):
     """The customer's current or last switch."""
@@ -83,7 +88,7 @@ class Switch(SwitchTerms):
 
     @property
     def terms(self) -> SwitchTerms:
-        return SwitchTerms(**{field.name: getattr(self, field.name) for field in fields(SwitchTerms)})
+        return SwitchTerms(**term_values(self))
 
     @property
     def live(self) -> bool:

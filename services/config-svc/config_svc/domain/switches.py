@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from config_svc.domain.customers import known, next_secret_warning, unresolved, warn_of_secret
-from config_svc.domain.model import SWITCH_BACK_LIMIT, Customer, Failure, Grant, Mail, Switch, SwitchState, SwitchTerms
+from config_svc.domain.model import (
+    SWITCH_BACK_LIMIT,
+    Customer,
+    Failure,
+    Grant,
+    Mail,
+    Switch,
+    SwitchState,
+    SwitchTerms,
+    term_values,
+)
 from shared.contracts.events import (
     Account,
     Actor,
@@ -100,7 +110,7 @@ def _may_do_without_invitee(customer: Customer, asked: SwitchTerms, now: datetim
 def _begin(customer: Customer, terms: SwitchTerms, now: datetime) -> tuple[Customer, SwitchRequested]:
     methods: tuple[Method, ...] = ("app_registration",) if terms.to != "token" else terms.methods or ALL_METHODS
     life = timedelta(seconds=terms.life_seconds) if terms.invitee else SWITCH_BACK_LIMIT
-    kept = {field.name: getattr(terms, field.name) for field in fields(SwitchTerms)} | {"methods": methods}
+    kept = term_values(terms) | {"methods": methods}
     switch = Switch(**kept, number=customer.switches + 1, state="requested", requested_at=now, expires_at=now + life)
     event = SwitchRequested(
         customer=customer.id,
