@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
 
 from config_svc.commands.bulk_operations import BulkCommands
 from config_svc.commands.customers import CustomerCommands
@@ -52,3 +55,12 @@ class Application:
     customer_counter: CustomerCounter
     statistics: Statistics
     command_line: CommandLine
+
+
+async def _provided(request: Request) -> Application:
+    application: Application = request.app.state.application
+    return application
+
+
+App = Annotated[Application, Depends(_provided)]
+"""For the routes of API and pages."""

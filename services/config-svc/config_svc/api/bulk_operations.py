@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from config_svc.api import examples
-from config_svc.api.dependencies import App, IdempotentCommand, Operator, Viewer, WantsCsv
+from config_svc.api.dependencies import IdempotentCommand, Operator, Viewer, WantsCsv
 from config_svc.api.problems import problems
+from config_svc.application import App
 from config_svc.domain.bulk_operations import Row
 from config_svc.queries import csv_export
 from config_svc.schemas import bulk_file, bulk_operations

@@ -7,8 +7,9 @@ from typing import Literal
 from fastapi import APIRouter, Response
 
 from config_svc.api import examples
-from config_svc.api.dependencies import Admin, App, CustomerId, IfMatch, Operator, Search, Viewer
+from config_svc.api.dependencies import Admin, CustomerId, IfMatch, Operator, Search, Viewer
 from config_svc.api.problems import problems
+from config_svc.application import App
 from config_svc.domain.model import Status
 from config_svc.queries import lists
 from config_svc.schemas import customers

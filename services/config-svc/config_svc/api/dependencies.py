@@ -6,7 +6,6 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Path, Query, Request
 
-from config_svc.application import Application
 from config_svc.schemas.customers import ID_PATTERN
 from shared.contracts.events import Actor
 from shared.http.idempotency import idempotency
@@ -14,16 +13,10 @@ from shared.identity.bearer import ADMIN, OPERATOR, VIEWER, require
 from shared.store.write_plan import Command
 
 
-async def _application(request: Request) -> Application:
-    application: Application = request.app.state.application
-    return application
-
-
 async def _wants_csv(request: Request) -> bool:
     return "text/csv" in request.headers.get("accept", "")
 
 
-App = Annotated[Application, Depends(_application)]
 Viewer = Annotated[Actor, Depends(require(VIEWER))]
 Operator = Annotated[Actor, Depends(require(OPERATOR))]
 Admin = Annotated[Actor, Depends(require(ADMIN))]

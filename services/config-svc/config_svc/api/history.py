@@ -8,8 +8,9 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import AwareDatetime
 
 from config_svc.api import examples
-from config_svc.api.dependencies import App, CustomerId, CustomerQuery, Operator, Viewer, WantsCsv
+from config_svc.api.dependencies import CustomerId, CustomerQuery, Operator, Viewer, WantsCsv
 from config_svc.api.problems import problems
+from config_svc.application import App
 from config_svc.queries import csv_export
 from config_svc.queries.history import AuditFilter
 from config_svc.schemas.history import AuditEntry, TimelineEntry

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from config_svc.api import examples
-from config_svc.api.dependencies import App, Search, Viewer, WantsCsv
+from config_svc.api.dependencies import Search, Viewer, WantsCsv
 from config_svc.api.problems import problems
+from config_svc.application import App
 from config_svc.queries import csv_export, lists
 from config_svc.schemas.customers import InvitationState, Sort
 from config_svc.schemas.views import InvitationView

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from config_svc.api import examples
-from config_svc.api.dependencies import App, Viewer
+from config_svc.api.dependencies import Viewer
 from config_svc.api.problems import problems
+from config_svc.application import App
 from config_svc.schemas.session import Caller, SignIn
 from shared.identity.bearer import ORDER
 

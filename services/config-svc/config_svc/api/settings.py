@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from config_svc.api import examples
-from config_svc.api.dependencies import Admin, App, IfMatch, Viewer
+from config_svc.api.dependencies import Admin, IfMatch, Viewer
 from config_svc.api.problems import problems
+from config_svc.application import App
 from config_svc.commands.settings import SettingsCommands, expected, values_of
 from config_svc.domain.settings import Settings, in_force
 from config_svc.schemas.settings import SettingsBody, SettingsView

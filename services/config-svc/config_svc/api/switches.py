@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from config_svc.api import examples
-from config_svc.api.dependencies import App, CustomerId, IdempotentCommand, Operator
+from config_svc.api.dependencies import CustomerId, IdempotentCommand, Operator
 from config_svc.api.problems import problems
+from config_svc.application import App
 from config_svc.schemas.customers import ReferenceBody, ResendBody, SwitchBody, SwitchNumber
 from config_svc.schemas.switches import InvitationLink, SwitchAccepted, ValidationAccepted
 

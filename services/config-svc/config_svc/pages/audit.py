@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
+from config_svc.application import App
 from config_svc.pages.addresses import ListQuery, Search, one_of
-from config_svc.pages.dependencies import App, Layout, OperatorSession
+from config_svc.pages.dependencies import Layout, OperatorSession
 from config_svc.pages.layout import PortalRoute
 from config_svc.queries import csv_export
 from config_svc.queries.history import DOERS, AuditFilter

@@ -16,10 +16,10 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BeforeValidator, Field
 from starlette.responses import RedirectResponse, Response
 
-from config_svc.application import Application
+from config_svc.application import App, Application
 from config_svc.domain.model import Customer
 from config_svc.pages.addresses import ListQuery, Search, one_of
-from config_svc.pages.dependencies import App, Layout, OperatorSession, ViewerSession, submitted
+from config_svc.pages.dependencies import Layout, OperatorSession, ViewerSession, submitted
 from config_svc.pages.forms import KEY, SubmittedForm
 from config_svc.pages.layout import PortalLayout, PortalRoute
 from config_svc.queries import authentication_status, csv_export, lists

@@ -17,12 +17,12 @@ from pydantic import BaseModel, BeforeValidator, Field
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from config_svc.application import Application
+from config_svc.application import App, Application
 from config_svc.domain.bulk_operations import MOST, MOST_SELECTED, Kind, Row
 from config_svc.domain.model import Customer
 from config_svc.pages.addresses import ListQuery, one_of
 from config_svc.pages.customer import STOP_ASKING
-from config_svc.pages.dependencies import App, Layout, OperatorSession, ViewerSession, submitted
+from config_svc.pages.dependencies import Layout, OperatorSession, ViewerSession, submitted
 from config_svc.pages.forms import KEY, SubmittedForm, check
 from config_svc.pages.invitations import HERE as INVITATIONS
 from config_svc.pages.invitations import RowName

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header
 from starlette.responses import JSONResponse, Response
 
-from config_svc.application import Application
+from config_svc.application import App, Application
 from config_svc.domain.model import Customer
-from config_svc.pages.dependencies import App, Layout, OperatorSession, ViewerSession, submitted
+from config_svc.pages.dependencies import Layout, OperatorSession, ViewerSession, submitted
 from config_svc.pages.forms import SubmittedForm, check
 from config_svc.pages.layout import CUSTOMERS, PortalLayout, PortalRoute, redirect_back
 from config_svc.pages.timelines import timeline

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
 
+from config_svc.application import App
 from config_svc.domain.model import Customer
 from config_svc.pages.addresses import ListQuery, Search, one_of
-from config_svc.pages.dependencies import AdminSession, App, Layout, OperatorSession, ViewerSession, submitted
+from config_svc.pages.dependencies import AdminSession, Layout, OperatorSession, ViewerSession, submitted
 from config_svc.pages.forms import SubmittedForm, check
 from config_svc.pages.layout import CUSTOMERS, PortalLayout, PortalRoute
 from config_svc.queries import lists

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from fastapi import Depends, Header, Request
 
-from config_svc.application import Application
 from config_svc.pages.forms import SubmittedForm, read
 from config_svc.pages.layout import PortalLayout
 from shared.identity.bearer import ADMIN, OPERATOR, demand
@@ -43,11 +42,6 @@ AdminSession = Annotated[Session, Depends(_signed_in_as(ADMIN))]
 # --- what it works with ----------------------------------------------------------------------------------------------
 
 
-async def _application(request: Request) -> Application:
-    application: Application = request.app.state.application
-    return application
-
-
 async def _layout(request: Request, session: ViewerSession) -> PortalLayout:
     return PortalLayout(request, session)
 
@@ -57,7 +51,6 @@ async def _by_htmx(hx_request: Annotated[str, Header()] = "") -> bool:
     return hx_request == "true"
 
 
-App = Annotated[Application, Depends(_application)]
 Layout = Annotated[PortalLayout, Depends(_layout)]
 ByHtmx = Annotated[bool, Depends(_by_htmx)]
 

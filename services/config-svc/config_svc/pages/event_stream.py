@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Header
 from starlette.responses import Response
 
-from config_svc.pages.dependencies import App, ViewerSession
+from config_svc.application import App
+from config_svc.pages.dependencies import ViewerSession
 from config_svc.pages.layout import PortalRoute
 from config_svc.stream.sse import EventStream
 

@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, Depends, Header, Query
 from starlette.responses import JSONResponse, Response
 
-from config_svc.application import Application
+from config_svc.application import App, Application
 from config_svc.pages.addresses import ListQuery, Search, one_of
-from config_svc.pages.dependencies import App, Layout, OperatorSession, ViewerSession, submitted
+from config_svc.pages.dependencies import Layout, OperatorSession, ViewerSession, submitted
 from config_svc.pages.forms import KEY, SubmittedForm
 from config_svc.pages.layout import PortalLayout, PortalRoute, redirect_back
 from config_svc.queries import csv_export, lists

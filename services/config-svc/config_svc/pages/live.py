@@ -11,10 +11,10 @@ from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, BeforeValidator
 from starlette.responses import Response
 
-from config_svc.application import Application
+from config_svc.application import App, Application
 from config_svc.pages import charts
 from config_svc.pages.addresses import one_of
-from config_svc.pages.dependencies import App, Layout, ViewerSession
+from config_svc.pages.dependencies import Layout, ViewerSession
 from config_svc.pages.layout import PortalLayout, PortalRoute
 from config_svc.queries.customer_counts import CustomerCounts
 from config_svc.queries.statistics import WINDOWS, Window

@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from config_svc.application import App
 from config_svc.pages.addresses import Search
-from config_svc.pages.dependencies import App, Layout, ViewerSession
+from config_svc.pages.dependencies import Layout, ViewerSession
 from config_svc.pages.layout import CUSTOMERS, PortalRoute
 from config_svc.queries import lists
 

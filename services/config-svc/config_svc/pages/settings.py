@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from config_svc.application import Application
+from config_svc.application import App, Application
 from config_svc.commands.settings import worded
 from config_svc.domain.settings import ID, Settings, Terms, Values, Wording, in_force
-from config_svc.pages.dependencies import AdminSession, App, ByHtmx, Layout, ViewerSession, submitted
+from config_svc.pages.dependencies import AdminSession, ByHtmx, Layout, ViewerSession, submitted
 from config_svc.pages.drafts import Draft
 from config_svc.pages.forms import SubmittedForm, check
 from config_svc.pages.layout import PortalLayout, PortalRoute

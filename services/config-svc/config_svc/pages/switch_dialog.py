@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from starlette.responses import RedirectResponse, Response
 
-from config_svc.application import Application
+from config_svc.application import App, Application
 from config_svc.domain import switches
 from config_svc.domain.model import Customer
 from config_svc.domain.settings import Terms
 from config_svc.pages.addresses import one_of
 from config_svc.pages.customer import show_customer
-from config_svc.pages.dependencies import App, Layout, OperatorSession, submitted
+from config_svc.pages.dependencies import Layout, OperatorSession, submitted
 from config_svc.pages.forms import KEY, SubmittedForm, check
 from config_svc.pages.layout import CUSTOMERS, PortalLayout, PortalRoute
 from config_svc.schemas.customers import METHODS_TEXT, REQUIRED, SwitchBody

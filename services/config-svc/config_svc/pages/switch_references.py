@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Header
 from starlette.responses import Response
 
+from config_svc.application import App
 from config_svc.domain.model import Customer
-from config_svc.pages.dependencies import App, ByHtmx, Layout, OperatorSession, submitted
+from config_svc.pages.dependencies import ByHtmx, Layout, OperatorSession, submitted
 from config_svc.pages.forms import SubmittedForm, check
 from config_svc.pages.layout import CUSTOMERS, PortalLayout, PortalRoute, redirect_back
 from config_svc.schemas.customers import ReferenceBody

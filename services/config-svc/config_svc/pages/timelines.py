@@ -9,8 +9,8 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from config_svc.application import Application
-from config_svc.pages.dependencies import App, ByHtmx, Layout, ViewerSession
+from config_svc.application import App, Application
+from config_svc.pages.dependencies import ByHtmx, Layout, ViewerSession
 from config_svc.pages.layout import PortalLayout, PortalRoute
 from config_svc.texts.event_texts import describe
 from shared.domain.rules import Refused
