@@ -140,14 +140,16 @@ class World:
         return await self.api.done("GET", customer.path)
 
     async def until(self, customer: Customer, timeout: float = 0, **wanted: Any) -> Body:
-        """The customer once these fields are so; `switch` is the state of the switch."""
+        """The customer once these fields are so, one of a view by one of a dict; `switch` alone is its state."""
         seen: Body = {}
+        if isinstance(state := wanted.get("switch"), str):
+            wanted["switch"] = {"state": state}
 
         async def fits() -> Body | None:
             with contextlib.suppress(httpx.TransportError):  # a service that is away just now
                 answer = await self.api.ask("GET", customer.path)
                 seen.update(answer.json() if answer.is_success else {})
-            return seen if all(_field(seen, name) == value for name, value in wanted.items()) else None
+            return seen if _has(seen, wanted) else None
 
         return await wait_for(fits, f"{wanted}", timeout or self.patience, lambda: json.dumps(seen)[:1500])
 
@@ -238,10 +240,10 @@ class World:
         await self.entra.aclose()
 
 
-def _field(seen: Body, name: str) -> Any:
-    if name == "switch":
-        return (seen.get("switch") or {}).get("state")
-    return seen.get(name)
+def _has(seen: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict):
+        return isinstance(seen, dict) and all(_has(seen.get(name), value) for name, value in wanted.items())
+    return bool(seen == wanted)
 
 
 async def records(kafka: str, topic: str) -> list[Any]:

@@ -16,8 +16,7 @@ async def refused(world: World, customer: Customer, invitee: Invitee, reason: st
     page = await invitee.until("choose")
     assert "did not succeed" in page.words
     assert words in page.words, page.words
-    shown = await world.until(customer, switch="opened")
-    assert shown["switch"]["last_failure"]["code"] == reason
+    shown = await world.until(customer, switch={"state": "opened", "last_failure": {"code": reason}})
     assert shown["method"] == "app_registration"
     at_auth = await world.document("auth", "access", customer.id)
     assert at_auth.get("proposed") is None and at_auth["attempt"].get("redeemed") is None
