@@ -6,6 +6,8 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -84,10 +86,20 @@ class Machines:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         call = Call(method=scope["method"], path=path, query=query, headers=headers, body=body, tenant=tenant)
-        answered = _guarded(self.sim, endpoint, call) if endpoint else answer({"error": "not_found"}, 404)
-        if endpoint is not control:
-            self.sim.remember(call, answered.status)
+        if endpoint is control:
+            return _guarded(self.sim, control, call)
+        answered = self._answered(endpoint, call)
+        self.sim.remember(call, answered.status)
         return answered
+
+    def _answered(self, endpoint: Endpoint | None, call: Call) -> Answer:
+        raw = self.sim.raw_answer(call)
+        with self.sim.clock.ahead(raw.clock_offset if raw else 0.0):
+            answered = raw.answer() if raw else None
+            if answered is None:
+                answered = _guarded(self.sim, endpoint, call) if endpoint else answer({"error": "not_found"}, 404)
+            dated = {"date": formatdate(self.sim.clock.wall(), usegmt=True)} | answered.headers
+        return replace(answered, headers=dated, delay=answered.delay + (raw.delay if raw else 0.0))
 
 
 def _guarded(sim: Simulator, endpoint: Endpoint, call: Call) -> Answer:

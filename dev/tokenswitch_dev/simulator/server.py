@@ -86,7 +86,10 @@ async def serving(options: Options) -> AsyncIterator[Running]:
         "timeout_graceful_shutdown": 1,
     }
     servers = [
-        (Quiet(uvicorn.Config(Machines(sim), ssl_certfile=chain, ssl_keyfile=key, **common)), machines),
+        (
+            Quiet(uvicorn.Config(Machines(sim), ssl_certfile=chain, ssl_keyfile=key, date_header=False, **common)),
+            machines,
+        ),
         (Quiet(uvicorn.Config(build_pages(sim), **common)), people),
     ]
     tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]

@@ -16,6 +16,7 @@ from tokenswitch_dev.simulator.options import Options
 from tokenswitch_dev.simulator.wire.calls import Call
 from tokenswitch_dev.simulator.wire.errors import Refusal, refuse
 from tokenswitch_dev.simulator.wire.faults import Faults
+from tokenswitch_dev.simulator.wire.raw_answers import RawAnswer, RawAnswers, endpoint_of
 
 SHARED = ("organizations", "common")
 MASKED = {"client_secret", "code", "device_code", "refresh_token", "code_verifier", "client_assertion"}
@@ -29,6 +30,7 @@ class Simulator:
     directory: Directory
     keys: Keys
     faults: Faults
+    raw_answers: RawAnswers
     grants: Grants
     log: deque[dict[str, Any]]
 
@@ -44,6 +46,16 @@ class Simulator:
         if segment.lower() in SHARED:
             return None
         return self.directory.tenant(segment) or refuse("90002", tenant=segment)
+
+    def raw_answer(self, call: Call) -> RawAnswer | None:
+        """What was asked to be answered to this call, whatever the endpoint would say."""
+        endpoint = endpoint_of(call) if self.raw_answers.active else ""
+        return self.raw_answers.take(endpoint, self._tid(call), call.path) if endpoint else None
+
+    def _tid(self, call: Call) -> str:
+        claims = self.keys.read_graph(call.bearer) if call.bearer else None
+        tenant = self.directory.tenant(call.tenant) if call.tenant else None
+        return str(claims["tid"]) if claims else tenant.tid if tenant else ""
 
     def find_app(self, client_id: str, tenant: Tenant | None) -> App | Refusal:
         """An app that a person may sign in to at this authority."""
@@ -98,6 +110,7 @@ def open_simulator(options: Options) -> Simulator:
         directory=directory,
         keys=Keys(store),
         faults=faults,
+        raw_answers=RawAnswers(),
         grants=grants,
         log=deque(maxlen=5000),
     )

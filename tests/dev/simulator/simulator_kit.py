@@ -39,7 +39,9 @@ class Kit:
         return dict(said.json())
 
     def no_faults(self) -> None:
-        assert self.session.delete(f"{self.authority}/_sim/faults", timeout=10).status_code == 200
+        """Nor raw answers."""
+        for name in ("faults", "answers"):
+            assert self.session.delete(f"{self.authority}/_sim/{name}", timeout=10).status_code == 200
 
     def device_app(self, tenant: str, client_id: str = demo.DEVICE_CLIENT_ID) -> msal.PublicClientApplication:
         return msal.PublicClientApplication(client_id, **self._at(tenant))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from tokenswitch_dev.simulator.control.requests import (
     AccountRequest,
+    AnswerRequest,
     ApproveRequest,
     AuthorizeRequest,
     ClockRequest,
@@ -26,6 +28,7 @@ from tokenswitch_dev.simulator.directory.directory import Account, App, Secret, 
 from tokenswitch_dev.simulator.simulator import Simulator
 from tokenswitch_dev.simulator.wire.calls import Answer, Call, answer
 from tokenswitch_dev.simulator.wire.faults import PLACES, Fault, known
+from tokenswitch_dev.simulator.wire.raw_answers import ENDPOINTS, RawAnswer
 
 
 class Unknown(Exception):
@@ -39,6 +42,8 @@ def control(sim: Simulator, call: Call) -> Answer:
         return answer(reader(sim)) if reader else _wrong(404, f"There is no /_sim/{name}.")
     if (call.method, name) == ("DELETE", "faults"):
         return answer({"removed": sim.faults.remove(**_filter(sim, call.query))})
+    if (call.method, name) == ("DELETE", "answers"):
+        return answer({"removed": sim.raw_answers.remove(int(call.query["id"]) if "id" in call.query else None)})
     writer = WRITERS.get(name)
     if writer is None or call.method != "POST":
         return _wrong(404, f"There is no {call.method} /_sim/{name}.")
@@ -102,6 +107,15 @@ def _faults(sim: Simulator, request: FaultRequest) -> dict[str, Any]:
         seconds=request.seconds,
     )
     return {"id": sim.faults.add(fault).id}
+
+
+def _answers(sim: Simulator, request: AnswerRequest) -> dict[str, Any]:
+    if request.endpoint not in ENDPOINTS:
+        raise Unknown(f"No endpoint {request.endpoint!r}; there are {', '.join(ENDPOINTS)}.")
+    text = request.body if isinstance(request.body, str) else json.dumps(request.body)
+    tid = "*" if request.tenant == "*" else _tenant(sim, request.tenant).tid
+    raw = RawAnswer(**request.model_dump() | {"body": text.encode(), "tenant": tid})
+    return {"id": sim.raw_answers.add(raw).id}
 
 
 def _revoke(sim: Simulator, request: RevokeRequest) -> dict[str, Any]:
@@ -194,6 +208,10 @@ def _all_faults(sim: Simulator) -> dict[str, Any]:
     return {"faults": [vars(fault) for fault in sim.faults.active]}
 
 
+def _all_answers(sim: Simulator) -> dict[str, Any]:
+    return {"answers": [vars(raw) | {"body": raw.body.decode()} for raw in sim.raw_answers.active]}
+
+
 def _all_tenants(sim: Simulator) -> dict[str, Any]:
     return {"tenants": [tenant.model_dump(exclude={"apps"}) for tenant in sim.directory.tenants.values()]}
 
@@ -201,11 +219,13 @@ def _all_tenants(sim: Simulator) -> dict[str, Any]:
 READERS: dict[str, Callable[[Simulator], dict[str, Any]]] = {
     "log": _log,
     "faults": _all_faults,
+    "answers": _all_answers,
     "tenants": _all_tenants,
     "clock": lambda sim: {"now": sim.clock.now()},
 }
 WRITERS: dict[str, tuple[type[BaseModel], Callable[[Simulator, Any], dict[str, Any]]]] = {
     "faults": (FaultRequest, _faults),
+    "answers": (AnswerRequest, _answers),
     "revoke": (RevokeRequest, _revoke),
     "roles": (RolesRequest, _roles),
     "accounts": (AccountRequest, _accounts),

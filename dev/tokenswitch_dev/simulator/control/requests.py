@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Request(BaseModel):
@@ -20,6 +20,20 @@ class FaultRequest(Request):
     times: int | None = None
     retry_after: int = 10
     seconds: float = 30.0
+
+
+class AnswerRequest(Request):
+    """`body`: a text as it is, anything else as JSON. `delay` and `clock_offset` in seconds."""
+
+    endpoint: str = "any"
+    tenant: str = "*"
+    path: str = ""
+    status: int | None = Field(None, ge=200, le=599)
+    headers: dict[str, str] = {}
+    body: Any = ""
+    delay: float = Field(0.0, ge=0, le=300)
+    clock_offset: float = 0.0
+    times: int | None = Field(None, ge=1)
 
 
 class RevokeRequest(Request):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tokenswitch_dev.simulator.directory.store import Store
 
@@ -14,6 +16,7 @@ class Clock:
         self._epoch = float(kept.get("epoch", time.time()))
         self._offset = float(kept.get("offset", 0.0))
         store.put("clock", "epoch", self._epoch)
+        self._ahead = 0.0
 
     def now(self) -> float:
         return self._epoch + (time.time() - self._epoch) * self._scale + self._offset
@@ -22,6 +25,15 @@ class Clock:
         self._offset += seconds
         self._store.put("clock", "offset", self._offset)
 
-    @staticmethod
-    def wall() -> int:
-        return int(time.time())
+    def wall(self) -> int:
+        """What tokens and the Date header say."""
+        return int(time.time() + self._ahead)
+
+    @contextmanager
+    def ahead(self, seconds: float) -> Iterator[None]:
+        """While one answer is made: Microsoft's clock and ours differ."""
+        self._ahead = seconds
+        try:
+            yield
+        finally:
+            self._ahead = 0.0
