@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import consuming, hanging, http, mailing, pages, polling, relaying, resting
 from bench.servers import Servers, servers
+from tokenswitch_dev.stack.process import StartFailed
 
 PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, None]]] = {
     "consuming": consuming.run,
@@ -26,9 +27,12 @@ def main() -> None:
     chosen = sys.argv[1:] or list(PARTS)
     if unknown := [name for name in chosen if name not in PARTS]:
         sys.exit(f"there is no part {', '.join(unknown)}; choose among {', '.join(PARTS)}")
-    with servers() as running:
-        for name in chosen:
-            asyncio.run(PARTS[name](running))
+    try:
+        with servers() as running:
+            for name in chosen:
+                asyncio.run(PARTS[name](running))
+    except StartFailed as wrong:
+        sys.exit(str(wrong))
 
 
 if __name__ == "__main__":

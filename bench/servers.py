@@ -27,4 +27,5 @@ def servers() -> Iterator[Servers]:
     ):
         kafka = running.enter_context(EmbeddedKafka(Path(folder) / "kafka", free_port()))
         mongo = running.enter_context(EmbeddedMongo(Path(folder) / "mongo", free_port()))
+        print(f"MongoDB: {mongo.program.name}")
         yield Servers(kafka.bootstrap, mongo.url)

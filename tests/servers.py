@@ -1,4 +1,4 @@
-"""The servers that tests talk to: named in the environment, else containers, else the embedded ones."""
+"""The servers that tests talk to: named in the environment, else containers, else their own."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tokenswitch_dev.mailbox.embedded import EmbeddedMailbox
 from tokenswitch_dev.mailbox.reader import MailReader
 from tokenswitch_dev.stack.kafka import EmbeddedKafka, prepare_fast_start
 from tokenswitch_dev.stack.kafka_jars import locked
-from tokenswitch_dev.stack.mongo import EmbeddedMongo
-from tokenswitch_dev.stack.process import free_port
+from tokenswitch_dev.stack.mongo import LOCAL_MONGO, EmbeddedMongo, mongo_program
+from tokenswitch_dev.stack.process import StartFailed, free_port
 
 KAFKA, MONGO, MAILPIT, SMTP = "TEST_KAFKA_BOOTSTRAP", "TEST_MONGO_URL", "TEST_MAILPIT_URL", "TEST_SMTP_URL"
 
@@ -37,12 +37,22 @@ def source(setting: str) -> str:
     return "a container" if containers.engine_answers() else "embedded"
 
 
+def own_mongo_wanted() -> bool:
+    """Where none is named and there is no container, or where LOCAL_MONGO chooses one."""
+    return not os.environ.get(MONGO) and (bool(os.environ.get(LOCAL_MONGO)) or not containers.engine_answers())
+
+
 def pytest_report_header() -> list[str]:
     mailbox = source(MAILPIT).replace("a container", "Mailpit in a container")
-    return [f"Kafka: {source(KAFKA)}; MongoDB: {source(MONGO)}; mailbox: {mailbox}"]
+    mongo = mongo_program().name if own_mongo_wanted() else source(MONGO)
+    return [f"Kafka: {source(KAFKA)}; MongoDB: {mongo}; mailbox: {mailbox}"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    try:
+        mongo_program()
+    except StartFailed as wrong:
+        raise pytest.UsageError(str(wrong)) from wrong
     config.addinivalue_line("markers", "own_mailbox: needs our own mailbox, which refuses mails when told to")
 
 
@@ -68,14 +78,14 @@ def kafka_bootstrap(server_data: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def mongo_url(server_data: Path) -> Iterator[str]:
-    if named := os.environ.get(MONGO):
-        yield named
-    elif containers.engine_answers():
-        with containers.mongo() as url:
-            yield url
-    else:
+    if own_mongo_wanted():
         with EmbeddedMongo(server_data / "mongo", free_port()) as server:
             yield server.url
+    elif named := os.environ.get(MONGO):
+        yield named
+    else:
+        with containers.mongo() as url:
+            yield url
 
 
 @pytest.fixture

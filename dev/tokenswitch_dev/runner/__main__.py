@@ -17,7 +17,7 @@ from tokenswitch_dev.runner import customers, plan, ports
 from tokenswitch_dev.runner.banner import banner
 from tokenswitch_dev.runner.console import Console
 from tokenswitch_dev.runner.supervisor import GaveUp, Supervised, stop_all
-from tokenswitch_dev.stack.process import PR_SET_PDEATHSIG
+from tokenswitch_dev.stack.process import PR_SET_PDEATHSIG, StartFailed
 
 READY_SECONDS = 180.0
 LOCK_SECONDS = 15.0
@@ -35,7 +35,7 @@ def main() -> int:
             system = plan.System(home, ports.read(os.environ))
             ports.check_free(os.environ)
             return asyncio.run(run(system))
-    except (Refusal, ports.WrongPort) as wrong:
+    except (Refusal, StartFailed, ports.WrongPort) as wrong:
         print(wrong, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -125,7 +125,8 @@ async def _live(system: plan.System, supervised: list[Supervised], console: Cons
 async def _ready(one: Supervised, console: Console) -> None:
     try:
         await asyncio.wait_for(one.ready.wait(), READY_SECONDS)
-        console.say(f"{one.program.name} is ready.")
+        version = f" ({one.program.version})" if one.program.version else ""
+        console.say(f"{one.program.name}{version} is ready.")
     except TimeoutError:
         console.last_lines(one.program.name)
         raise GaveUp(f"{one.program.name} is not ready; its log: {console.path(one.program.name)}") from None

@@ -33,6 +33,8 @@ class Program:
     prepare: Callable[[], list[str]]
     ready: Callable[[], bool]
     server: bool = False
+    version: str = ""
+    """Which of several it is, where that depends on the machine."""
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -87,9 +89,10 @@ def programs(system: System) -> list[Program]:
     certificate_authority(system.entra_state)
     ports, environment = system.ports, settings(system)
     mailbox = EmbeddedMailbox(system.home / "mailbox", ports.mailbox, ports.smtp)
+    mongo = EmbeddedMongo(system.home / "mongo", ports.mongo)
     return [
         _kafka(EmbeddedKafka(system.home / "kafka", ports.kafka), system.home / "kafka-training"),
-        server("mongodb", EmbeddedMongo(system.home / "mongo", ports.mongo)),
+        server("mongodb", mongo, mongo.program.name),
         _entra(system),
         Program(name="mailbox", prepare=_prepared(mailbox), ready=mailbox.ready),
         *(_service(system, service, environment) for service in SERVICES),
@@ -104,8 +107,8 @@ def _prepared(server: EmbeddedServer) -> Callable[[], list[str]]:
     return prepare
 
 
-def server(name: str, embedded: EmbeddedServer) -> Program:
-    return Program(name=name, prepare=_prepared(embedded), ready=embedded.ready, server=True)
+def server(name: str, embedded: EmbeddedServer, version: str = "") -> Program:
+    return Program(name=name, prepare=_prepared(embedded), ready=embedded.ready, server=True, version=version)
 
 
 def _kafka(broker: EmbeddedKafka, training: Path) -> Program:

@@ -1,1 +1,1 @@
-"""Embedded servers: Apache Kafka on a Java from PyPI, a MongoDB protocol server, and child processes."""
+"""Embedded servers: Apache Kafka on a Java from PyPI, a MongoDB-compatible server, and child processes."""

@@ -1,17 +1,65 @@
-"""The embedded MongoDB protocol server (SecantusDB on WiredTiger), for development and tests only."""
+"""The MongoDB-compatible server of development and tests: the embedded one, or secantusd-rs where it is installed."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import struct
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
+from tokenswitch_dev.stack.process import StartFailed
 from tokenswitch_dev.stack.server import EmbeddedServer
 
+LOCAL_MONGO, EMBEDDED, SECANTUSD = "LOCAL_MONGO", "embedded", "secantusd-rs"
+TOOLS = Path(__file__).resolve().parents[3] / ".tools" / "bin"
+"""Where `make mongo` builds it."""
+VERSION_SECONDS = 10.0
 OP_MSG = 2013
 PING = b"\x1e\x00\x00\x00\x10ping\x00\x01\x00\x00\x00\x02$db\x00\x06\x00\x00\x00admin\x00\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class MongoProgram:
+    """One of the two servers, which take the same options."""
+
+    command: tuple[str, ...]
+    """What starts it, without options."""
+    name: str
+    """With its version, as it is said to people."""
+
+
+def mongo_program(environment: Mapping[str, str] = os.environ) -> MongoProgram:
+    """What LOCAL_MONGO names; else secantusd-rs where it is on the PATH or in `.tools`, else the embedded one.
+
+    Raises: StartFailed, with what to do.
+    """
+    wanted = environment.get(LOCAL_MONGO, "")
+    if wanted not in ("", EMBEDDED, SECANTUSD):
+        raise StartFailed(f"{LOCAL_MONGO}={wanted}: there are {EMBEDDED} and {SECANTUSD}")
+    found = shutil.which(SECANTUSD, path=os.pathsep.join((environment.get("PATH", ""), str(TOOLS))))
+    if wanted == SECANTUSD and found is None:
+        raise StartFailed(f"{SECANTUSD} is neither on the PATH nor in {TOOLS}: build it by `make mongo`")
+    if wanted == EMBEDDED or found is None:
+        program = str(Path(sys.executable).parent / "secantusd-py")
+        return MongoProgram((program,), f"{EMBEDDED} (SecantusDB {metadata.version('secantusdb')})")
+    return MongoProgram((found,), _name_and_version(found))
+
+
+@cache
+def _name_and_version(program: str) -> str:
+    """The first line of what it says to --version, such as `secantusd-rs 0.5.3`."""
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, check=True, timeout=VERSION_SECONDS)
+    except (OSError, subprocess.SubprocessError) as wrong:
+        raise StartFailed(f"{program} does not run ({wrong}): build it anew by `make mongo`") from wrong
+    return said.stdout.decode(errors="replace").partition("\n")[0]
 
 
 def answers_ping(port: int) -> bool:
@@ -32,6 +80,7 @@ class EmbeddedMongo(EmbeddedServer):
 
     def __init__(self, data_dir: Path, port: int, options: Sequence[str] = ()) -> None:
         super().__init__(data_dir, port)
+        self.program = mongo_program()
         self._options = tuple(options)
 
     @property
@@ -44,9 +93,8 @@ class EmbeddedMongo(EmbeddedServer):
         (self.data_dir / "secantusd.toml").touch()
 
     def command(self) -> list[str]:
-        program = str(Path(sys.executable).parent / "secantusd-py")
         return [
-            program,
+            *self.program.command,
             "--config",
             str(self.data_dir / "secantusd.toml"),
             "--host",
@@ -55,6 +103,8 @@ class EmbeddedMongo(EmbeddedServer):
             str(self.port),
             "--storage-path",
             str(self.data_dir / "data"),
+            "--cache-size",
+            "1G",
             "--log-level",
             "WARNING",
             *self._options,

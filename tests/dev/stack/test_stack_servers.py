@@ -116,6 +116,12 @@ def test_mongodb_keeps_journaled_writes_through_kill_9(own_mongo: OwnMongo) -> N
         assert client.kept.things.count_documents({}) == 50
 
 
+def test_mongodb_listens_on_this_machine_alone(own_mongo: OwnMongo) -> None:
+    server = psutil.Process(own_mongo().child.pid)
+    listening = {c.laddr.ip for c in server.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+    assert listening == {"127.0.0.1"}
+
+
 def test_a_stopped_server_leaves_nothing_behind(own_mongo: OwnMongo) -> None:
     mongo = own_mongo()
     pid = mongo.child.pid
