@@ -40,7 +40,8 @@ GRAPH_HOSTS = frozenset(
         "microsoftgraph.chinacloudapi.cn",
     }
 )
-MIN_POLL_SECONDS = 5.0
+MIN_POLL_SECONDS = 5
+"""Between two polls of one device code (RFC 8628, 3.5)."""
 EVERYONE = "*"
 _SCOPE = re.compile(r"(https://[a-z0-9.-]+/)?[A-Za-z][A-Za-z0-9._-]{0,80}")
 _RESERVED = {"openid", "profile", "email", "offline_access"}
@@ -158,7 +159,7 @@ class AuthSettings(CommonSettings):
     @classmethod
     def _patient(cls, seconds: float, info: ValidationInfo) -> float:
         if seconds < MIN_POLL_SECONDS and not info.data.get("entra_simulated"):
-            raise ValueError(f"must be {MIN_POLL_SECONDS:.0f} at least; less needs ENTRA_SIMULATED, for tests only")
+            raise ValueError(f"must be {MIN_POLL_SECONDS} at least; less needs ENTRA_SIMULATED, for tests only")
         return seconds
 
     @property

@@ -81,7 +81,7 @@ def build(settings: ConfigSettings, *, issuer: Issuer | None = None, clock: Cloc
         clock=clock,
     )
     bearer = Bearer(found, settings.api_audience, proxies=settings.proxies, clock=clock)
-    service.provide(application=application, bearer=bearer, pages=pages, operators=operators, topic=settings.topic)
+    service.provide(application=application, bearer=bearer, operators=operators, topic=settings.topic)
     service.subscribe((*SUBSCRIPTIONS, *COUNTS))
     service.work(application.customers.store, deadlines.JOB, deadlines.on_deadline)
     service.work(application.bulk_operations.store, bulk_operations.JOB, application.bulk_operations.work)

@@ -47,7 +47,6 @@ def build(settings: InviteSettings, *, clock: Clock = utc_now) -> Service:
     service.provide(
         settings=settings,
         repository=InvitationRepository(store),
-        pages=pages,
         sessions=Sessions(link_keys),
         links=Links(link_keys, settings.invite_url),
         sealer=Sealer.from_file(settings.seal_public_keys_file),

@@ -86,7 +86,7 @@ class Operators:
 
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
-        ours = [Depends(require_csrf(SIGN_OUT_FORM, self._pages.cookie))]
+        ours = [Depends(require_csrf(SIGN_OUT_FORM))]
         router.add_api_route(SIGN_IN, self._sign_in, methods=["GET"], response_model=None)
         router.add_api_route(CALLBACK, self._callback, methods=["GET"], response_model=None)
         router.add_api_route(SIGN_OUT, self._sign_out, methods=["POST"], response_model=None, dependencies=ours)

@@ -37,6 +37,18 @@ FINAL_CODES = frozenset(
 """Another try would be answered alike. Every other code is waited for, also one that nobody has heard of: what is given
 up wrongly is lost, what is waited for wrongly is seen by whoever runs the service."""
 
+NOT_LINEARIZABLE_CODES = frozenset(
+    {
+        2,  # BadValue
+        9,  # FailedToParse
+        72,  # InvalidOptions
+        115,  # CommandNotSupported
+        123,  # NotAReplicaSet
+        238,  # NotImplemented
+    }
+)
+"""How a server says that it knows no linearizable reads; it has one copy of the data then, or no elections."""
+
 WAIT_LABELS = ("RetryableWriteError", "TransientTransactionError")
 """What a server says when a try may well succeed, whatever the code."""
 
@@ -53,8 +65,11 @@ _INDEX = re.compile(r"\bindex: (\S+)")
 
 def is_final(code: int | None, labels: Mapping[str, Any] | None = None) -> bool:
     """`labels`: the answer that may carry `errorLabels`."""
-    waits = any(label in (labels or {}).get("errorLabels", ()) for label in WAIT_LABELS)
-    return code in FINAL_CODES and not waits
+    return code in FINAL_CODES and not says_wait(labels)
+
+
+def says_wait(labels: Mapping[str, Any] | None) -> bool:
+    return any(label in (labels or {}).get("errorLabels", ()) for label in WAIT_LABELS)
 
 
 def is_duplicate_id(error: Mapping[str, Any]) -> bool:

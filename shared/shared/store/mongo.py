@@ -6,9 +6,11 @@ Motor's development ended in favour of PyMongo's own async client; the change to
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +28,33 @@ from pymongo.errors import (
     NetworkTimeout,
     OperationFailure,
     PyMongoError,
-    WTimeoutError,
+    WriteConcernError,
 )
+from pymongo.read_concern import ReadConcern
 
 from shared.crypto.secret import Secret
 from shared.domain.rules import Unavailable
 from shared.observability.tracing_mongo import CommandSpans
-from shared.store.errors import is_duplicate_id, is_final, reason
+from shared.store.errors import (
+    DUPLICATE_KEY,
+    FINAL_CODES,
+    NOT_LINEARIZABLE_CODES,
+    is_duplicate_id,
+    is_final,
+    reason,
+    says_wait,
+)
 from shared.store.indexes import IndexPlan, index_plan
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update, Written
 
-_AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, WTimeoutError, InvalidOperation)
+log = logging.getLogger(__name__)
+
+_AWAY = (ConnectionFailure, NetworkTimeout, ExecutionTimeout, InvalidOperation)
 _UNWRITABLE = (DocumentTooLarge, BSONError, OverflowError, UnicodeError)
 """What the driver says of a document that it cannot send; it refuses the whole bulk for it."""
 
+LINEARIZABLE = ReadConcern("linearizable")
+UNCONFIRMED = "the write was not confirmed by a majority"
 SLICE_SIZE = 50
 POOL_SIZE = 32
 BUILD_SECONDS = 12 * 3600.0
@@ -59,8 +74,13 @@ class Calls:
         self._places, self._seconds = places, seconds
         self._running = set[asyncio.Future[Any]]()
 
-    async def __call__(self, call: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any) -> Any:
-        """Raises: Unavailable for all that another try may mend; what the driver raises for what is final."""
+    async def __call__(
+        self, call: Callable[..., Awaitable[Any]], *arguments: Any, heeds: frozenset[int] = frozenset(), **options: Any
+    ) -> Any:
+        """`heeds`: codes of refusals that the caller is told of, as OperationFailure.
+
+        Raises: Unavailable for all others; what the driver raises for a document that it cannot send.
+        """
         try:
             async with asyncio.timeout(self._seconds):
                 await self._places.acquire()
@@ -71,8 +91,10 @@ class Calls:
             raise
         except _AWAY as error:
             raise Unavailable("MongoDB", type(error).__name__) from error
+        except WriteConcernError:
+            raise Unavailable("MongoDB", UNCONFIRMED) from None
         except OperationFailure as error:
-            if is_final(error.code, error.details):
+            if error.code in heeds and not says_wait(error.details):
                 raise
             name = (error.details or {}).get("codeName") or type(error).__name__
             raise Unavailable("MongoDB", reason(error.code, name)) from None
@@ -123,13 +145,24 @@ class Collection:
         self, where: Filter, *, sort: Sort = (), limit: int, fields: Sequence[str] | None = None
     ) -> list[Document]:
         """At most `limit` documents, in one round trip where they fit into one answer."""
+        return await self._find(self._inner, where, sort, limit, fields)
+
+    async def _find(
+        self,
+        inner: Any,
+        where: Filter,
+        sort: Sort,
+        limit: int,
+        fields: Sequence[str] | None,
+        heeds: frozenset[int] = frozenset(),
+    ) -> list[Document]:
         projection = list(fields) if fields else None
         for _ in range(2):
-            cursor = self._inner.find(where, projection=projection, limit=limit, batch_size=limit)
+            cursor = inner.find(where, projection=projection, limit=limit, batch_size=limit)
             if sort:
                 cursor = cursor.sort(list(sort))
             try:
-                documents: list[Document] = await self._calls(cursor.to_list, limit)
+                documents: list[Document] = await self._calls(cursor.to_list, limit, heeds=heeds)
                 return documents
             except CursorNotFound:  # the server that held it was replaced: read again from the beginning
                 continue
@@ -149,6 +182,21 @@ class Collection:
         documents: list[Document] = []
         for part in _slices(ids):
             documents += await self.find({**(where or {}), "_id": {"$in": part}}, limit=len(part), fields=fields)
+        return documents
+
+    async def find_latest(self, ids: Iterable[str], *, fields: Sequence[str] | None = None) -> list[Document]:
+        """As `find_ids`, with all that was confirmed before, also by a primary that was replaced since.
+
+        One page of ids a call: the documents of immutable, unique `_id`s, which is what MongoDB asks of such a read.
+        """
+        latest, documents = self._inner.with_options(read_concern=LINEARIZABLE), list[Document]()
+        for part in _slices(ids):
+            where: Document = {"_id": {"$in": part}}
+            try:
+                documents += await self._find(latest, where, (), len(part), fields, NOT_LINEARIZABLE_CODES)
+            except OperationFailure as error:
+                _say_not_linearizable(error.code)
+                documents += await self.find(where, limit=len(part), fields=fields)
         return documents
 
     async def update_ids(self, ids: Iterable[str], change: Document, *, where: Filter | None = None) -> int:
@@ -173,7 +221,8 @@ class Collection:
         if not operations:
             return Written(True)
         try:
-            result = await self._calls(self._inner.bulk_write, [_operation(o) for o in operations], ordered=False)
+            writes = [_operation(operation) for operation in operations]
+            result = await self._calls(self._inner.bulk_write, writes, ordered=False, heeds=FINAL_CODES)
         except BulkWriteError as error:
             return _partly(operations, error.details)
         except (OperationFailure, *_UNWRITABLE) as error:
@@ -208,9 +257,14 @@ class Collection:
         """Changes one document, creating it if there is none, and gives it back as it is then."""
         for _ in range(5):
             try:
-                after = ReturnDocument.AFTER
-                call = self._inner.find_one_and_update
-                changed: Document = await self._calls(call, where, change, upsert=True, return_document=after)
+                changed: Document = await self._calls(
+                    self._inner.find_one_and_update,
+                    where,
+                    change,
+                    upsert=True,
+                    return_document=ReturnDocument.AFTER,
+                    heeds=frozenset({DUPLICATE_KEY}),
+                )
                 return changed
             except DuplicateKeyError:  # two creations at once: the other one's is there now
                 continue
@@ -296,6 +350,7 @@ class Mongo:
             w="majority",
             journal=True,
             readConcernLevel="majority",
+            readPreference="primary",
             serverSelectionTimeoutMS=int(timeout_seconds * 400),
             connectTimeoutMS=int(timeout_seconds * 400),
             timeoutMS=int(timeout_seconds * 1000),
@@ -319,6 +374,12 @@ class Mongo:
         self._client.close()
 
 
+@cache
+def _say_not_linearizable(code: int | None) -> None:
+    """Once a process."""
+    log.warning("MongoDB knows no linearizable reads (error %s): what it reads otherwise counts as the latest", code)
+
+
 def _index_options(index: Index) -> dict[str, Any]:
     expires = {} if index.expire_after is None else {"expireAfterSeconds": index.expire_after}
     return {"sparse": index.sparse, "unique": index.unique, **expires}
@@ -338,7 +399,7 @@ def _operation(operation: Insert | Update) -> InsertOne[Document] | UpdateOne:
 def _partly(operations: Sequence[Insert | Update], details: Mapping[str, Any]) -> Written:
     errors = details.get("writeErrors", [])
     if details.get("writeConcernErrors"):
-        raise Unavailable("MongoDB", "the write was not confirmed by a majority")
+        raise Unavailable("MongoDB", UNCONFIRMED)
     for error in errors:
         if not is_final(error.get("code"), details):
             raise Unavailable("MongoDB", reason(error.get("code"), "a part of the write"))

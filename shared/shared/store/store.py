@@ -1,7 +1,8 @@
 """The one verb that changes state: load, decide by a pure rule, write state and outgoing events in one update.
 
 `apply` does it for one document, `fold` for all documents of a batch with one read and one bulk write. Both are
-guarded by the document's version and repeat when somebody else wrote meanwhile.
+guarded by the document's version and repeat when somebody else wrote meanwhile. A decision that writes nothing has no
+such guard: the version that it was made on is confirmed by a linearizable read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
-from shared.domain.rules import Clock, Facts, Rule, Unavailable, utc_now
+from shared.domain.rules import Clock, Facts, Refused, Rule, Unavailable, utc_now
 from shared.observability import tracing
 from shared.store.mapping import Deadline, Derived, DocumentMapping, Lease
 from shared.store.mongo import Collection, NotWritable
@@ -153,30 +154,46 @@ class Store(Generic[S]):
         turn = self._turns.setdefault(id, asyncio.Lock())
         async with turn:
             for round in range(MAX_ROUNDS):
-                applied = await self._apply_once(id, step, command, release, follows)
+                applied = await self._apply_once(id, step, command, release, follows, latest=round > 0)
                 if applied is not None:
                     return applied
                 await _pause(round)
         raise Unavailable("MongoDB", f"{self.source} {id} is written by too many at once")
 
     async def _apply_once(
-        self, id: str, step: Step[S], command: Command | None, release: Lease | None, follows: bool
+        self, id: str, step: Step[S], command: Command | None, release: Lease | None, follows: bool, *, latest: bool
     ) -> Applied[S] | None:
-        """None: somebody else wrote meanwhile."""
-        document = await self.collection.get(id)
+        """None: somebody else wrote meanwhile, or before an election."""
+        collection = self.collection
+        document = next(iter(await collection.find_latest([id])), None) if latest else await collection.get(id)
         loaded = self._mapping.loaded(id, document)
         if follows and document and document.get("trace"):
             step = replace(step, trace=self._followed(document["trace"]))
         if answer := answered(loaded, command):
             return Applied(state=loaded.state, version=loaded.version, answer=answer["body"])
-        plan = plan_command(loaded, step, command, self.source, self.clock()).plan
+        try:
+            planned = plan_command(loaded, step, command, self.source, self.clock())
+        except Refused:
+            if latest or await self._is_latest({id: loaded.version}):
+                raise
+            return None
+        plan = planned.plan
         if plan is None:
+            if planned.unguarded and not latest and not await self._is_latest({id: loaded.version}):
+                return None
             return Applied(state=loaded.state, version=loaded.version)
         if not await self._write_one(plan, _still_held(release, document)):
             return None
         return Applied(
             state=plan.state, version=plan.version + 1, answer=plan.answer["body"] if plan.answer else {}, changed=True
         )
+
+    async def _is_latest(self, read: Mapping[str, int]) -> bool:
+        """Are these the documents' versions (0: there is none)? Asked where nothing is written that would be guarded
+        by them: what was read may be older than an election."""
+        documents = await self.collection.find_latest(read, fields=("version",))
+        versions = {document["_id"]: document["version"] for document in documents}
+        return all(versions.get(id, 0) == version for id, version in read.items())
 
     def _followed(self, trace: str) -> str:
         """A span in the document's trace, for the request that is another trace."""
@@ -203,33 +220,32 @@ class Store(Generic[S]):
         failed: list[Failed[S]] = []
         pending = dict(work)
         for round in range(MAX_ROUNDS):
-            plans = await self._plan_all(pending, failed)
-            if not plans or await self._write_all(plans, pending, failed):
-                return failed
+            latest = round > 0
+            planned, read = await self._plan_all(pending, latest)
+            if latest or await self._is_latest({id: read[id] for id, one in planned.items() if one.unguarded}):
+                plans = _settle(planned, pending, failed)
+                if not plans or await self._write_all(plans, pending, failed):
+                    return failed
+                pending = {plan.id: pending[plan.id] for plan in plans if plan.id in pending}
             await _pause(round)
             if not owned():
                 return failed
-            pending = {plan.id: pending[plan.id] for plan in plans if plan.id in pending}
         raise Unavailable("MongoDB", f"{self.source} is written by too many at once")
 
-    async def _plan_all(self, pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]) -> list[WritePlan[S]]:
-        documents = await self.collection.find_ids(pending)
-        by_id = {document["_id"]: document for document in documents}
-        now, plans = self.clock(), []
-        for id, steps in pending.items():
-            planned = self._plan(id, by_id.get(id), steps, now)
-            failed.extend((id, step, error) for step, error in planned.failed)
-            dead = {step.cause for step, _ in planned.failed}
-            pending[id] = [step for step in steps if step.cause not in dead]
-            if planned.plan:
-                plans.append(planned.plan)
-        return plans
+    async def _plan_all(
+        self, pending: Mapping[str, Sequence[Step[S]]], latest: bool
+    ) -> tuple[dict[str, Planned[S]], dict[str, int]]:
+        """What each document comes to, and the version that it was read in (0: there is none)."""
+        find = self.collection.find_latest if latest else self.collection.find_ids
+        documents, now = {document["_id"]: document for document in await find(pending)}, self.clock()
+        planned = {id: self._plan(id, documents.get(id), steps, now) for id, steps in pending.items()}
+        return planned, {id: documents[id]["version"] if id in documents else 0 for id in pending}
 
     def _plan(self, id: str, document: Document | None, steps: Sequence[Step[S]], now: datetime) -> Planned[S]:
         try:
             loaded = self._mapping.loaded(id, document)
         except Exception as error:  # a stored state that this version cannot read must not hold up the others
-            return Planned(None, tuple((step, error) for step in steps))
+            return Planned(None, tuple((step, error) for step in steps), unguarded=True)
         return plan_fold(loaded, steps, self.source, now)
 
     async def _write_all(
@@ -275,6 +291,17 @@ class Store(Generic[S]):
             written = WriteNotification(unsent, tuple(due))
             for listener in self.listeners:
                 listener(written)
+
+
+def _settle(
+    planned: Mapping[str, Planned[S]], pending: dict[str, Sequence[Step[S]]], failed: list[Failed[S]]
+) -> list[WritePlan[S]]:
+    """What is to be written. What failed goes from `pending` to `failed`."""
+    for id, one in planned.items():
+        failed.extend((id, step, error) for step, error in one.failed)
+        dead = {step.cause for step, _ in one.failed}
+        pending[id] = [step for step in pending[id] if step.cause not in dead]
+    return [one.plan for one in planned.values() if one.plan]
 
 
 async def _pause(round: int) -> None:

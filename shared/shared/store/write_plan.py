@@ -94,6 +94,9 @@ class Planned(Generic[S]):
 
     plan: WritePlan[S] | None = None
     failed: tuple[tuple[Step[S], Exception], ...] = ()
+    unguarded: bool = False
+    """Something was decided that no write will guard: a failure, or that nothing changes. It holds only if what was
+    read is what stands there."""
 
 
 class TooLarge(Refused):
@@ -158,14 +161,17 @@ def plan_fold(loaded: LoadedDocument[S], steps: Sequence[Step[S]], source: str, 
     """Folds facts in order. One whose rule raises is left out: it would raise again (dead letter)."""
     fold = _Fold(loaded, source, now)
     failed: list[tuple[Step[S], Exception]] = []
+    decided = False
     for step in steps:
         if fold.knows(step.cause):
             continue
+        decided = True
         try:
             fold.decide(step)
         except Exception as error:  # a pure rule that fails will fail again
             failed.append((step, error))
-    return Planned(fold.plan(), tuple(failed))
+    plan = fold.plan()
+    return Planned(plan, tuple(failed), unguarded=bool(failed) or (decided and plan is None))
 
 
 def plan_command(
@@ -180,7 +186,7 @@ def plan_command(
     change = fold.decide(step)
     plan = fold.plan()
     if plan is None or command is None:
-        return Planned(plan)
+        return Planned(plan, unguarded=plan is None)
     body = dict(change.answer if change else {})
     answer = {"key": command.key, "digest": command.digest, "status": command.status, "body": body}
     return Planned(replace(plan, answer=answer))

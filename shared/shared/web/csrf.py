@@ -70,11 +70,12 @@ class Csrf:
         return csrf_token(self._value, form)
 
 
-def require_csrf(form: str, cookie: str) -> Callable[[Request], Awaitable[None]]:
-    """A dependency that lets only our own form through: `Depends(require_csrf("switch", pages.cookie))`."""
+def require_csrf(form: str) -> Callable[[Request], Awaitable[None]]:
+    """A dependency that lets only our own form through, `Depends(require_csrf("switch"))`, in an application with
+    `Pages`. Raises: CsrfRefused."""
 
     async def check(request: Request) -> None:
-        token = await _token(request)
+        cookie, token = request.app.state.pages.cookie, await _token(request)
         # Both cookies count: a page opened before the session began is still our page.
         if not any(_same(csrf_token(value, form), token) for value in _cookie_values(request, cookie)):
             raise CsrfRefused()

@@ -175,7 +175,8 @@ class Pages:
         return self.static.add("provider-logo", body, media_type(body)) if body else None
 
     def install(self, app: Starlette) -> None:
-        """Serve /static and answer refused forms; other errors are handled as the service says."""
+        """Serve /static, check forms and answer refused ones; other errors are handled as the service says."""
+        app.state.pages = self
         app.router.routes.append(Route(PREFIX + "{path:path}", self.static.serve, name="static"))
         app.add_exception_handler(CsrfRefused, self.csrf_refused)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import bson
 
+Document = dict[str, Any]
 OP_MSG = 2013
 WRITES = {"insert": "documents", "update": "updates", "delete": "deletes"}
 
@@ -42,10 +43,13 @@ class MongoProxy:
     """Seconds that a command of this name takes longer."""
     commands: list[str] = field(default_factory=list)
     """Names of all commands that came."""
-    seen: list[str] = field(default_factory=list)
-    """Names of those that read or write data."""
-    only: Callable[[list[Any]], bool] = lambda statements: True
-    """Which commands are refused, by their statements (the documents of an insert, the updates of an update)."""
+    only: Callable[[Document, list[Document]], bool] = lambda command, statements: True
+    """Which commands are refused, also by their statements (the documents of an insert, the updates of an update)."""
+    unconfirmed: int | None = None
+    """Writes are done, and answered with a `writeConcernError` of this code."""
+    older: list[Document] | None = None
+    """What a server would answer every `find` with that has not heard yet of the latest writes; linearizable reads are
+    answered as they should be."""
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -78,7 +82,7 @@ class MongoProxy:
                     answer.write(refused)
                 else:
                     server.write(message)
-                    answer.write(await _message(upstream))
+                    answer.write(self._doubted(message, await _message(upstream)))
                 await answer.drain()
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
@@ -86,6 +90,16 @@ class MongoProxy:
             self._tasks.discard(task)
             for writer in (server, answer):
                 writer.close()
+
+    def _doubted(self, message: bytes, answer: bytes) -> bytes:
+        if self.unconfirmed is None or struct.unpack_from("<i", message, 12)[0] != OP_MSG:
+            return answer
+        command, _ = _parsed(message)
+        if next(iter(command)) not in WRITES.keys() | {"findAndModify"}:
+            return answer
+        body, _ = _parsed(answer)
+        error = {"code": self.unconfirmed, "errmsg": "waiting for replication failed", "codeName": "Doubt"}
+        return _reply(struct.unpack_from("<i", message, 4)[0], body | {"writeConcernError": error})
 
     async def _refused(self, message: bytes) -> bytes | None:
         request_id, _, opcode = struct.unpack_from("<iii", message, 4)
@@ -95,15 +109,20 @@ class MongoProxy:
         name = next(iter(command))
         self.commands.append(name)
         await asyncio.sleep(self.delays.get(name, 0))
-        if name in DATA_COMMANDS:
-            self.seen.append(name)
+        if name == "find" and self.older is not None and not is_linearizable(command):
+            cursor = {"firstBatch": self.older, "id": 0, "ns": f"{command['$db']}.{command['find']}"}
+            return _reply(request_id, {"ok": 1, "cursor": cursor})
         refusal = self.refusal
-        if refusal is None or name not in (refusal.commands or DATA_COMMANDS) or not self.only(statements):
+        if refusal is None or name not in (refusal.commands or DATA_COMMANDS) or not self.only(command, statements):
             return None
         if refusal.per_statement and name not in WRITES:
             return None
         self.refused += 1
         return _reply(request_id, _body(refusal, len(statements)))
+
+
+def is_linearizable(command: Document) -> bool:
+    return bool(command.get("readConcern", {}).get("level") == "linearizable")
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:
@@ -112,9 +131,9 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(length - 4)
 
 
-def _parsed(message: bytes) -> tuple[dict[str, Any], list[Any]]:
+def _parsed(message: bytes) -> tuple[Document, list[Document]]:
     """The command, and its statements (in its body, or in document sequences behind it)."""
-    at, command, statements = 20, dict[str, Any](), list[Any]()
+    at, command, statements = 20, Document(), list[Document]()
     (flags,) = struct.unpack_from("<I", message, 16)
     end = len(message) - (4 if flags & 1 else 0)
     while at < end:

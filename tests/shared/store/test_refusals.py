@@ -23,7 +23,7 @@ from shared.store.mongo import Mongo
 from shared.store.operations import Insert, Update
 from shared.store.store import Store
 from tests.shared.kit.core import NOW, Tally, add, step, store
-from tests.shared.kit.mongo_proxy import MongoProxy, Refusal, proxied
+from tests.shared.kit.mongo_proxy import DATA_COMMANDS, MongoProxy, Refusal, proxied
 
 WAITED = {
     371: "user writes are blocked, also by a full disk",
@@ -171,10 +171,10 @@ async def test_a_document_that_is_too_large_is_given_up_alone(
     code: int, per_statement: bool, proxy: MongoProxy, callers: Callers
 ) -> None:
     proxy.refusal = Refusal(code=code, per_statement=per_statement, commands=frozenset({"insert", "update"}))
-    proxy.only = lambda statements: any("huge" in str(statement) for statement in statements)
+    proxy.only = lambda command, statements: any("huge" in str(statement) for statement in statements)
     work = {name: [step(1, name)] for name in ("old", "huge", "new")}
     if per_statement:  # the proxy refuses whole commands: the server itself would take the others of this one
-        proxy.only = lambda statements: len(statements) == 1 and "huge" in str(statements)
+        proxy.only = lambda command, statements: len(statements) == 1 and "huge" in str(statements)
         work = {"huge": work["huge"]}
     failed = await callers.tallies.fold(work)
     assert [id for id, _, _ in failed] == ["huge"]
@@ -194,6 +194,27 @@ async def test_what_the_driver_tries_again_ends_with_the_calls_time(
     assert proxy.refused
 
 
+@pytest.mark.parametrize("caller", READERS)
+async def test_no_refusal_of_a_reader_is_final(caller: str, proxy: MongoProxy, callers: Callers) -> None:
+    """It says nothing of a document: what cannot be read must not be taken for what cannot be written."""
+    for code in FINAL:
+        proxy.refusal = Refusal(code=code)
+        with pytest.raises(Unavailable):
+            await READERS[caller](callers)
+    assert proxy.refused >= len(FINAL)
+
+
+@pytest.mark.parametrize("code", [64, 91, 100, 11602, 424242])
+@pytest.mark.parametrize("caller", WRITERS)
+async def test_a_write_that_no_majority_has_is_no_success(
+    caller: str, code: int, proxy: MongoProxy, callers: Callers
+) -> None:
+    """The server did it, and says in a `writeConcernError` that it may be rolled back."""
+    proxy.unconfirmed = code
+    with pytest.raises(Unavailable):
+        await WRITERS[caller](callers)
+
+
 @pytest.mark.parametrize("label", ["RetryableWriteError", "TransientTransactionError"])
 async def test_an_error_label_says_that_another_try_may_succeed(
     label: str, proxy: MongoProxy, callers: Callers
@@ -209,9 +230,9 @@ async def test_a_list_is_one_round_trip_and_a_lost_cursor_is_read_again(
     documents = [Insert({"_id": f"{number:04}"}) for number in range(350)]
     assert (await mongo.collection("many").write(documents)).complete
     many = callers.mongo.collection("many")
-    proxy.seen.clear()
+    proxy.commands.clear()
     assert len(await many.find({}, limit=300)) == 300
-    assert proxy.seen == ["find"]
+    assert [name for name in proxy.commands if name in DATA_COMMANDS] == ["find"]
     proxy.refusal = Refusal(code=43, commands=frozenset({"find"}))
     with pytest.raises(Unavailable):
         await many.find({}, limit=300)

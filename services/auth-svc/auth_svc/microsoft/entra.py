@@ -21,6 +21,7 @@ from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, read_error
 from auth_svc.microsoft.http_client import CallFailed, HttpClient, NotWanted, Workers
 from auth_svc.microsoft.interfaces import DeviceFlow, Pending, Redeemed, SignInFlow, Token
 from auth_svc.microsoft.token_responses import defer_if_ours, read_redemption, read_token
+from auth_svc.settings import MIN_POLL_SECONDS
 from shared.contracts.events import Method
 from shared.crypto.secret import Secret
 from shared.identity.token_verifier import PublishedKey
@@ -28,8 +29,6 @@ from shared.identity.token_verifier import PublishedKey
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MIN_POLL_SECONDS = 5
-"""Between two polls of one device code (RFC 8628, 3.5)."""
 PROBE_SECONDS = 30.0
 """For so long an answer of Microsoft proves that it is there."""
 _DEVICE_FLOW_FIELDS = ("device_code", "expires_at", "_correlation_id")

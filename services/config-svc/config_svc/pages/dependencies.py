@@ -59,7 +59,7 @@ def submitted(name: str) -> Callable[[Request, ViewerSession], Awaitable[Submitt
     """The form of that name, sent from our own page. Roles are asked for before: the session is the first parameter."""
 
     async def check(request: Request, session: ViewerSession) -> SubmittedForm:
-        await require_csrf(name, request.app.state.pages.cookie)(request)
+        await require_csrf(name)(request)
         return await read(request, session.actor.id)
 
     return check

@@ -22,7 +22,7 @@ from shared.contracts.events import Method
 from shared.crypto.invitation_links import Link, Links
 from shared.crypto.sealed_box import Opener, Sealer
 from shared.domain.rules import Refused
-from shared.web.csrf import form_cookie_name, require_csrf
+from shared.web.csrf import form_cookie_name
 
 
 def _provided(name: str) -> Any:
@@ -38,15 +38,6 @@ BrowserSessions = Annotated[Sessions, _provided("sessions")]
 MessageSealer = Annotated[Sealer, _provided("sealer")]
 MessageOpener = Annotated[Opener, _provided("opener")]
 Limits = Annotated[WizardLimits, _provided("limits")]
-
-
-def own_form(name: str) -> Any:
-    """Lets only our own form of this name through. Raises: CsrfRefused."""
-
-    async def check(request: Request) -> None:
-        await require_csrf(name, request.app.state.pages.cookie)(request)
-
-    return Depends(check)
 
 
 async def _now(request: Request) -> datetime:

@@ -21,13 +21,13 @@ from invite_svc.pages.dependencies import (
     InvitationLink,
     Now,
     Repository,
-    own_form,
 )
 from invite_svc.pages.forms import OpenForm
 from invite_svc.pages.layout import WizardRoute, WizardView
 from invite_svc.pages.sessions import hashed
 from invite_svc.pages.texts import NO_LINK
 from shared.domain.rules import Refused
+from shared.web.csrf import require_csrf
 
 router = APIRouter(route_class=WizardRoute, include_in_schema=False)
 
@@ -74,7 +74,7 @@ async def show_link(request: Request, link: InvitationLink, page: CurrentLinkPag
     return page.show(invitation)
 
 
-@router.post("/i/{link}/start", dependencies=[own_form("open")])
+@router.post("/i/{link}/start", dependencies=[Depends(require_csrf("open"))])
 async def start(
     link: InvitationLink,
     page: CurrentLinkPage,
@@ -95,7 +95,7 @@ async def start(
     return page.view.to_wizard(session_cookie=cookie)
 
 
-@router.post("/i/{link}/ask", dependencies=[own_form("ask")])
+@router.post("/i/{link}/ask", dependencies=[Depends(require_csrf("ask"))])
 async def ask(link: InvitationLink, view: WizardView, repository: Repository) -> Response:
     """`Ask for a new invitation`: once an hour is enough, and that is not said."""
     return view.show("asked.html", await repository.apply(link.invitation_id, invitations.ask_again))

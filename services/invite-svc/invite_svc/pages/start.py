@@ -24,11 +24,11 @@ from invite_svc.pages.dependencies import (
     Now,
     OpenVisit,
     Repository,
-    own_form,
 )
 from invite_svc.pages.forms import AppRegistrationForm, DeviceCodeForm, StartForm, TroubleForm
 from invite_svc.pages.layout import WIZARD, View, WizardRoute, WizardView
 from invite_svc.pages.texts import TROUBLE, TROUBLE_OF
+from shared.web.csrf import require_csrf
 
 router = APIRouter(prefix=WIZARD, route_class=WizardRoute, include_in_schema=False)
 
@@ -63,7 +63,7 @@ async def show_ways(visit: OpenVisit, view: WizardView) -> Response:
     return view.show("ways.html", invitation, ways=screens.ways(invitation), steps=steps)
 
 
-@router.post("/sign-in", dependencies=[own_form("sign-in")])
+@router.post("/sign-in", dependencies=[Depends(require_csrf("sign-in"))])
 async def start_sign_in(visit: OpenVisit, starter: AttemptStarter, form: Annotated[StartForm, Form()]) -> Response:
     invitee = visit.invitation.invitee
     hint = invitee.email if invitee else None
@@ -78,7 +78,7 @@ async def show_device_form(visit: DeviceCodeVisit, view: WizardView) -> Response
     return _form_page(view, "device.html", invitation, DeviceCodeForm(user_name=entered or invited))
 
 
-@router.post("/device", dependencies=[own_form("device")])
+@router.post("/device", dependencies=[Depends(require_csrf("device"))])
 async def start_device_code(
     visit: DeviceCodeVisit, view: WizardView, starter: AttemptStarter, form: Annotated[DeviceCodeForm, Form()]
 ) -> Response:
@@ -92,7 +92,7 @@ async def show_app_form(visit: AppRegistrationVisit, view: WizardView) -> Respon
     return _form_page(view, "app.html", visit.invitation, AppRegistrationForm())
 
 
-@router.post("/app", dependencies=[own_form("app")])
+@router.post("/app", dependencies=[Depends(require_csrf("app"))])
 async def start_app_registration(
     visit: AppRegistrationVisit,
     view: WizardView,
@@ -142,7 +142,7 @@ async def show_trouble(visit: OpenVisit, view: WizardView) -> Response:
     return _trouble_page(view, visit.invitation, TroubleForm())
 
 
-@router.post("/trouble", dependencies=[own_form("trouble")])
+@router.post("/trouble", dependencies=[Depends(require_csrf("trouble"))])
 async def report_trouble(
     visit: OpenVisit, view: WizardView, repository: Repository, form: Annotated[TroubleForm, Form()]
 ) -> Response:

@@ -22,12 +22,12 @@ from invite_svc.pages.dependencies import (
     MessageOpener,
     Now,
     Repository,
-    own_form,
 )
 from invite_svc.pages.layout import WIZARD, WizardRoute, WizardView
 from invite_svc.pages.screens import Screen
 from invite_svc.pages.sessions import Session, hashed
 from shared.domain.rules import Refused
+from shared.web.csrf import require_csrf
 
 router = APIRouter(prefix=WIZARD, route_class=WizardRoute, include_in_schema=False)
 PAGE, LIVE_PART = "wizard_page.html", "state.html"
@@ -114,7 +114,7 @@ async def show_live_part(page: CurrentPage) -> Response:
     return await page.show(LIVE_PART)
 
 
-@router.post("/continue", dependencies=[own_form("continue")])
+@router.post("/continue", dependencies=[Depends(require_csrf("continue"))])
 async def continue_here(
     session: CurrentSession, view: WizardView, repository: Repository, sessions: BrowserSessions
 ) -> Response:
@@ -126,7 +126,7 @@ async def continue_here(
     return view.to_wizard(session_cookie=cookie)
 
 
-@router.post("/ask", dependencies=[own_form("ask")])
+@router.post("/ask", dependencies=[Depends(require_csrf("ask"))])
 async def ask(session: CurrentSession, view: WizardView, repository: Repository) -> Response:
     if session is None:
         return view.to_wizard()
