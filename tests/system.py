@@ -18,7 +18,7 @@ from tokenswitch_dev.runner.token import bearer_token
 from tokenswitch_dev.stack.process import Child, answers_ok, free_port, signal_group
 
 SERVICES = tuple(service.name for service in services.SERVICES)
-START_TIMEOUT = 60.0
+START_TIMEOUT = 180.0
 # As `make run`, but quick: polls three times a second, short leases; one address tries as often as tests need.
 QUICK = {
     "ENTRA_POLL_SECONDS": "0.3",

@@ -46,6 +46,7 @@ from shared.jobs.worker import Worker
 from shared.store.mongo import Mongo
 from shared.store.store import Store
 from tests.dev.simulator.simulator_kit import RETURN, Kit
+from tests.shared.kit.core import eventually
 from tokenswitch_dev.simulator import demo
 
 TENANT = "c0de0001-0001-4000-9abc-d00d00010000"
@@ -260,7 +261,7 @@ class Bench:
         all = [json.loads(entry["body"]) | {"type": entry["type"]} for entry in entries]
         return [event for event in all if kind in ("", event["type"])]
 
-    async def until(self, holds: Callable[[Access], bool], customer: str = "", seconds: float = 20.0) -> Access:
+    async def until(self, holds: Callable[[Access], bool], customer: str = "", seconds: float = 60.0) -> Access:
         """Waits for the document, woken often enough for a test."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
@@ -275,6 +276,15 @@ class Bench:
         found = await self.until(lambda access: access.attempt is not None and access.attempt.state in states)
         assert found.attempt is not None
         return found.attempt
+
+    async def given_back(self) -> None:
+        """Until nobody works on the attempt any more."""
+
+        async def released() -> bool:
+            document = await self.store.collection.get(self.customer) or {}
+            return "by" not in document.get("lease", {}).get("attempt", {})
+
+        await eventually(released)
 
     # --- how things begin ---
 

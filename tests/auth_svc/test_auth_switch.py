@@ -164,11 +164,12 @@ async def test_who_may_not_approve_is_refused_and_nothing_is_kept(
 async def test_a_role_that_was_taken_away_meanwhile_counts_as_none_though_wids_still_names_it(
     here: Bench, kit: Kit
 ) -> None:
-    kit.sim("faults", where="graph", code="outage", tenant="contoso.example", retry_after=1, times=1)
+    kit.sim("faults", where="graph", code="outage", tenant="contoso.example", retry_after=1, times=1000)
     await here.start("device_code")
     kit.sim("approve", user_code=await code(here), account=ADMIN)
     await here.until_attempt("redeemed")
     kit.sim("roles", tenant="contoso.example", account=ADMIN, roles=[])
+    kit.no_faults()
     try:
         await here.until_attempt("failed")
         (failed,) = await here.events("AuthenticationFailed")

@@ -83,7 +83,7 @@ async def redeeming(world: World) -> InFlight:
     customer = await world.customer()
     invitee = await world.invited(customer)
     back = await world.sim("authorize", url=await invitee.ask_sign_in(), account=customer.user("admin"))
-    await world.sim("faults", where="poll", code="silent", tenant=customer.tid, times=1, seconds=30)
+    await world.sim("faults", where="poll", code="silent", tenant=customer.tid, times=10, seconds=30)
     await invitee.come_back(back["redirect"])
 
     async def marked() -> bool:
@@ -94,6 +94,7 @@ async def redeeming(world: World) -> InFlight:
 
     async def go_on() -> None:
         """Once more, by the button; unless the answer was waited for after all."""
+        await world.entra.delete("/_sim/faults")
         page = await invitee.until("choose", "done", timeout=LONG)
         if page.screen == "choose":
             assert "sign in once more" in page.words, page.words
@@ -160,13 +161,13 @@ async def all_complete(world: World, switches: list[InFlight]) -> None:
 
 async def readyz(world: World, service: str) -> tuple[int, Body]:
     async with httpx.AsyncClient(
-        base_url=world.system.base(service), trust_env=False, timeout=5, verify=NO_CERTIFICATES
+        base_url=world.system.base(service), trust_env=False, timeout=20, verify=NO_CERTIFICATES
     ) as client:
         answer = await client.get("/readyz")
     return answer.status_code, dict(answer.json())
 
 
-async def says_away(world: World, part: str, *services: str, ready: int = 503, timeout: float = 15) -> None:
+async def says_away(world: World, part: str, *services: str, ready: int = 503, timeout: float = 40) -> None:
     """Each of them names the part that is away."""
 
     async def one(service: str) -> Any:

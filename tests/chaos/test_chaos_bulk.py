@@ -19,7 +19,7 @@ PER_MINUTE = 48
 """A step of eight rows every ten seconds: each death comes after a step of its own, and the last one before the end."""
 BULKS = "/api/v1/bulk-switches"
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 
 async def test_killed_in_the_middle_it_asks_everybody_once(world: World) -> None:

@@ -33,7 +33,7 @@ async def test_kafka_frozen_requests_are_taken_and_shown_as_delayed(world: World
     invitee = world.browser()
     await invitee.open(await world.link(customer, timeout=LONG))
     await completes_once(world, pending)
-    assert (await world.until(customer, LONG, switch="opened"))["delayed"] is None
+    await world.until(customer, LONG, switch="opened", delayed=None)
 
 
 async def test_kafka_killed_and_started_again(world: World) -> None:

@@ -34,7 +34,7 @@ class Api:
             base_url=base,
             headers={"Authorization": f"Bearer {token}"},
             trust_env=False,
-            timeout=10,
+            timeout=30,
             verify=NO_CERTIFICATES,
         )
         self.seen: list[httpx.Response] = []
@@ -82,7 +82,7 @@ class World:
     api: Api
     entra: httpx.AsyncClient
     wizard: str = ""
-    patience: float = 20
+    patience: float = 40
     invitees: list[Invitee] = field(default_factory=list)
 
     # --- Microsoft, simulated ---------------------------------------------------------------------------
@@ -165,7 +165,7 @@ class World:
 
     # --- mail -------------------------------------------------------------------------------------------
 
-    async def mail(self, to: str, subject: str = "", timeout: float = 20) -> Body:
+    async def mail(self, to: str, subject: str = "", timeout: float = 40) -> Body:
         def fits(mail: Body) -> bool:
             return bool(re.search(subject, mail["Subject"]))
 
@@ -233,6 +233,14 @@ class World:
 
         return await asyncio.to_thread(read)
 
+    async def settled(self, customer: Customer, number: int) -> None:
+        """Until auth-svc has heard that this switch is over."""
+
+        async def look() -> bool:
+            return bool((await self.document("auth", "access", customer.id)).get("settled") == number)
+
+        await wait_for(look, f"end of switch {number} at auth-svc", self.patience)
+
     async def close(self) -> None:
         for invitee in self.invitees:
             await invitee.http.aclose()
@@ -266,7 +274,7 @@ async def records(kafka: str, topic: str) -> list[Any]:
 def open_world(system: WholeSystem, config: str = "", wizard: str = "") -> World:
     """`config`, `wizard`: at these replicas."""
     trusted = ssl.create_default_context(cafile=str(system.plan.ca_file))
-    entra = httpx.AsyncClient(base_url=system.plan.authority, verify=trusted, trust_env=False, timeout=10)
+    entra = httpx.AsyncClient(base_url=system.plan.authority, verify=trusted, trust_env=False, timeout=30)
     return World(
         system=system, api=Api(config or system.base("config"), system.token("operator")), entra=entra, wizard=wizard
     )

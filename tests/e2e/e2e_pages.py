@@ -80,7 +80,7 @@ class Invitee:
     def __init__(self, base: str, patience: float = 30) -> None:
         self.patience = patience
         self.http = httpx.AsyncClient(
-            base_url=base, follow_redirects=True, trust_env=False, timeout=10, verify=NO_CERTIFICATES
+            base_url=base, follow_redirects=True, trust_env=False, timeout=30, verify=NO_CERTIFICATES
         )
         self.seen: list[httpx.Response] = []
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 async def wait_for(
     look: Callable[[], Awaitable[T | None]],
     what: str,
-    timeout: float = 20,
+    timeout: float = 40,
     told: Callable[[], object] = lambda: "",
     every: float = 0.1,
 ) -> T:

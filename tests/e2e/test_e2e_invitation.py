@@ -43,8 +43,9 @@ async def test_cancelled_while_a_code_is_pending_nothing_is_claimed(world: World
     await world.api.done("DELETE", f"{customer.path}/switch", params={"switch": 1})
     assert "withdrawn" in (await invitee.until("ended")).words
     await world.until(customer, switch="cancelled")
+    await world.settled(customer, 1)  # until then auth-svc would still take the token
     await world.approve(code, customer.user("admin"))
-    await world.mail(customer.user("admin"), "(?i)withdrawn|cancel|revoked|no longer")
+    await world.mail(customer.user("admin"), "^Withdrawn:")
     assert "TokenClaimed" not in await world.said(customer)
     refused = await world.api.refused("POST", f"{customer.path}/switch/resend", {"switch": 1})
     assert refused == (409, "switch_ended")
@@ -56,13 +57,17 @@ async def test_expired_it_says_so_and_can_be_asked_for_anew(world: World) -> Non
     customer = await world.customer()
     body = {"to": "token", "admin_email": customer.user("admin")}
     headers = dict(world.api.http.headers) | {"Idempotency-Key": "short-life"}
-    answer = await world.api.http.post(f"{short}{customer.path}/switch", json=body, headers=headers)
-    assert answer.status_code == 202, answer.text
-    link = await world.link(customer)
+    world.system.children["invite-svc"].freeze()  # it alone ends the invitation: not before we have its link
+    try:
+        answer = await world.api.http.post(f"{short}{customer.path}/switch", json=body, headers=headers)
+        assert answer.status_code == 202, answer.text
+        link = (await world.api.done("POST", f"{customer.path}/switch/link", {"switch": 1}))["link"]
+    finally:
+        world.system.children["invite-svc"].thaw()
     await world.until(customer, switch="expired")
     page = await world.browser().get(link)
     assert (page.status, "expired" in page.words) == (410, True)
-    await world.mail("ops@provider.example", f"(?i)expired.*{customer.id}|{customer.id}.*expired")
+    await world.mail("ops@provider.example", f"{customer.id}.*expired")
     await world.switched(customer)
 
 

@@ -64,6 +64,7 @@ async def test_no_secret_anywhere(world: World) -> None:
 
     jobs = Api(world.system.base("auth"), world.system.token("token.read"))
     for customer in (by_code, by_button, entered):
+        await world.settled(customer, 1)
         served = await jobs.done("POST", f"/internal/v1/customers/{customer.id}/access-token")
         secrets.add(f"access token of {customer.id}", served["access_token"])
     for name, value in tokens_given_out(world, customers.values()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from shared.jobs.worker import Worker
 from shared.messaging.kafka import Cluster, Producer
 from shared.service.settings import Misconfigured, load
 from tests.invite_svc.invite_kit import CUSTOMER, ID, Wizard, requested
+from tests.shared.kit.core import eventually
 
 
 def job(wizard: Wizard) -> Worker[Invitation]:
@@ -60,38 +60,29 @@ async def test_a_switch_asked_for_on_the_topic_becomes_an_invitation_that_can_be
     cluster = Cluster(bootstrap=kafka_bootstrap, topic=topic, partitions=2)
     asked = requested(expires_at=wizard.now + timedelta(days=7), remind_at=None)
     async with wizard.app.router.lifespan_context(wizard.app):
-        await until(lambda: wizard.service.health.ready)
+
+        async def ready() -> bool:
+            return wizard.service.health.ready
+
+        await eventually(ready)
         sender, id = Producer(cluster, "test"), "config/customers/contoso/2/0"
         head = cloudevents.headers_of(id, "SwitchRequested", wizard.now, CUSTOMER, None)
         await sender.send(topic, CUSTOMER.encode(), cloudevents.encode(asked).encode(), head)
         browser = wizard.browser()
-        for _ in range(200):
-            if "Contoso Ltd" in (await browser.open(wizard.link())).text:
-                break
-            await asyncio.sleep(0.05)
+
+        async def invited() -> bool:
+            return "Contoso Ltd" in (await browser.open(wizard.link())).text
+
+        async def all_sent() -> bool:
+            return await wizard.said() == []
+
+        await eventually(invited)
         await browser.send("/start")
         assert "How do you want to sign in?" in browser.page.text
-        await sent(wizard)
+        await eventually(all_sent)
         await sender.close()
     await wizard.mongo.drop()
     wizard.mongo.close()
-
-
-async def until(true: object, seconds: float = 20) -> None:
-    for _ in range(int(seconds / 0.05)):
-        if callable(true) and true():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"not within {seconds} s")
-
-
-async def sent(wizard: Wizard) -> None:
-    """Waits until the topic has everything that the invitation says."""
-    for _ in range(200):
-        if await wizard.said() == []:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"still unsent: {await wizard.said()}")
 
 
 async def test_the_lists_of_a_document_stay_bounded(wizard: Wizard) -> None:

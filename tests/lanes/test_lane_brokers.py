@@ -42,4 +42,5 @@ async def test_with_two_brokers_dead_requests_are_kept_until_one_is_back(world: 
     world.system.start(BROKERS[0])
     await world.until(customer, LONG, switch="invited")
     await all_complete(world, switches)
+    await world.link(customer)
     assert len(await world.links(customer.user("admin"))) == 1

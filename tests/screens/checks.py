@@ -17,6 +17,7 @@ from typing import Any
 from playwright.async_api import Browser, BrowserContext, CDPSession, Page
 
 from tests.screens.table import DESKTOP, LOCALES, LOOKS, Look, Part
+from tokenswitch_dev.walkthrough.browser import TIMEOUT_MILLISECONDS
 
 HERE = Path(__file__).parent
 AXE_FILE = HERE / "vendor" / "axe-core-4.14.1.min.js"
@@ -74,7 +75,7 @@ class Seen:
 async def window(browser: Browser, language: str, **more: Any) -> AsyncIterator[BrowserContext]:
     given: dict[str, Any] = {"locale": LOCALES[language], "reduced_motion": "reduce", "timezone_id": "Europe/London"}
     context = await browser.new_context(**(given | more))
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(TIMEOUT_MILLISECONDS)
     yield context
     await context.close()
 

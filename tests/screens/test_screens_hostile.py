@@ -21,7 +21,7 @@ from tests.screens.checks import PROBE, window
 from tests.screens.hostile import MARKUP, HostileConfig, HostileWizard, hostile_mails
 from tokenswitch_dev.walkthrough.browser import launch
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 FIELDS = "input:not([type=hidden], [type=radio], [type=checkbox], [type=date], [type=file]), textarea"
 TEXT = "document.body.innerText + [...document.querySelectorAll('input, textarea')].map((one) => one.value)"

@@ -21,8 +21,14 @@ NAMES: dict[str, Any] = {
     "entra_client_id": APP_ID,
     "provider_logo_file": plan.LOGO,
 }
-LIVE = ("preparing-stuck", "code", "failed", "done", "ready")
-"""Screens that come to the open page by themselves: it asks every second."""
+LIVE = {
+    "preparing-stuck": "#screen-preparing #pace .alert-warning",
+    "code": "#screen-code",
+    "ready": "#screen-ready",
+    "failed": "#screen-choose",
+    "done": "#screen-done",
+}
+"""Screens that come to the open page by themselves, since it asks every second, and what is on them only."""
 
 
 async def walk(
@@ -50,8 +56,7 @@ async def past(wizard: Wizard, context: BrowserContext, visit: Visit) -> None:
 
         async def shoot(name: str) -> None:
             if name in LIVE:
-                await page.wait_for_event("response", lambda answer: answer.url.endswith("/w/state"))
-                await page.wait_for_timeout(100)
+                await page.wait_for_selector(LIVE[name])
             await visit(page, name)
 
         await way(wizard, page, base, shoot)

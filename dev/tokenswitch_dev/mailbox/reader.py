@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 20.0
 
 
 class NoMail(AssertionError):

@@ -10,7 +10,7 @@ import requests
 
 from tokenswitch_dev.simulator.demo import API_AUDIENCE, GATEWAY_APPS, PROVIDER_TENANT
 
-TIMEOUT_SECONDS = (3, 10)
+TIMEOUT_SECONDS = (10, 20)
 
 
 class NoToken(Exception):

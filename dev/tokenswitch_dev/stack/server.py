@@ -11,7 +11,7 @@ from tokenswitch_dev.stack.process import GRACE_SECONDS, Child
 
 S = TypeVar("S", bound="EmbeddedServer")
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 class EmbeddedServer(ABC):

@@ -29,7 +29,7 @@ ARGUMENTS = (
 )
 LAPTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
-TIMEOUT_MILLISECONDS = 20_000
+TIMEOUT_MILLISECONDS = 40_000
 NO_CHROMIUM = (
     "There is no Chromium here: install one (Debian: apt-get install chromium; macOS: brew install --cask "
     "chromium), or name it in CHROMIUM."

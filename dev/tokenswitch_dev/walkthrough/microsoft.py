@@ -49,7 +49,8 @@ class Microsoft:
         await self.page.click("#continue")
 
     async def accept(self) -> None:
-        """The permissions, if Microsoft asks for them: once per account."""
+        """The permissions, if Microsoft asks for them: once per account. (Else it is done, or back at the wizard.)"""
+        await self.page.locator("#accept, #done, [id^=screen-]").first.wait_for()
         if await self.page.locator("#accept").count():
             await self.page.click("#accept")
 

@@ -111,7 +111,7 @@ async def test_a_stopped_attempt_is_watched_no_more(here: Bench) -> None:
     await here.fact(
         attempts.stop, AuthenticationStopped(customer="c1", switch=1, attempt=1, reason="continued_elsewhere")
     )
-    await asyncio.sleep(2.5)
+    await here.given_back()
     looks = fake.calls.count("poll")
     await asyncio.sleep(1)
     assert fake.calls.count("poll") == looks
@@ -120,22 +120,22 @@ async def test_a_stopped_attempt_is_watched_no_more(here: Bench) -> None:
 
 
 async def test_what_a_stopped_attempt_still_yields_is_discarded(here: Bench) -> None:
-    go = asyncio.Event()
+    looking, go = asyncio.Event(), asyncio.Event()
 
     async def look() -> Any:
+        looking.set()
         await go.wait()
         return redeemed()
 
     script(here, poll=[look])
     await here.start("device_code")
     here.run()
-    await here.until_attempt("code_issued")
-    await asyncio.sleep(0.2)
+    await asyncio.wait_for(looking.wait(), 20)
     await here.fact(
         attempts.stop, AuthenticationStopped(customer="c1", switch=1, attempt=1, reason="continued_elsewhere")
     )
     go.set()
-    await asyncio.sleep(0.5)
+    await here.given_back()
     assert (await here.attempt()).state == "stopped"
     assert (await here.attempt()).redeemed is None
 
@@ -202,7 +202,7 @@ async def test_stopping_waits_for_the_look_in_flight_and_keeps_what_it_brought(h
     script(here, poll=[look])
     await here.start("device_code")
     here.run()
-    await asyncio.wait_for(looking.wait(), 10)
+    await asyncio.wait_for(looking.wait(), 20)
     await here.stop()
     assert (await here.attempt()).state == "redeemed"
 
@@ -253,7 +253,7 @@ async def test_microsoft_away_at_the_start_is_waited_for(here: Bench) -> None:
 @pytest.mark.parametrize("reason", ["unreachable", "busy"])
 async def test_microsoft_away_until_the_end_of_the_attempt(here: Bench, reason: str) -> None:
     script(here, begin_device=[EntraUnavailable(reason, retry_after=1)])
-    await old_start(here, "device_code", timedelta(seconds=3))
+    await old_start(here, "device_code", timedelta(seconds=5))
     here.run()
     assert (await failure(here))["reason"] == reason
 

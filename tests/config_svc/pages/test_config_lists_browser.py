@@ -17,6 +17,7 @@ from tests.config_svc.config_shots import served
 from tests.config_svc.pages.test_config_invitations import invite, work
 from tests.config_svc.pages.test_config_pages_browser import Scene
 from tests.config_svc.queries.test_config_plans import customer
+from tests.shared.kit.core import eventually
 from tokenswitch_dev.walkthrough.browser import launch
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -46,7 +47,7 @@ async def scene(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asy
 
 async def polled(page: Page) -> None:
     """The list has asked for itself once more."""
-    async with page.expect_response(lambda answer: "/invitations/rows" in answer.url, timeout=15_000) as answer:
+    async with page.expect_response(lambda answer: "/invitations/rows" in answer.url, timeout=60_000) as answer:
         pass
     await (await answer.value).finished()
     await page.wait_for_timeout(100)
@@ -97,7 +98,7 @@ async def test_the_list_moves_by_itself_and_keeps_ticks_focus_and_place(scene: S
         EmailSent(customer="alpha", switch=1, kind="invitation", generation=1, tries=1, count=1),
         "notify/outgoing_mails",
     )
-    await expect(page.locator("#row-alpha [data-state=opened]")).to_be_visible(timeout=15_000)
+    await expect(page.locator("#row-alpha [data-state=opened]")).to_be_visible(timeout=60_000)
     await expect(tick).to_be_checked()
     await expect(below.get_by_role("button", name="Resend Invitation")).to_be_focused()
     assert abs(await below.evaluate("row => row.getBoundingClientRect().top") - before) < 60
@@ -230,6 +231,10 @@ async def test_the_first_load_of_a_page_is_small(scene: Scene, path: str) -> Non
     await network.send("Network.setCacheDisabled", {"cacheDisabled": True})
     network.on("Network.loadingFinished", lambda said: transferred.append(said["encodedDataLength"]))
     await page.goto(scene.base + path, wait_until="load")
-    await page.wait_for_timeout(50)
+
+    async def weighed() -> bool:  # what was loaded is told just after the page says that it is
+        return len(transferred) >= 6
+
+    await eventually(weighed)
     await context.close()
-    assert len(transferred) >= 6 and sum(transferred) < FIRST_LOAD, sum(transferred)
+    assert sum(transferred) < FIRST_LOAD, sum(transferred)

@@ -47,7 +47,7 @@ async def test_live_shows_what_stands_how_and_what_came_of_the_switches(config: 
     assert 'http-equiv="refresh"' in page and "style=" not in page
     await config.claims()
     config.later(seconds=1)
-    for _ in range(50):  # counted anew every few seconds, for all readers together
+    for _ in range(300):  # counted anew every few seconds, for all readers together
         await browser.open("/live/numbers?window=30d&wall=1")
         if "Completed 1" in browser.text:
             break

@@ -108,7 +108,7 @@ async def test_the_connection_says_how_it_is_and_goes_on_where_it_was(scene: Sce
     log.event("back")
     await expect(state).to_have_text("Live")
     log.said.put_nowait(None)  # the replica is gone
-    for _ in range(100):
+    for _ in range(600):
         if len(log.places) > 1:
             break
         await asyncio.sleep(0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,13 +87,18 @@ async def test_a_page_on_which_nothing_moves_any_more_asks_no_further(scene: Sce
 
 
 async def test_copy_link_puts_it_into_the_clipboard_and_says_so_while_the_page_moves(scene: Scene) -> None:
-    page = await scene.page(HERE)
+    page, now = await scene.page(HERE), datetime.now(UTC)
+    await page.clock.set_fixed_time(now)
     await page.get_by_role("button", name="Copy link").click()
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    await page.wait_for_timeout(1500)
+    for _ in range(2):
+        async with page.expect_response(lambda answer: answer.url.endswith("/state")) as moved:
+            pass
+        await (await moved.value).finished()
     await expect(page.get_by_role("button", name="Copied")).to_be_visible()
     await expect(page.locator("#announcer")).to_have_text("Copied")
     assert (await page.evaluate("navigator.clipboard.readText()")).startswith(f"{INVITE}/i/")
+    await page.clock.set_fixed_time(now + timedelta(seconds=3))
     await expect(page.get_by_role("button", name="Copy link")).to_be_visible()
     assert await scene.config.relays() == ["LinkCopied"]
 

@@ -181,7 +181,7 @@ async def test_the_numbers_stand_at_metrics_and_are_counted_though_nobody_looks(
     counter, stopping = customer_counts.CustomerCounter(some.customers, some.clock, least=0), asyncio.Event()
     counting = asyncio.create_task(customer_counts.keep_counting(counter, stopping))
     states = [customer(n, some) for n in range(COUNT)]
-    for _ in range(200):
+    for _ in range(1200):
         if metrics.COUNTED._value.get() == some.now.timestamp():
             break
         await asyncio.sleep(0.05)

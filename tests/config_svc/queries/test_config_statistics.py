@@ -287,7 +287,7 @@ async def test_a_day_that_is_over_is_read_once_in_a_while_and_today_again_and_ag
     assert (await reader.window("7d")).count("requested") == 1
     await take(member(config), raws([requested("late")], NOW - timedelta(days=3)))
     await take(member(config), raws([requested("new")], NOW))
-    for _ in range(100):
+    for _ in range(600):
         if (found := (await reader.window("7d")).count("requested")) > 1:
             break
         await asyncio.sleep(0.1)

@@ -61,7 +61,7 @@ class Run:
                 [sys.executable, "-m", "tokenswitch_dev.runner"], env=environment, stdout=out, stderr=out
             )
 
-    def until(self, pattern: str, timeout: float = 90) -> str:
+    def until(self, pattern: str, timeout: float = 240) -> str:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if found := re.search(pattern, self.output.read_text()):
@@ -74,7 +74,7 @@ class Run:
     def children(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def all_children(self, timeout: float = 30) -> list[psutil.Process]:
+    def all_children(self, timeout: float = 120) -> list[psutil.Process]:
         deadline = time.monotonic() + timeout
         while len(self.children()) < len(PROGRAMS) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -124,7 +124,7 @@ def test_it_starts_everything_restarts_what_dies_and_stops_everything(start: Sta
     children = run.all_children()
     assert len(children) == len(PROGRAMS)
     run.process.send_signal(signal.SIGINT)
-    assert run.process.wait(15) == 0
+    assert run.process.wait(60) == 0
     assert gone(children, 1)
     assert "nothing is left running" in run.output.read_text()
 
@@ -142,7 +142,7 @@ def test_killed_with_9_it_leaves_nothing_and_goes_on_with_its_data(start: Start,
     assert (tmp_path / "run" / "keys" / "vault.json").read_text() == keys
     children = again.children()
     again.process.terminate()
-    assert again.process.wait(15) == 0
+    assert again.process.wait(60) == 0
     assert gone(children, 1)
 
 
@@ -151,7 +151,7 @@ def test_a_program_that_cannot_run_ends_the_run_with_its_name(start: Start, tmp_
     run = start()
     said = run.until(r"Cannot go on: notify-svc ended .*")
     assert "notify-svc.log" in said
-    assert run.process.wait(20) == 1
+    assert run.process.wait(60) == 1
     assert "SMTP_URL is wrong" in (tmp_path / "run" / "logs" / "notify-svc.log").read_text()
 
 
@@ -162,7 +162,7 @@ def test_a_taken_port_is_named_with_the_setting_that_moves_it(tmp_path: Path) ->
             [sys.executable, "-m", "tokenswitch_dev.runner"],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             env=os.environ | ports | {"RUN_DIR": str(tmp_path)},
         )
     assert said.returncode == 1

@@ -34,14 +34,14 @@ class Kit:
         return self.running.tid(domain)
 
     def sim(self, name: str, **wish: Any) -> dict[str, Any]:
-        said = self.session.post(f"{self.authority}/_sim/{name}", json=wish, timeout=10)
+        said = self.session.post(f"{self.authority}/_sim/{name}", json=wish, timeout=30)
         assert said.status_code == 200, said.text
         return dict(said.json())
 
     def no_faults(self) -> None:
         """Nor raw answers."""
         for name in ("faults", "answers"):
-            assert self.session.delete(f"{self.authority}/_sim/{name}", timeout=10).status_code == 200
+            assert self.session.delete(f"{self.authority}/_sim/{name}", timeout=30).status_code == 200
 
     def device_app(self, tenant: str, client_id: str = demo.DEVICE_CLIENT_ID) -> msal.PublicClientApplication:
         return msal.PublicClientApplication(client_id, **self._at(tenant))
@@ -79,7 +79,7 @@ class Kit:
         return result
 
     def token(self, tenant: str, **form: str) -> requests.Response:
-        return self.session.post(f"{self.authority}/{tenant}/oauth2/v2.0/token", data=form, timeout=10)
+        return self.session.post(f"{self.authority}/{tenant}/oauth2/v2.0/token", data=form, timeout=30)
 
     def refresh(self, tenant: str, token: str, client_id: str = demo.DEVICE_CLIENT_ID, **more: str) -> dict[str, Any]:
         form = {
@@ -94,11 +94,11 @@ class Kit:
         verb = "POST" if body else "GET"
         headers = {"Authorization": f"Bearer {token}"}
         address = f"{self.running.graph_url}/v1.0/{path}"
-        return self.session.request(verb, address, headers=headers, json=body or None, timeout=10)
+        return self.session.request(verb, address, headers=headers, json=body or None, timeout=30)
 
     def claims(self, token: str, tenant: str) -> dict[str, Any]:
         """Verified by the published keys, as a careful client does."""
-        keys = self.session.get(f"{self.authority}/{tenant}/discovery/v2.0/keys", timeout=10).json()
+        keys = self.session.get(f"{self.authority}/{tenant}/discovery/v2.0/keys", timeout=30).json()
         return dict(jwt.decode(token, KeySet.import_key_set(keys), algorithms=["RS256"]).claims)
 
 
@@ -115,7 +115,7 @@ def simulator_thread(state: Path, **options: Any) -> Iterator[Kit]:
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
     thread.start()
-    assert started.wait(20), "the simulator did not start"
+    assert started.wait(60), "the simulator did not start"
     kit = Kit(ready[0])
     try:
         yield kit

@@ -178,7 +178,7 @@ def test_silence_holds_the_answer_back(kit: Kit) -> None:
     form = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "client_id": demo.DEVICE_CLIENT_ID}
     address = f"{kit.authority}/{kit.tid(CONTOSO)}/oauth2/v2.0/token"
     with pytest.raises(requests.ReadTimeout):
-        kit.session.post(address, data=form | {"device_code": code}, timeout=0.3)
+        kit.session.post(address, data=form | {"device_code": code}, timeout=(10, 0.3))
 
 
 def test_faults_fit_their_place_tenant_and_account_only(kit: Kit) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -16,14 +15,9 @@ import httpx
 import requests
 
 from tokenswitch_dev.simulator import demo
+from tokenswitch_dev.stack.process import free_port
 
 DOMAIN = "contoso.example"
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 class Process:
@@ -53,7 +47,7 @@ class Process:
                 process.stdout.close()
 
     def _await(self, session: requests.Session) -> None:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 session.get(f"{self.authority}/_sim/clock", timeout=2)

@@ -45,7 +45,7 @@ async def consume(bootstrap: str, topic: str, count: int) -> list[bytes]:
         topic, bootstrap_servers=bootstrap, group_id=f"{topic}.group", auto_offset_reset="earliest"
     )
     async with consumer:
-        return [(await asyncio.wait_for(consumer.getone(), 20)).value or b"" for _ in range(count)]
+        return [(await asyncio.wait_for(consumer.getone(), 60)).value or b"" for _ in range(count)]
 
 
 async def test_kafka_takes_and_gives_events_in_order(kafka_bootstrap: str, topic: str) -> None:
@@ -76,7 +76,7 @@ async def test_a_frozen_kafka_answers_again_when_thawed(own_kafka: OwnKafka) -> 
     kafka.freeze()
     assert not await asyncio.to_thread(kafka.ready)
     kafka.thaw()
-    await asyncio.to_thread(kafka.child.wait_until, kafka.ready, 20)
+    await asyncio.to_thread(kafka.child.wait_until, kafka.ready, 60)
 
 
 def test_kafkas_jars_are_checked_by_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,7 +176,7 @@ async def test_without_script_the_page_asks_again_by_itself(scene: Scene) -> Non
     await page.get_by_role("button", name="Sign in with Microsoft").click()
     await expect(page.get_by_role("heading", name="Preparing")).to_be_visible()
     await wizard.sign_in_ready()
-    await expect(page.get_by_role("link", name="Continue to Microsoft")).to_be_visible(timeout=12_000)
+    await expect(page.get_by_role("link", name="Continue to Microsoft")).to_be_visible(timeout=60_000)
 
 
 async def test_a_double_click_is_one_attempt(scene: Scene) -> None:

@@ -342,7 +342,7 @@ async def test_a_kill_after_the_server_took_the_mail_repeats_the_same_mail(post:
     await post.hears(requested(), created())
     dead = Worker(store=post.new_store(), job=MAIL, execute=dies)
     await dead.once()
-    await asyncio.wait_for(handed_over.wait(), 5)
+    await asyncio.wait_for(handed_over.wait(), 20)
     await post.works()
     assert len(await mails(mailbox)) == 1, "held: nobody else may send it yet"
     post.now += timedelta(seconds=31)

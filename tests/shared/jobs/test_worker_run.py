@@ -47,6 +47,15 @@ async def tallies(collection: Counting) -> Store[Tally]:
     return made
 
 
+async def looked(parts: list[str | None]) -> None:
+    """Until the loop has looked for what is due, and waits."""
+
+    async def told() -> bool:
+        return parts[-1:] == [None]
+
+    await eventually(told)
+
+
 async def stop(stopping: asyncio.Event, running: asyncio.Future[Any]) -> None:
     stopping.set()
     await asyncio.wait_for(running, 12)
@@ -59,24 +68,24 @@ async def mailed(tallies: Store[Tally], id: str = "a") -> bool:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.3])
 async def test_work_starts_by_the_write_not_by_the_tick(tallies: Store[Tally], seconds: float) -> None:
-    stopping = asyncio.Event()
+    stopping, parts = asyncio.Event(), list[str | None]()
     running = asyncio.ensure_future(
-        Worker(store=tallies, job="mail", execute=mailer(), tick_seconds=1000).run(stopping)
+        Worker(store=tallies, job="mail", execute=mailer(), tick_seconds=1000, health=parts.append).run(stopping)
     )
-    await asyncio.sleep(0.3)
+    await looked(parts)
     await tallies.apply("far", put(mail_at=utc_now() + timedelta(days=1)))
     await tallies.fold({})
     await tallies.apply("a", put(mail_at=utc_now() + timedelta(seconds=seconds)))
-    await eventually(lambda: mailed(tallies), 10)
+    await eventually(lambda: mailed(tallies))
     await stop(stopping, running)
 
 
 async def test_deadlines_far_away_cost_no_look(collection: Counting, tallies: Store[Tally]) -> None:
-    stopping = asyncio.Event()
+    stopping, parts = asyncio.Event(), list[str | None]()
     running = asyncio.ensure_future(
-        Worker(store=tallies, job="mail", execute=mailer(), tick_seconds=1000).run(stopping)
+        Worker(store=tallies, job="mail", execute=mailer(), tick_seconds=1000, health=parts.append).run(stopping)
     )
-    await asyncio.sleep(0.3)
+    await looked(parts)
     before = collection.reads
     for number in range(20):
         await tallies.apply(f"d{number}", put(mail_at=utc_now() + timedelta(days=1)))
@@ -96,7 +105,7 @@ async def test_more_work_than_hands_is_done_without_waiting_for_ticks(tallies: S
     async def all_done() -> bool:
         return all([await mailed(tallies, f"d{number}") for number in range(25)])
 
-    await eventually(all_done, 20)
+    await eventually(all_done)
     await stop(stopping, running)
 
 
@@ -166,6 +175,6 @@ async def test_mongodb_away_ends_neither_the_loop_nor_the_work(collection: Count
     collection.away = False
     goes_on.set()
     await eventually(lambda: mailed(tallies))
+    await looked(parts)
     assert not running.done()
     await stop(stopping, running)
-    assert parts[-1] is None

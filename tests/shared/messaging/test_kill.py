@@ -11,8 +11,13 @@ from pathlib import Path
 from tests.shared.kit.core import World, end_world, eventually, make_world
 
 CUSTOMERS = [f"c{number}" for number in range(8)]
-FACTS = 40
+FACTS, DEATHS = 40, 2
 ROOT = Path(__file__).parents[3]
+
+
+def part(number: int) -> range:
+    """The facts that are published before this death, or after the last: each victim has some to take."""
+    return range(FACTS * number // (DEATHS + 1), FACTS * (number + 1) // (DEATHS + 1))
 
 
 def start(world: World, url: str, database: str) -> subprocess.Popen[bytes]:
@@ -27,13 +32,16 @@ async def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(
     tallies, dice = world.tallies(), random.Random(7)
     victims = [start(world, mongo_url, mongo_database)]
 
-    async def produce() -> None:
-        for number in range(FACTS):
+    async def produce(numbers: range) -> None:
+        for number in numbers:
             await asyncio.gather(*(world.publish(customer, number) for customer in CUSTOMERS))
             await asyncio.sleep(0.03)
 
+    async def taken() -> int:
+        return sum([len(found.state.taken) for found in await tallies.find({})])
+
     async def some_more_taken(before: int) -> bool:
-        return sum([len(found.state.taken) for found in await tallies.find({})]) > before
+        return await taken() > before
 
     async def all_done() -> bool:
         found = await tallies.find({})
@@ -41,16 +49,17 @@ async def test_a_process_killed_at_any_moment_loses_and_doubles_nothing(
             len(one.state.taken) == one.state.checks == FACTS and one.delayed is None for one in found
         )
 
-    producing = asyncio.ensure_future(produce())
     try:
-        for _ in range(2):
-            before = sum([len(found.state.taken) for found in await tallies.find({})])
+        for death in range(DEATHS):
+            before = await taken()
+            producing = asyncio.ensure_future(produce(part(death)))
             await eventually(lambda before=before: some_more_taken(before))  # type: ignore[misc]
             await asyncio.sleep(dice.uniform(0, 0.4))
             victims[-1].kill()
             victims[-1].wait()
             victims.append(start(world, mongo_url, mongo_database))
-        await producing
+            await producing
+        await produce(part(DEATHS))
         await eventually(all_done, 60)
     finally:
         victims[-1].kill()

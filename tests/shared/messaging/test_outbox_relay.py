@@ -14,7 +14,7 @@ from shared.domain.rules import Change, Unavailable
 from shared.messaging.kafka import Cluster, Producer
 from shared.messaging.outbox_relay import MAX_WOKEN, OutboxRelay
 from shared.store.store import Store, WriteNotification
-from tests.shared.kit.core import Memory, Tally, World, add, end_world, make_world, put, step
+from tests.shared.kit.core import Memory, Tally, World, add, end_world, eventually, make_world, put, step
 from tests.shared.kit.faults import Crash, FaultySender, Fuse, faulty
 
 NEVER = 1000.0
@@ -93,13 +93,13 @@ async def test_a_write_while_the_relay_reads_is_not_slept_over(world: World) -> 
     running = asyncio.ensure_future(relay.run(stopping))
     await asyncio.sleep(0.2)  # its first sweep is over
     await tallies.apply("a", add(1))
-    for _ in range(100):
-        await asyncio.sleep(0.02)
-        if len(sender.sent) == 2:
-            break
+
+    async def both_sent() -> bool:
+        return len(sender.sent) == 2
+
+    await eventually(both_sent)
     stopping.set()
     await running
-    assert len(sender.sent) == 2
 
 
 async def small_topic(world: World, limit: int) -> Cluster:
@@ -151,10 +151,14 @@ async def test_a_record_that_the_broker_refuses_holds_back_its_own_document_only
         except Unavailable:  # sends that were in flight on the producer that the refusal broke
             await asyncio.sleep(0.1)
 
-    for _ in range(20):
+    async def only_the_refused_one_is_left() -> bool:
         await pass_through()
-    left = await tallies.collection.find({"unsent": {"$exists": True}}, limit=100)
-    assert [(document["_id"], len(document["outbox"])) for document in left] == [("bad", 2)]
+        left = await tallies.collection.find({"unsent": {"$exists": True}}, limit=100)
+        return [(document["_id"], len(document["outbox"])) for document in left] == [("bad", 2)]
+
+    await eventually(only_the_refused_one_is_left)
+    for _ in range(20):
+        assert await only_the_refused_one_is_left()
     world.cluster = cluster
     said = await world.said()
     assert said.pop("bad") == [1]
@@ -162,12 +166,12 @@ async def test_a_record_that_the_broker_refuses_holds_back_its_own_document_only
 
     resource = ConfigResource(ConfigResourceType.TOPIC, cluster.topic, {"max.message.bytes": "100000"})
     await _admin(cluster, lambda admin: admin.alter_configs([resource]))
-    for _ in range(100):
+
+    async def all_sent() -> bool:
         await pass_through()
-        if await nothing_unsent(tallies):
-            break
-        await asyncio.sleep(0.1)
-    assert await nothing_unsent(tallies)
+        return await nothing_unsent(tallies)
+
+    await eventually(all_sent)
     types = [dict(record.headers)["ce_type"] for record in await world.records() if record.key == b"bad"]
     assert list(dict.fromkeys(types)) == [b"InvitationRevoked", b"EmailFailed"]
     assert (await world.said())["bad"] == [1, 2]

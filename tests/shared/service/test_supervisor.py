@@ -13,7 +13,7 @@ from shared.observability.health import Health, Probe, watch
 from shared.service.supervisor import Loop, Runtime, supervise
 
 
-async def until(true: Callable[[], bool], seconds: float = 5) -> None:
+async def until(true: Callable[[], bool], seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not true():
             await asyncio.sleep(0.01)
@@ -41,7 +41,7 @@ async def run(loop: Loop, health: Health, done: Callable[[], bool], steady: floa
     task = asyncio.create_task(supervise(loop, stopping, health, steady=steady))
     await until(done)
     stopping.set()
-    await asyncio.wait_for(task, 2)
+    await asyncio.wait_for(task, 20)
 
 
 async def test_a_loop_that_waits_for_something_is_started_again_and_said_in_one_line(
@@ -67,7 +67,7 @@ async def test_a_bug_is_logged_with_its_traceback_and_the_loop_goes_on(caplog: p
 async def test_a_loop_that_returns_is_started_again_but_one_that_is_done_once_is_not() -> None:
     again, once, health = Flaky(None), Flaky(Unavailable("MongoDB"), None), Health()
     await run(Loop(name="relay", run=again), health, lambda: again.runs == 2)
-    await asyncio.wait_for(supervise(Loop(name="indexes", run=once, once=True), asyncio.Event(), health), 5)
+    await asyncio.wait_for(supervise(Loop(name="indexes", run=once, once=True), asyncio.Event(), health), 20)
     assert once.runs == 2
     assert health.why("indexes") is None
 
@@ -88,14 +88,14 @@ async def test_a_loop_begins_when_what_it_needs_has_happened() -> None:
     second.set()
     await until(lambda: loop.runs == 1)
     stopping.set()
-    await asyncio.wait_for(task, 2)
+    await asyncio.wait_for(task, 20)
 
 
 async def test_stopping_ends_a_loop_that_never_began() -> None:
     loop, stopping = Flaky(), asyncio.Event()
     task = asyncio.create_task(supervise(Loop(name="relay", run=loop, after=(asyncio.Event(),)), stopping, Health()))
     stopping.set()
-    await asyncio.wait_for(task, 2)
+    await asyncio.wait_for(task, 20)
     assert loop.runs == 0
 
 
@@ -145,7 +145,7 @@ async def test_what_does_not_end_is_cancelled() -> None:
 
     runtime.start([Loop(name="relay", run=stubborn("relay"), last=True), Loop(name="work", run=stubborn("work"))], [])
     await asyncio.sleep(0.01)
-    await asyncio.wait_for(runtime.stop(drain), 2)
+    await asyncio.wait_for(runtime.stop(drain), 20)
     assert cancelled == ["work", "relay", "drained"]
 
 

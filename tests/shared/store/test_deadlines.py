@@ -62,7 +62,7 @@ async def test_urgent_calls_never_stand_behind_others() -> None:
 
 async def test_a_place_is_free_only_when_its_call_has_ended() -> None:
     """A thread that hangs is taken, although nobody waits for it any more."""
-    calls, hang = Calls(asyncio.Semaphore(1), 0.05), asyncio.Event()
+    calls, hang = Calls(asyncio.Semaphore(1), 0.3), asyncio.Event()
     with pytest.raises(Unavailable):
         await calls(hang.wait)
     with pytest.raises(Unavailable):

@@ -64,8 +64,8 @@ async def slow(proxy: MongoProxy, mongo: Mongo, mongo_database: str) -> AsyncIte
     """A collection whose index builds take longer than a call may."""
     documents = [Insert({"_id": str(number), "name": str(number)}) for number in range(50)]
     assert (await mongo.collection("things").write(documents)).complete
-    client = Mongo(proxy.url, mongo_database, timeout_seconds=0.5)
-    proxy.delays = {"createIndexes": 1.5}
+    client = Mongo(proxy.url, mongo_database, timeout_seconds=1.0)
+    proxy.delays = {"createIndexes": 3.0}
     yield client.collection("things")
     await asyncio.to_thread(client.close)
 

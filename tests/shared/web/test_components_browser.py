@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from shared.web.pages import Pages
 from tests.shared.kit.protected import protect
-from tokenswitch_dev.walkthrough.browser import launch
+from tokenswitch_dev.walkthrough.browser import TIMEOUT_MILLISECONDS, launch
 
 FRAME = """{% extends "wizard.html" %}{% block head %}{{ c.live_without_script(1) }}{% endblock %}
 {% block heading %}Live{% endblock %}
@@ -32,20 +32,20 @@ STATE = """{% import "components.html" as c %}<p id="count">Count {{ count }}</p
 
 
 class Service:
-    """A page whose live region counts how often it was asked, and which can be away."""
+    """A page whose live region counts how often it was asked, up to `most`, and which can be away."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "templates").mkdir()
         (folder / "templates" / "frame.html").write_text(FRAME)
         (folder / "templates" / "state.html").write_text(STATE)
         self.pages = Pages(folder, "live")
-        self.count, self.away = 0, False
+        self.count, self.most, self.away = 0, 9, False
 
     async def frame(self, request: Request) -> Response:
         return self._show(request, "frame.html")
 
     async def state(self, request: Request) -> Response:
-        self.count += 1
+        self.count = min(self.count + 1, self.most)
         return Response("away", 503) if self.away else self._show(request, "state.html")
 
     def _show(self, request: Request, name: str) -> Response:
@@ -77,7 +77,7 @@ async def context(request: pytest.FixtureRequest) -> AsyncIterator[BrowserContex
     async with async_playwright() as playwright:
         browser = await launch(playwright)
         found = await browser.new_context(java_script_enabled=request.param, locale="en")
-        found.set_default_timeout(10_000)
+        found.set_default_timeout(TIMEOUT_MILLISECONDS)
         yield found
         await browser.close()
 
@@ -90,7 +90,7 @@ async def opened(context: BrowserContext, address: str) -> tuple[Page, list[str]
     return page, complaints
 
 
-async def until(page: Page, condition: str, tries: int = 100) -> None:
+async def until(page: Page, condition: str, tries: int = 300) -> None:
     """Playwright's own wait_for_function needs eval, which the pages' CSP forbids."""
     for _ in range(tries):
         if await page.evaluate(condition):
@@ -102,12 +102,15 @@ async def until(page: Page, condition: str, tries: int = 100) -> None:
 async def test_a_live_change_keeps_focus_and_selection_and_moves_them_only_to_a_new_step(
     context: BrowserContext, service: tuple[Service, str]
 ) -> None:
-    page, complaints = await opened(context, service[1])
+    served, base = service
+    served.most = 2  # and there it stays until we have looked
+    page, complaints = await opened(context, base)
     await page.focus("#copy")
     await page.evaluate("getSelection().selectAllChildren(document.getElementById('code'))")
     await until(page, "document.getElementById('count').textContent === 'Count 2'")
     assert await page.evaluate("document.activeElement.id") == "copy"
     assert await page.evaluate("String(getSelection())") == "ABC"
+    served.most = 4
     await until(page, "document.activeElement.id === 'second'")
     assert complaints == []
 
@@ -115,13 +118,18 @@ async def test_a_live_change_keeps_focus_and_selection_and_moves_them_only_to_a_
 async def test_copying_says_so_through_the_next_live_change_and_time_runs_down(
     context: BrowserContext, service: tuple[Service, str]
 ) -> None:
+    served, base = service
+    served.most = 1
     await context.grant_permissions(["clipboard-read"])
-    page, complaints = await opened(context, service[1])
+    page, complaints = await opened(context, base)
+    now = datetime.now(UTC)
+    await page.clock.set_fixed_time(now)
     await page.click("#copy")
     assert await page.evaluate("navigator.clipboard.readText()") == "ABC"
     await until(page, "document.getElementById('count').textContent === 'Count 1'")
     assert await page.inner_text("#copy") == "Copied"
     assert await page.inner_text("#announcer") == "Copied"
+    await page.clock.set_fixed_time(now + timedelta(seconds=3))
     await until(page, "document.getElementById('copy').innerText === 'Copy code'")
     assert (await page.inner_text(".time-left")).startswith("14:")
     assert complaints == []

@@ -34,7 +34,7 @@ def main(base_url: str, token: str, id: str) -> dict[str, object]:
 
     body = CustomerBody(name="Contoso GmbH", tenant="contoso.example")
     registered = answered(put_customer.sync(id, client=client, body=body))
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while read().tenant_state != "pinned":
         assert time.monotonic() < until, "the tenant is not found"
         time.sleep(0.1)

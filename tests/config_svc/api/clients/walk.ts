@@ -24,7 +24,7 @@ async function read(): Promise<Customer> {
 const body = { name: "Contoso GmbH", tenant: "contoso.example" };
 const registered = answered(await client.PUT("/api/v1/customers/{id}", { params: { path }, body }));
 for (let tries = 0; (await read()).tenant_state !== "pinned"; tries++) {
-  if (tries === 100) throw new Error("the tenant is not found");
+  if (tries === 600) throw new Error("the tenant is not found");
   await new Promise((resolve) => setTimeout(resolve, 100));
 }
 const asked = answered(
