@@ -73,6 +73,6 @@ def test_make_mongo_says_what_is_missing(tmp_path: Path, there: tuple[str, ...])
     make = which("make")
     assert make is not None
     said = subprocess.run([make, "mongo"], cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True)
-    missing = " ".join(name for name in ("cargo", "cmake", "ninja") if name not in there)
+    missing = " ".join(name for name in ("cargo", "cmake", "c++") if name not in there)
     assert said.returncode == 2
     assert f"not here: {missing}. Install them first." in said.stdout
