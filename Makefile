@@ -18,7 +18,7 @@ GATES := check-style check-types check-layers check-imports check-dead-code chec
 unexport PYTHONDONTWRITEBYTECODE  # else every process that tests start compiles everything anew
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-quick check $(GATES) format demo screens token bench settings kubernetes alerts mongo lane-brokers lane-replicas lock clean
+.PHONY: help env run test test-quick check $(GATES) format demo screens token bench settings kubernetes alerts mongo lane-brokers lane-replicas lane-upgrade lane-grown lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -52,6 +52,12 @@ lane-brokers: env ## three Kafka brokers, each killed in turn, under load and un
 
 lane-replicas: env ## every service three times, one of each killed under load (not part of make test)
 	@TEST_CONTAINERS=0 $(PY) -m pytest tests/lanes/test_lane_replicas.py
+
+lane-upgrade: env ## a rolling upgrade from the release before and back, under load (not part of make test)
+	@TEST_CONTAINERS=0 $(PY) -m pytest tests/lanes/test_lane_upgrade.py
+
+lane-grown: env ## an upgrade of 100,000 customers, with and without their indexes (not part of make test)
+	@TEST_CONTAINERS=0 $(PY) -m pytest -s tests/lanes/test_lane_grown.py
 
 check: $(GATES) ## style, types, layers, pure rules, dead code, dependencies; one alone: make check-types
 

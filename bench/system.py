@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,11 @@ def system(**settings: str) -> Iterator[Running]:
         )
         try:
             _wait_until_it_runs(process)
+            threading.Thread(target=_drain, args=(process,), daemon=True).start()
             yield Running(ports, Path(folder), process)
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.wait(60)
 
 
 def _wait_until_it_runs(process: subprocess.Popen[str]) -> None:
@@ -77,3 +79,10 @@ def _wait_until_it_runs(process: subprocess.Popen[str]) -> None:
         if line.startswith("Tokenswitch runs"):
             return
     raise RuntimeError("the system did not start; `make run` says why")
+
+
+def _drain(process: subprocess.Popen[str]) -> None:
+    """What the services say goes through the runner, which a full pipe would stop."""
+    assert process.stdout is not None
+    for _ in process.stdout:
+        pass

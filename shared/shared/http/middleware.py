@@ -37,6 +37,7 @@ FRAMED = {
     "X-Frame-Options": "SAMEORIGIN",
 }
 """For a document that one of our own pages shows in a frame, such as a mail: it may look as it likes and do nothing."""
+_FRAME_POLICY = (b"content-security-policy", FRAMED["Content-Security-Policy"].encode())
 HSTS = "max-age=31536000"
 MAX_BYTES = 65536
 BODY_SECONDS = 20.0
@@ -47,12 +48,19 @@ def is_https(public_url: str | None) -> bool:
     return (public_url or "").lower().startswith("https://")
 
 
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """As ASGI carries them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
 class SecurityHeaders:
     """Sets the headers on every answer, also on those of errors: put it outside of everything else."""
 
     def __init__(self, app: ASGIApp, public_url: str | None = None) -> None:
         self._app = app
-        self._headers = {**HEADERS, **({"Strict-Transport-Security": HSTS} if is_https(public_url) else {})}
+        headers = {**HEADERS, **({"Strict-Transport-Security": HSTS} if is_https(public_url) else {})}
+        self._usual, self._framed = _raw(headers), _raw({**headers, **FRAMED})
+        self._names = {name for name, _ in self._usual}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,15 +69,16 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._set(MutableHeaders(scope=message), scope["path"])
+                self._set(message, scope["path"])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
-    def _set(self, headers: MutableHeaders, path: str) -> None:
-        framed = headers.get("Content-Security-Policy") == FRAMED["Content-Security-Policy"]
-        for name, value in {**self._headers, **(FRAMED if framed else {})}.items():
-            headers[name] = value
+    def _set(self, message: Message, path: str) -> None:
+        own = message["headers"]
+        usual = self._framed if _FRAME_POLICY in own else self._usual
+        message["headers"] = [*(pair for pair in own if pair[0] not in self._names), *usual]
+        headers = MutableHeaders(scope=message)
         if path.startswith(PREFIX) and headers.get("Content-Type", "").startswith("image/"):
             headers["Content-Security-Policy"] = PICTURE_POLICY
         if not (path.startswith(PREFIX) and headers.get("Cache-Control") == IMMUTABLE):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Request, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from fastapi.security.utils import get_authorization_scheme_param
 
 from shared.contracts.events import Actor
 from shared.domain.rules import Clock, Refused, utc_now
@@ -22,9 +24,7 @@ VIEWER, OPERATOR, ADMIN, TOKEN_READ = "viewer", "operator", "admin", "token.read
 ORDER = (VIEWER, OPERATOR, ADMIN)
 """Each role holds those before it. `token.read` stands alone: no other role includes it."""
 
-_SCHEME = HTTPBearer(auto_error=False, description="An access token of the operators' issuer, with a role.")
 _ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_SCHEME)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +94,23 @@ class Bearer:
             raise Unauthenticated(detail, error="invalid_token") from None
 
 
-def require(role: str) -> Callable[..., Awaitable[Actor]]:
+class RequiredRole(SecurityBase):
     """A dependency that lets only callers with the role through, and gives the actor for events and audit.
 
     It asks the `bearer` that the service provides. The whole identity (the calling program, the roles) is then in
     `request.state.identity`.
     """
 
-    async def check(request: Request, credentials: Credentials) -> Actor:
+    model = HTTPBearer(description="An access token of the operators' issuer, with a role.")
+    scheme_name = "HTTPBearer"
+
+    def __init__(self, role: str) -> None:
+        self._role = role
+
+    async def __call__(self, request: Request) -> Actor:
         bearer: Bearer = request.app.state.bearer
-        identity = await bearer.identity(request, credentials.credentials if credentials else None)
-        demand(identity, role)
+        scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
+        identity = await bearer.identity(request, token if scheme.lower() == "bearer" else None)
+        demand(identity, self._role)
         request.state.identity, request.state.caller = identity, identity.actor.id
         return identity.actor
-
-    return check

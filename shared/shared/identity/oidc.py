@@ -7,9 +7,11 @@ made-up key ids cost nothing. With the issuer away, tokens of known keys still c
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +29,19 @@ RETRY_SECONDS = 1.0
 KEYS_LIFE_SECONDS = 24 * 3600.0
 TIMEOUTS = httpx.Timeout(5.0, connect=3.0)
 TIMEOUT_SECONDS = 6.0
+MAX_VERIFIED = 1000
+"""Access tokens that are known to count; each is sent with many requests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verified:
+    """An access token that counted: while the issuer publishes its key, and until it expires."""
+
+    kid: str
+    key: PublishedKey
+    claims: dict[str, Any]
+    since: datetime
+    until: datetime
 
 
 class Issuer:
@@ -44,6 +59,8 @@ class Issuer:
         self._client: httpx.AsyncClient | None = None
         self._configuration: dict[str, Any] = {}
         self._keys: dict[str, PublishedKey] = {}
+        self._verified: dict[bytes, _Verified] = {}
+        """By the hash of audience and token; the oldest first."""
         self._fetched = self._tried = float("-inf")
         self._lock = asyncio.Lock()
 
@@ -84,8 +101,23 @@ class Issuer:
 
         Raises: TokenRefused, Unavailable (the key that signed it is not known and cannot be asked for).
         """
-        key = await self._key(VERIFIER.key_id(token))
-        return VERIFIER.claims(token, key, now, nonce=nonce, iss=self.url, aud=audience)
+        digest = hashlib.sha256(f"{audience}\n{token}".encode()).digest()
+        known = self._verified.get(digest) if nonce is None else None
+        if known and known.since <= now < known.until and await self._key(known.kid) is known.key:
+            return known.claims
+        kid = VERIFIER.key_id(token)
+        key = await self._key(kid)
+        claims = VERIFIER.claims(token, key, now, nonce=nonce, iss=self.url, aud=audience)
+        if nonce is None:
+            until = datetime.fromtimestamp(claims["exp"], UTC)
+            self._remember(digest, _Verified(kid=kid, key=key, claims=claims, since=now, until=until))
+        return claims
+
+    def _remember(self, digest: bytes, verified: _Verified) -> None:
+        self._verified.pop(digest, None)
+        if len(self._verified) >= MAX_VERIFIED:
+            self._verified.pop(next(iter(self._verified)))
+        self._verified[digest] = verified
 
     async def _key(self, kid: str) -> PublishedKey:
         if self._ticks() - self._fetched > KEYS_LIFE_SECONDS or kid not in self._keys:

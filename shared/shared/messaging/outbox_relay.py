@@ -67,8 +67,8 @@ class _Sent:
 
 
 class OutboxRelay:
-    """Relays the outboxes of some stores, `batch` documents at once. A sweep every `sweep_seconds` finds what nobody
-    woke it for; one event may take `send_timeout_seconds`.
+    """Relays the outboxes of some stores, `batch` documents at once. A sweep every `sweep_seconds`, once `sweepable` is
+    set (its index is there), finds what nobody woke it for; one event may take `send_timeout_seconds`.
 
     A document whose next event the broker refuses is held back (tried again ever more rarely, apart from others).
     """
@@ -80,6 +80,7 @@ class OutboxRelay:
         topic: str,
         *,
         clock: Clock = utc_now,
+        sweepable: asyncio.Event | None = None,
         sweep_seconds: float = 5.0,
         batch: int = 200,
         send_timeout_seconds: float = 10.0,
@@ -88,6 +89,7 @@ class OutboxRelay:
         self._sweep_seconds, self._batch, self._send_timeout_seconds = sweep_seconds, batch, send_timeout_seconds
         self._outboxes = [_Outbox(store) for store in stores]
         self._wake = asyncio.Event()
+        self._sweepable = sweepable or _at_once()
         for outbox in self._outboxes:
             outbox.store.listeners.append(partial(self._note, outbox))
 
@@ -104,6 +106,9 @@ class OutboxRelay:
         next_sweep, older = 0.0, 0.0
         while not stopping.is_set():
             await self.once()
+            if not self._sweepable.is_set():
+                await first_of(self._wake, self._sweepable, stopping, timeout=self._sweep_seconds)
+                continue
             if loop.time() >= next_sweep:
                 await self.sweep(older=older)
                 next_sweep, older = loop.time() + self._sweep_seconds, FRESH_SECONDS
@@ -234,6 +239,12 @@ class OutboxRelay:
             trace = tracing.traceparent_of(span) or entry["trace"]
             headers = cloudevents.headers_of(entry["id"], entry["type"], entry["at"], subject, trace)
             await self._sender.send(self._topic, entry["key"].encode(), entry["body"].encode(), headers)
+
+
+def _at_once() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
 
 
 def _rest(document: Document, sent: _Sent) -> Document:

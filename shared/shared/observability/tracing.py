@@ -79,7 +79,7 @@ def unrecorded(above: Span) -> Span:
 
 def context_of(traceparent: str | None) -> Context:
     """The parent that a traceparent names. None, or one that is not valid: a span in it begins a trace."""
-    return _PROPAGATOR.extract({"traceparent": traceparent or ""})
+    return _PROPAGATOR.extract({"traceparent": traceparent}) if traceparent else Context()
 
 
 def traceparent_of(span: Span) -> str | None:
@@ -118,6 +118,10 @@ def wanted(environment: Mapping[str, str] = os.environ) -> bool:
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip().lower()
     endpoints = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
     return exporter not in ("", "none") or (not exporter and any(environment.get(name) for name in endpoints))
+
+
+def recorded() -> bool:
+    return not isinstance(tracer, NoOpTracer)
 
 
 def start(service: str) -> Callable[[], None]:

@@ -7,13 +7,14 @@ import contextlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
 
 from shared.admin.cli import Admin
-from shared.admin.indexes import WantedIndexes
+from shared.admin.indexes import WantedIndexes, build
 from shared.admin.keys import KeyFile, Keys
 from shared.contracts.cloudevents import Record
 from shared.domain.rules import Clock, Rule, utc_now
@@ -252,7 +253,8 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
-        relay = OutboxRelay(list(self._stores.values()), self.producer, self.cluster.topic, clock=self.clock)
+        stores = list(self._stores.values())
+        relay = OutboxRelay(stores, self.producer, self.cluster.topic, clock=self.clock, sweepable=self._indexed)
         self._runtime.start([*self._preparing(), *self._moving(relay), *self._loops], self._probes)
         try:
             yield
@@ -266,11 +268,11 @@ class Service:
         yield Loop(name="topics", run=self._ensure_topics, once=True)
 
     def _moving(self, relay: OutboxRelay) -> Iterable[Loop]:
-        ready = (self._indexed, self._topics)
+        """They find documents by id, so they need not wait for indexes."""
         if self._stores:
-            yield Loop(name="relay", run=relay.run, after=ready, last=True)
+            yield Loop(name="relay", run=relay.run, after=(self._topics,), last=True)
         if self._subscriptions or self._logs:
-            yield Loop(name="consumer", run=self._consumer().run, after=ready, reports_itself=True)
+            yield Loop(name="consumer", run=self._consumer().run, after=(self._topics,), reports_itself=True)
 
     def _consumer(self) -> Consumer:
         default = self.cluster.topic == "tokenswitch.events"
@@ -285,14 +287,8 @@ class Service:
         self.health.say("consumer", f"away: it waits for {part}" if part else None)
 
     async def _ensure_indexes(self, stopping: asyncio.Event) -> None:
-        """Before due work and relay, which find by them. What is left over stays: the version before may need it."""
-        for collection, indexes in self._wanted_indexes():
-            if plan := await collection.index_plan(indexes):
-                if documents := await collection.about():
-                    self.health.say(
-                        "indexes", f"building {len(plan.build)} for {documents:,} documents of {collection.name}"
-                    )
-                await collection.build_indexes(plan)
+        """Before due work and the relay's sweep, which find by them."""
+        await build(self._wanted_indexes(), drop=False, progress=partial(self.health.say, "indexes"))
         self.health.say("indexes", None)
         self._indexed.set()
 

@@ -60,6 +60,13 @@ REASONS: Mapping[int, str] = {
 }
 """What the people who run the service should know, where the code tells it."""
 
+_UNBUILDABLE: Mapping[int, str] = {
+    67: "the server does not take one of them; a collection has 64 at most: drop what nobody needs",
+    85: "one is there with other options; drop it, and it is built as it must be",
+    86: "one of that name is there with other keys; drop it",
+}
+_SAME_VALUES = "two documents have the same value in {fields}, which must be unique; change one of them"
+
 _INDEX = re.compile(r"\bindex: (\S+)")
 
 
@@ -88,3 +95,11 @@ def is_duplicate_id(error: Mapping[str, Any]) -> bool:
 def reason(code: int | None, name: str) -> str:
     """Why it is waited for, without anything that was written."""
     return REASONS.get(code or 0) or f"it refused with error {code} ({name})"
+
+
+def why_unbuildable(code: int | None, details: Mapping[str, Any]) -> str | None:
+    """Why indexes cannot be built, and what to do about it; None for what is no matter of the indexes."""
+    if code == DUPLICATE_KEY:
+        return _SAME_VALUES.format(fields=", ".join(details.get("keyPattern", ())) or "the field of an index")
+    advice = _UNBUILDABLE.get(code or 0)
+    return f"{advice} (it says: {details.get('errmsg', '')})" if advice else None

@@ -34,6 +34,7 @@ from pymongo.read_concern import ReadConcern
 
 from shared.crypto.secret import Secret
 from shared.domain.rules import Unavailable
+from shared.observability import tracing
 from shared.observability.tracing_mongo import CommandSpans
 from shared.store.errors import (
     DUPLICATE_KEY,
@@ -43,6 +44,7 @@ from shared.store.errors import (
     is_final,
     reason,
     says_wait,
+    why_unbuildable,
 )
 from shared.store.indexes import IndexPlan, index_plan
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update, Written
@@ -282,14 +284,21 @@ class Collection:
     async def build_indexes(self, plan: IndexPlan) -> None:
         """One command for all of them. A build takes its time, and goes on at the server if this ends before it.
 
-        Raises: Unavailable.
+        Raises: Unavailable, with what to do where only people can mend it.
         """
-        for name in plan.replace:
-            await self._calls(self._inner.drop_index, name)
+        await self.drop_indexes(plan.replace)
         models = [IndexModel(list(index.keys), **_index_options(index)) for index in plan.build]
         building = Calls(asyncio.Semaphore(1), BUILD_SECONDS)
         with pymongo.timeout(BUILD_SECONDS):
-            await building(self._inner.create_indexes, models)
+            await building(self._build, models)
+
+    async def _build(self, models: list[IndexModel]) -> None:
+        try:
+            await self._inner.create_indexes(models)
+        except OperationFailure as error:
+            if why := why_unbuildable(error.code, error.details or {}):
+                raise Unavailable("MongoDB", f"the indexes of {self.name} cannot be built: {why}") from None
+            raise
 
     async def drop_indexes(self, names: Iterable[str]) -> None:
         for name in names:
@@ -354,7 +363,7 @@ class Mongo:
             serverSelectionTimeoutMS=int(timeout_seconds * 400),
             connectTimeoutMS=int(timeout_seconds * 400),
             timeoutMS=int(timeout_seconds * 1000),
-            event_listeners=[CommandSpans()],
+            event_listeners=[CommandSpans()] if tracing.recorded() else [],
         )
         self._database: Any = self._client[database]
         self._calls = Calls(asyncio.Semaphore(access.pool_size - URGENT_PLACES), timeout_seconds)

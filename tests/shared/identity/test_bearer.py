@@ -8,6 +8,7 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from joserfc.registry import HeaderParameter
 
 from shared.contracts.events import Actor
 from shared.http.problems import install_errors
-from shared.identity.bearer import Bearer, Identity, identity_of, require
+from shared.identity.bearer import Bearer, Identity, RequiredRole, identity_of
 from shared.identity.oidc import REFETCH_SECONDS, Issuer
 from shared.identity.token_verifier import TokenRefused
 from tests.shared.kit.issuer import AUDIENCE, NOW, URL, FakeIssuer, claims, ec, rsa, sign
@@ -37,7 +38,7 @@ class World:
         self.app = FastAPI()
         self.app.state.bearer = Bearer(self.issuer, AUDIENCE, clock=lambda: NOW)
         for role in ("viewer", "operator", "admin", "token.read"):
-            self.app.get(f"/api/{role}")(_route(require(role)))
+            self.app.get(f"/api/{role}")(_route(RequiredRole(role)))
         install_errors(self.app)
 
     async def get(self, token: str | None, role: str = "operator", cookie: str = "", **more: Any) -> httpx.Response:
@@ -47,8 +48,8 @@ class World:
             return await client.get(f"/api/{role}", headers=headers, **more)
 
 
-def _route(require: Callable[..., Any]) -> Callable[..., Any]:
-    async def route(request: Request, actor: Actor = Depends(require)) -> dict[str, Any]:
+def _route(role: RequiredRole) -> Callable[..., Any]:
+    async def route(request: Request, actor: Actor = Depends(role)) -> dict[str, Any]:
         identity: Identity = request.state.identity
         return {"id": actor.id, "name": actor.name, "email": actor.email, "app": identity.app}
 
@@ -214,6 +215,29 @@ async def test_a_key_that_is_withdrawn_no_longer_counts_after_a_day() -> None:
     assert (await world.get(sign(claims()))).status_code == 200
     world.fake.keys = [rsa("k3")]
     world.ticks += 25 * 3600
+    assert (await world.get(sign(claims()))).status_code == 401
+
+
+async def test_a_token_that_counted_is_not_verified_again_while_it_counts() -> None:
+    issuer, token = World().issuer, sign(claims())
+    assert await issuer.verify(token, AUDIENCE, NOW) is await issuer.verify(token, AUDIENCE, NOW)
+    for audience, now, why in (
+        (AUDIENCE, NOW + timedelta(hours=2), "expired"),
+        (AUDIENCE, NOW - timedelta(hours=1), "not count yet"),
+        ("api://other", NOW, "audience"),
+    ):
+        with pytest.raises(TokenRefused, match=why):
+            await issuer.verify(token, audience, now)
+    with pytest.raises(TokenRefused, match="another sign-in"):
+        await issuer.verify(token, AUDIENCE, NOW, nonce="n")
+
+
+async def test_a_token_that_counted_does_not_once_its_key_is_withdrawn() -> None:
+    world = World()
+    assert (await world.get(sign(claims()))).status_code == 200
+    world.fake.keys = [rsa("k3")]
+    world.ticks += REFETCH_SECONDS
+    assert (await world.get(sign(claims(), rsa("k3")))).status_code == 200
     assert (await world.get(sign(claims()))).status_code == 401
 
 

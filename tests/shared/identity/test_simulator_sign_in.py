@@ -14,7 +14,7 @@ from shared.contracts.events import Actor
 from shared.crypto.secret import Secret
 from shared.domain.rules import Unavailable
 from shared.http.problems import install_errors
-from shared.identity.bearer import Bearer, Identity, require
+from shared.identity.bearer import Bearer, Identity, RequiredRole
 from shared.identity.oidc import Issuer
 from shared.identity.portal_sign_in import Operators
 from shared.identity.sessions import Session, Sessions
@@ -45,7 +45,7 @@ async def issuer(kit: Kit) -> AsyncIterator[Issuer]:
 async def test_the_gateways_tokens_count(kit: Kit, issuer: Issuer, role: str) -> None:
     app = FastAPI()
     app.state.bearer = Bearer(issuer, AUDIENCE)
-    caller = Depends(require(role))
+    caller = Depends(RequiredRole(role))
 
     async def who(request: Request, actor: Actor = caller) -> str:
         identity: Identity = request.state.identity

@@ -41,6 +41,8 @@ class MongoProxy:
     refused: int = 0
     delays: dict[str, float] = field(default_factory=dict)
     """Seconds that a command of this name takes longer."""
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
+    """What a command of this name waits for."""
     commands: list[str] = field(default_factory=list)
     """Names of all commands that came."""
     only: Callable[[Document, list[Document]], bool] = lambda command, statements: True
@@ -109,6 +111,8 @@ class MongoProxy:
         name = next(iter(command))
         self.commands.append(name)
         await asyncio.sleep(self.delays.get(name, 0))
+        if name in self.gates:
+            await self.gates[name].wait()
         if name == "find" and self.older is not None and not is_linearizable(command):
             cursor = {"firstBatch": self.older, "id": 0, "ns": f"{command['$db']}.{command['find']}"}
             return _reply(request_id, {"ok": 1, "cursor": cursor})

@@ -89,13 +89,42 @@ async def test_a_refused_build_is_tried_again(proxy: MongoProxy, slow: Collectio
     assert not await slow.index_plan([NAME])
 
 
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (67, "drop what nobody needs"),
+        (85, "other options; drop it"),
+        (86, "other keys; drop it"),
+        (11000, "change one of them"),
+    ],
+)
+async def test_what_only_people_can_mend_is_told_with_what_to_do(
+    proxy: MongoProxy, slow: Collection, code: int, advice: str
+) -> None:
+    proxy.delays = {}
+    proxy.refuse("createIndexes", code)
+    with pytest.raises(Unavailable, match=f"the indexes of things cannot be built: .*{advice}"):
+        await slow.ensure([NAME])
+
+
+async def test_two_equal_values_under_a_unique_index_are_told_by_field_alone(mongo: Mongo) -> None:
+    there = mongo.collection("things")
+    await there.write([Insert({"_id": id, "name": "anna@contoso.example"}) for id in ("a", "b")])
+    with pytest.raises(Unavailable, match="unique") as told:
+        await there.ensure([Index(keys=(("name", 1),), unique=True)])
+    assert "anna" not in str(told.value)
+    assert await there.delete({"_id": "b"}) == 1
+    await there.ensure([Index(keys=(("name", 1),), unique=True)])
+
+
 async def test_changed_options_are_built_anew_and_what_is_left_over_goes_on_request(mongo: Mongo) -> None:
     there = mongo.collection("things")
+    await there.insert({"_id": "1", "name": "Contoso"})
     await there.ensure([NAME, DUE])
     told: list[str] = []
     changed = [Index(keys=(("due", 1),))]
     assert await build([(there, changed)], drop=False, progress=told.append) == {"things": ["name_1"]}
-    assert told == ["things: building 1 for 0 documents"]
+    assert told == ["building 1 for 1 documents of things"]
     plan = await there.index_plan(changed)
     assert not plan and plan.unwanted == ("name_1",), "an older version may still find by it"
     await build([(there, changed)], drop=True, progress=told.append)

@@ -20,7 +20,7 @@ from auth_svc.settings import EVERYONE
 from shared.contracts.reasons import explain
 from shared.domain.rules import Refused
 from shared.http.problems import problem, problem_shown
-from shared.identity.bearer import TOKEN_READ, Identity, require
+from shared.identity.bearer import TOKEN_READ, Identity, RequiredRole
 
 log = logging.getLogger(__name__)
 CustomerId = Annotated[str, Path(max_length=100, description="The customer's id, as config-svc knows it.")]
@@ -58,7 +58,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-router = APIRouter(prefix="/internal/v1", tags=["access tokens"], dependencies=[Depends(require(TOKEN_READ))])
+router = APIRouter(prefix="/internal/v1", tags=["access tokens"], dependencies=[Depends(RequiredRole(TOKEN_READ))])
 
 
 async def token_reader(request: Request) -> TokenReader:

@@ -9,7 +9,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from config_svc.schemas.customers import ID_PATTERN
 from shared.contracts.events import Actor
 from shared.http.idempotency import idempotency
-from shared.identity.bearer import ADMIN, OPERATOR, VIEWER, require
+from shared.identity.bearer import ADMIN, OPERATOR, VIEWER, RequiredRole
 from shared.store.write_plan import Command
 
 
@@ -17,9 +17,9 @@ async def _wants_csv(request: Request) -> bool:
     return "text/csv" in request.headers.get("accept", "")
 
 
-Viewer = Annotated[Actor, Depends(require(VIEWER))]
-Operator = Annotated[Actor, Depends(require(OPERATOR))]
-Admin = Annotated[Actor, Depends(require(ADMIN))]
+Viewer = Annotated[Actor, Depends(RequiredRole(VIEWER))]
+Operator = Annotated[Actor, Depends(RequiredRole(OPERATOR))]
+Admin = Annotated[Actor, Depends(RequiredRole(ADMIN))]
 IdempotentCommand = Annotated[Command, Depends(idempotency)]
 """Stands behind the caller in a route's parameters: whose key it is must be known."""
 WantsCsv = Annotated[bool, Depends(_wants_csv)]
