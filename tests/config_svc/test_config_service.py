@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,13 @@ class Process:
     url: str
     log: Path
     token: str
+    began: float = field(default_factory=time.monotonic)
+    ready_after: float = 0.0
+    """Seconds from its start."""
+
+    def until_ready(self) -> None:
+        until(lambda: self.ask("GET", "/readyz").status_code == 200)
+        self.ready_after = self.ready_after or time.monotonic() - self.began
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": uuid.uuid4().hex}
@@ -83,7 +90,7 @@ def running(folder: Path, entra: Kit, kafka: str, mongo: str, **more: str) -> It
         popen.wait()
 
 
-def until(true: Callable[[], object], seconds: float = 60) -> None:
+def until(true: Callable[[], object], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while True:
         try:
@@ -114,7 +121,7 @@ def test_it_serves_streams_and_ends_in_order(
     tmp_path: Path, entra: Kit, kafka_bootstrap: str, mongo_url: str, mongo_database: str, topic: str
 ) -> None:
     with running(tmp_path, entra, kafka_bootstrap, mongo_url, MONGO_DATABASE=mongo_database, TOPIC=topic) as process:
-        until(lambda: process.ask("GET", "/readyz").status_code == 200)
+        process.until_ready()
         assert process.api("PUT", "/customers/contoso", json=BODY).status_code == 201
         until(lambda: process.api("GET", "/customers/contoso/timeline").json().get("items"))
         first = events(process, 1, **{"Last-Event-ID": "0:0,1:0,2:0"})[0]
@@ -136,7 +143,8 @@ def _ends_in_order(process: Process) -> None:
         process.popen.send_signal(signal.SIGTERM)
         rest = list(lines)
     assert "event: end" in rest and any("stopping" in line for line in rest)
-    assert process.popen.wait(60) == 0 and time.monotonic() - began < 10
+    assert process.popen.wait(120) == 0
+    assert time.monotonic() - began < max(10, process.ready_after), "a busy machine takes longer for the start as well"
 
 
 def test_without_kafka_requests_are_taken_and_shown_as_delayed_without_mongodb_refused(

@@ -54,7 +54,7 @@ async def answer(address: tuple[str, int], *parts: bytes, pause: float = 0.0) ->
             break
         writer.write(part)
         await asyncio.sleep(pause)
-    said = await asyncio.wait_for(reading, 5)
+    said = await asyncio.wait_for(reading, 20)
     writer.close()
     return said
 

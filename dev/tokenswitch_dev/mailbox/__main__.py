@@ -52,6 +52,7 @@ async def run(options: argparse.Namespace) -> None:
         host="127.0.0.1",
         port=options.port,
         log_level="warning",
+        timeout_keep_alive=75,  # a client gives a connection up before us: none asks on one that is just being closed
         timeout_graceful_shutdown=2,
     )
     async with smtp:
