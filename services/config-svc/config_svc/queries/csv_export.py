@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from starlette.responses import StreamingResponse
+from starlette.types import Send
 
 from config_svc.domain.model import Customer
 from config_svc.queries import authentication_status
@@ -69,15 +70,35 @@ def line(cells: Mapping[str, Any], columns: Sequence[str] = COLUMNS) -> str:
 
 async def table(rows: AsyncIterator[Mapping[str, Any]], columns: Sequence[str]) -> AsyncIterator[str]:
     """Head and rows, line by line, so that any number of rows can be exported."""
-    yield line({name: name for name in columns}, columns)
+    head = line({name: name for name in columns}, columns)
     async for row in rows:
-        yield line(row, columns)
+        yield head + line(row, columns)
+        head = ""
+    if head:
+        yield head
+
+
+class Download(StreamingResponse):
+    """Begins when its first row is there: until then an outage is answered as anywhere. One that comes later breaks it
+    off, so that nobody takes a part for the whole."""
+
+    async def stream_response(self, send: Send) -> None:
+        lines = aiter(self.body_iterator)
+        first = await anext(lines)
+
+        async def whole() -> AsyncIterator[Any]:
+            yield first
+            async for line in lines:
+                yield line
+
+        self.body_iterator = whole()
+        await super().stream_response(send)
 
 
 def answer(lines: AsyncIterator[str], name: str) -> StreamingResponse:
     """A download. `name`: of the file, without its ending."""
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    return Download(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def invitations(rows: AsyncIterator[StoredDocument[Customer]], clock: Clock) -> StreamingResponse:
