@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bench import consuming, hanging, http, mailing, pages, polling, relaying, resting
+from bench import consuming, hanging, http, mailing, pages, polling, relaying, resting, switching, writing
 from bench.servers import Servers, servers
 from tokenswitch_dev.stack.process import StartFailed
 
@@ -20,6 +20,8 @@ PARTS: dict[str, Callable[[Servers], Coroutine[Any, Any, None]]] = {
     "polling": polling.run,
     "resting": resting.run,
     "pages": pages.run,
+    "writing": writing.run,
+    "switching": switching.run,
 }
 
 

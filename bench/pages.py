@@ -1,4 +1,4 @@
-"""The portal's pages with 100,000 customers, half of them with a running invitation: each page's server time, and by
+"""The portal's pages with many customers, half of them with a running invitation: each page's server time, and by
 which index it reads."""
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ from shared.store.operations import Document, Filter, Insert
 from shared.store.write_plan import WritePlan
 from tokenswitch_dev.runner.keys import make_keys, write_secret
 
-CUSTOMERS_IN_ALL = int(os.environ.get("BENCH_CUSTOMERS", "100000"))
+SIZES = tuple(map(int, os.environ.get("BENCH_CUSTOMERS", "1000,10000").split(",")))
+"""How many customers there are, each size for itself; 100000 takes minutes on the embedded server."""
 TIMES, CHUNK, PLENTY, SLOW = 15, 1000, 1000, 50
 PORTAL = "http://localhost:8000"
 LIVE: tuple[SwitchState, ...] = ("requested", "invited", "opened", "authenticating")
@@ -131,12 +132,12 @@ def patient_mongo(service: Service, url: str) -> Mongo:
     return Mongo(url, f"{service.settings.mongo_database}_{service.name}", timeout_seconds=1800)
 
 
-async def fill(service: Service, url: str) -> float:
+async def fill(service: Service, url: str, customers: int) -> float:
     """Everything in large inserts; the indexes come after, which is quicker. A client of its own has the patience."""
     store, chance, began = service._stores[CUSTOMERS], random.Random(1), time.perf_counter()
     patient = patient_mongo(service, url)
-    for start in range(0, CUSTOMERS_IN_ALL, CHUNK):
-        made = [customer(n, chance) for n in range(start, min(CUSTOMERS_IN_ALL, start + CHUNK))]
+    for start in range(0, customers, CHUNK):
+        made = [customer(n, chance) for n in range(start, min(customers, start + CHUNK))]
         plans = [WritePlan(id=one.id, version=0, state=one) for one in made]
         await patient.collection(CUSTOMERS).write([store._mapping.write(plan, None, NOW) for plan in plans])
     await patient.collection("timeline").write([Insert(entry(number)) for number in range(PLENTY)])
@@ -177,9 +178,9 @@ def entry(number: int) -> Document:
 # --- the pages -------------------------------------------------------------------------------------------------------
 
 
-def addresses() -> tuple[tuple[str, str], ...]:
+def addresses(customers: int) -> tuple[tuple[str, str], ...]:
     """Names and addresses of what is asked for."""
-    n = CUSTOMERS_IN_ALL // 2 + 1
+    n = customers // 2 + 1
     return (
         ("customers", "/customers"),
         ("customers: failed", "/customers?status=failed"),
@@ -348,11 +349,16 @@ async def portal(servers: Servers) -> AsyncIterator[tuple[Service, httpx.AsyncCl
 
 
 async def run(servers: Servers) -> None:
+    for customers in SIZES:
+        await _run(servers, customers)
+
+
+async def _run(servers: Servers, customers: int) -> None:
     async with portal(servers) as (service, browser, ring):
-        seconds = await fill(service, servers.mongo)
-        print(f"\nThe portal's pages with {CUSTOMERS_IN_ALL:,} customers, filled in within {seconds:.0f} s:")
+        seconds = await fill(service, servers.mongo, customers)
+        print(f"\nThe portal's pages with {customers:,} customers, filled in within {seconds:.0f} s:")
         print(f"  {'milliseconds':<29}{'median':>8}{'p95':>8}{'first':>8}{'CPU':>8}{'kB':>8}  by which index")
         print(f"\nThe first count of all customers took {await counted(browser):.0f} s.")
-        everything = (*addresses(), *await cursors(service, ring, servers.mongo))
+        everything = (*addresses(customers), *await cursors(service, ring, servers.mongo))
         slow = [name for name, path in everything if await measure(service, browser, name, path) >= SLOW]
         print(f"  {SLOW} ms or more: {', '.join(slow) or 'none'}")

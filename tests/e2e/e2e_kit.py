@@ -16,7 +16,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
-from tests.e2e.e2e_pages import NO_CERTIFICATES, Invitee
+from tests.e2e.e2e_pages import KEPT, NO_CERTIFICATES, Invitee
 from tests.e2e.e2e_wait import wait_for
 from tests.system import WholeSystem
 from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR
@@ -29,9 +29,10 @@ Body = dict[str, Any]
 class Api:
     """One service's API with a bearer token; each POST has a fresh Idempotency-Key."""
 
-    def __init__(self, base: str, token: str) -> None:
+    def __init__(self, base: str, token: str, limits: httpx.Limits = KEPT) -> None:
         self.http = httpx.AsyncClient(
             base_url=base,
+            limits=limits,
             headers={"Authorization": f"Bearer {token}"},
             trust_env=False,
             timeout=30,
@@ -82,6 +83,7 @@ class World:
     api: Api
     entra: httpx.AsyncClient
     wizard: str = ""
+    limits: httpx.Limits = field(default_factory=httpx.Limits)
     patience: float = 40
     invitees: list[Invitee] = field(default_factory=list)
 
@@ -190,7 +192,7 @@ class World:
     # --- the invitee ------------------------------------------------------------------------------------
 
     def browser(self) -> Invitee:
-        self.invitees.append(Invitee(self.wizard or self.system.base("invite"), self.patience + 10))
+        self.invitees.append(Invitee(self.wizard or self.system.base("invite"), self.patience + 10, self.limits))
         return self.invitees[-1]
 
     async def invited(self, customer: Customer, **more: Any) -> Invitee:
@@ -271,10 +273,9 @@ async def records(kafka: str, topic: str) -> list[Any]:
         await reader.stop()
 
 
-def open_world(system: WholeSystem, config: str = "", wizard: str = "") -> World:
+def open_world(system: WholeSystem, config: str = "", wizard: str = "", limits: httpx.Limits = KEPT) -> World:
     """`config`, `wizard`: at these replicas."""
     trusted = ssl.create_default_context(cafile=str(system.plan.ca_file))
     entra = httpx.AsyncClient(base_url=system.plan.authority, verify=trusted, trust_env=False, timeout=30)
-    return World(
-        system=system, api=Api(config or system.base("config"), system.token("operator")), entra=entra, wizard=wizard
-    )
+    api = Api(config or system.base("config"), system.token("operator"), limits)
+    return World(system=system, api=api, entra=entra, wizard=wizard, limits=limits)

@@ -72,15 +72,17 @@ class Page(HTMLParser):
 
 # To read the machine's certificates costs 20 ms a client; plain http needs none.
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+KEPT, ANEW = httpx.Limits(), httpx.Limits(max_keepalive_connections=0)
+"""Connections are kept, or made anew for each request: a replica that ends closes those that were kept."""
 
 
 class Invitee:
     """One browser, which waits `patience` seconds for a page. All that it saw is kept for those who search it."""
 
-    def __init__(self, base: str, patience: float = 30) -> None:
+    def __init__(self, base: str, patience: float = 30, limits: httpx.Limits = KEPT) -> None:
         self.patience = patience
         self.http = httpx.AsyncClient(
-            base_url=base, follow_redirects=True, trust_env=False, timeout=30, verify=NO_CERTIFICATES
+            base_url=base, follow_redirects=True, trust_env=False, timeout=30, verify=NO_CERTIFICATES, limits=limits
         )
         self.seen: list[httpx.Response] = []
 

@@ -20,7 +20,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from tests.chaos.chaos_kit import LONG, InFlight, all_complete, code_pending, opened
+from tests.chaos.chaos_kit import LONG, InFlight, all_complete, by_code
 from tests.e2e.e2e_kit import Customer, World, open_world
 from tests.lanes.releases import AcrossReleases
 from tests.system import SERVICES
@@ -54,34 +54,47 @@ async def world(system: AcrossReleases) -> AsyncIterator[World]:
 
 
 async def test_services_come_up_on_collections_that_have_grown(world: World, system: AcrossReleases) -> None:
-    template, begun = await stored_by_the_release(system)
+    template, asked = await stored_by_the_release(system)
     await stop(system, *SERVICES)
     with MongoClient[Document](system.mongo_url, directConnection=True) as client:
         collections = await asyncio.to_thread(grow, client, template)
         print(f"\n{len(collections)} collections with {DOCUMENTS:,} documents: {', '.join(map(_name, collections))}")
         await come_up("with the release's indexes", world, system)
-        begun[1:] = [*begun[1:], await opened(world)]
-        await all_complete(world, begun[:1])
+        print(f"reindex: {_command(system, 'config-svc', 'reindex', '--json').stdout}")
+        await all_complete(world, [taken_up(world, asked[0])])
         await looks_right(world, system, template)
         await stop(system, *system.heads.values())
         for collection in collections:
             await asyncio.to_thread(collection.drop_indexes)
         await come_up("restored without indexes", world, system)
-        await all_complete(world, begun[1:])
+        await all_complete(world, [taken_up(world, asked[1])])
         await looks_right(world, system, template)
 
 
-async def stored_by_the_release(system: AcrossReleases) -> tuple[Customer, list[InFlight]]:
-    """A customer that has switched, and two switches under way that are to be completed after the upgrade."""
+async def stored_by_the_release(system: AcrossReleases) -> tuple[Customer, list[Customer]]:
+    """A customer that has switched, and two that were invited and take it up only after the upgrade."""
     before = open_world(system)
     before.patience = LONG
     try:
         template = await before.customer()
         await before.switched(template)
         await before.mail(template.user("admin"), timeout=LONG)
-        return template, [await opened(before), await code_pending(before)]
+        asked = [await before.customer(), await before.customer()]
+        for customer in asked:
+            await before.request(customer)
+            await before.link(customer)
+        return template, asked
     finally:
         await before.close()
+
+
+def taken_up(world: World, customer: Customer) -> InFlight:
+    async def go_on() -> None:
+        invitee = world.browser()
+        await invitee.open(await world.link(customer))
+        await by_code(world, customer, invitee)
+
+    return InFlight(customer, go_on)
 
 
 async def stop(system: AcrossReleases, *names: str) -> None:
@@ -194,13 +207,13 @@ async def looks_right(world: World, system: AcrossReleases, template: Customer) 
     assert len((await world.api.done("GET", "/api/v1/customers?limit=50"))["items"]) == 50
     await world.switched(await world.customer())
     for service in SERVICES:
-        assert json.loads(_indexes(system, service, "--drop")).keys()
-        assert not any(json.loads(_indexes(system, service)).values()), "dropped already"
+        _command(system, service, "indexes", "--drop")
+        done = _command(system, service, "indexes", "--json")
+        assert "building" not in done.stderr, "a service that is ready has built them all"
+        assert not any(json.loads(done.stdout).values()), "what only the release needed is dropped"
 
 
-def _indexes(system: AcrossReleases, service: str, *more: str) -> str:
+def _command(system: AcrossReleases, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     program = system.programs[system.heads[service]]
-    command = [*program.prepare(), "indexes", "--json", *more]
-    done = subprocess.run(command, env=os.environ | dict(program.env), capture_output=True, text=True, check=True)
-    assert "building" not in done.stderr, "a service that is ready has built them all"
-    return done.stdout
+    command = [*program.prepare(), *arguments]
+    return subprocess.run(command, env=os.environ | dict(program.env), capture_output=True, text=True, check=True)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.chaos.chaos_kit import LONG, InFlight, all_complete, code_pending, opened, requested
 from tests.e2e.e2e_kit import World, open_world
+from tests.e2e.e2e_pages import ANEW
 from tests.lanes.load import Point
 from tests.lanes.releases import RELEASE, AcrossReleases
 from tests.system import SERVICES
@@ -52,7 +53,7 @@ async def through_gateway(system: AcrossReleases, service: str) -> AsyncIterator
 @pytest.fixture
 async def world(system: AcrossReleases) -> AsyncIterator[World]:
     async with through_gateway(system, "config-svc") as config, through_gateway(system, "invite-svc") as wizard:
-        opened = open_world(system, config, wizard)
+        opened = open_world(system, config, wizard, ANEW)
         opened.patience = LONG
         yield opened
         await opened.close()

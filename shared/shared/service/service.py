@@ -8,7 +8,7 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import Response
@@ -40,7 +40,9 @@ from shared.store.mapping import Deadline, Derived
 from shared.store.mongo import Collection, Mongo
 from shared.store.operations import Document, Index
 from shared.store.store import Store
-from shared.web.pages import Pages
+
+if TYPE_CHECKING:
+    from shared.web.pages import Pages  # a service without pages needs neither Jinja2 nor Babel in its memory
 
 log = logging.getLogger(__name__)
 S = TypeVar("S")
