@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from urllib.parse import urlsplit
 
 from tests.chaos.chaos_kit import (
     LONG,
@@ -16,6 +17,9 @@ from tests.chaos.chaos_kit import (
     says_away,
 )
 from tests.e2e.e2e_kit import World
+
+CALL_SECONDS = 5.0
+"""How long a service waits for one answer of MongoDB."""
 
 
 async def test_kafka_frozen_requests_are_taken_and_shown_as_delayed(world: World) -> None:
@@ -56,6 +60,51 @@ async def test_mongodb_killed_is_said_at_once_and_nothing_is_lost(world: World) 
     world.system.start("mongodb")
     await all_ready(world)
     await all_complete(world, switches)
+
+
+async def test_mongodb_frozen_every_answer_comes_within_its_limit_and_nothing_is_lost(world: World) -> None:
+    """A kill resets connections, a freeze does not: a hundred requests to each service wait at once."""
+    switches = list(await asyncio.gather(*(point(world) for point in (requested, opened, code_pending))))
+    customer = switches[0].customer
+    link = urlsplit(await world.link(customer, timeout=LONG)).path
+    asked = (
+        ("config", "operator", f"GET {customer.path}"),
+        ("auth", "token.read", f"POST /internal/v1/customers/{customer.id}/access-token"),
+        ("config", "operator", f"DELETE {customer.path}/switch?switch=1"),
+        ("invite", "operator", f"GET {link}"),
+    )
+    lines = [await opened_line(world, *one) for one in asked for _ in range(100)]
+    mongodb = world.system.children["mongodb"]
+    mongodb.freeze()
+    try:
+        answers = await asyncio.gather(*(answered(*line) for line in lines))
+        await says_away(world, "MongoDB", "config", "invite", "auth", "notify")
+    finally:
+        mongodb.thaw()
+    assert {status for status, _ in answers} == {"503"}
+    assert max(seconds for _, seconds in answers) < 2 * CALL_SECONDS, "one limit, however many wait"
+    await all_ready(world)
+    await all_complete(world, switches)
+
+
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]
+
+
+async def opened_line(world: World, service: str, role: str, request: str) -> Line:
+    """A connection that only has to send, so that all of them do it at once."""
+    port = world.system.plan.ports.services[service]
+    head = f"{request} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {world.system.token(role)}\r\n"
+    return (*await asyncio.open_connection("127.0.0.1", port), f"{head}Connection: close\r\n\r\n".encode())
+
+
+async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> tuple[str, float]:
+    """The answer's status, and after how many seconds it came."""
+    begun = time.monotonic()
+    writer.write(request)
+    status = (await reader.readline()).decode().split()[1]
+    seconds = time.monotonic() - begun
+    writer.close()
+    return status, seconds
 
 
 async def test_smtp_away_the_mail_waits(world: World) -> None:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
-from weakref import WeakValueDictionary
 
 from shared.domain.rules import Clock, Facts, Refused, Rule, Unavailable, utc_now
 from shared.observability import tracing
 from shared.store.mapping import Deadline, Derived, DocumentMapping, Lease
 from shared.store.mongo import Collection, NotWritable
 from shared.store.operations import Document, Filter, Index, Insert, Sort, Update
+from shared.store.turns import Turns
 from shared.store.write_plan import Command, Planned, Step, WritePlan, answered, plan_command, plan_fold
 
 S = TypeVar("S")
@@ -96,7 +96,7 @@ class Store(Generic[S]):
             *indexes,
         )
         self.listeners: list[Callable[[WriteNotification], None]] = []
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
         """By id: the changes of one document in this process queue, so that only replicas race."""
 
     async def prepare(self) -> None:
@@ -151,8 +151,7 @@ class Store(Generic[S]):
         follows: bool = False,
     ) -> Applied[S]:
         """As `apply`. `release` ends the caller's lease in the same write."""
-        turn = self._turns.setdefault(id, asyncio.Lock())
-        async with turn:
+        async with self._turns.take(id):
             for round in range(MAX_ROUNDS):
                 applied = await self._apply_once(id, step, command, release, follows, latest=round > 0)
                 if applied is not None:

@@ -6,8 +6,6 @@ import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, TypeVar
@@ -23,6 +21,7 @@ from shared.contracts.reasons import explain
 from shared.crypto.secret import Secret
 from shared.domain.rules import Clock, Refused, Rule, Unavailable, utc_now
 from shared.store.store import Store
+from shared.store.turns import Turns
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -54,29 +53,16 @@ class TokenReader:
     clock: Clock = utc_now
     _app_tokens: OrderedDict[str, Token] = field(default_factory=OrderedDict)
     """Until shortly before they expire; other replicas have their own, nobody misses them."""
-    _busy: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
-    """By customer: the lock, and how many hold it or wait for it."""
+    _turns: Turns = field(default_factory=Turns)
+    """One refresh of a customer at a time in this process: the others find what the first one got."""
 
     async def read(self, customer: str) -> ServedToken:
         """Raises: Refused (404, 409), Unavailable (503)."""
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS), self._alone(customer):
+            async with asyncio.timeout(TIMEOUT_SECONDS), self._turns.take(customer):
                 return await self._read(customer)
         except TimeoutError:
             raise Unavailable(PART, "no answer in time") from None
-
-    @asynccontextmanager
-    async def _alone(self, customer: str) -> AsyncIterator[None]:
-        """One refresh of a customer at a time in this process: the others find what the first one got."""
-        lock, waiting = self._busy.get(customer, (asyncio.Lock(), 0))
-        self._busy[customer] = (lock, waiting + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, waiting = self._busy.pop(customer)
-            if waiting > 1:
-                self._busy[customer] = (lock, waiting - 1)
 
     async def _read(self, customer: str) -> ServedToken:
         stored = await self.store.get(customer)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
+
+from shared.store.turns import Turns
 
 T = TypeVar("T")
 
@@ -20,13 +21,13 @@ class Cached(Generic[T]):
 
     def __init__(self, ask: Callable[[], Awaitable[T]], least: float) -> None:
         self._ask, self._least = ask, least
-        self._lock = asyncio.Lock()
+        self._turns = Turns()
         self._kept: T | None = None
         self._until = 0.0
 
     async def get(self) -> T:
         """The value, at most that old. Raises what `ask` raises; nothing is kept then."""
-        async with self._lock:
+        async with self._turns.take():
             if self._kept is None or time.monotonic() >= self._until:
                 began = time.monotonic()
                 self._kept = await self._ask()
