@@ -21,6 +21,7 @@ LOCAL_MONGO, EMBEDDED, SECANTUSD = "LOCAL_MONGO", "embedded", "secantusd-rs"
 TOOLS = Path(__file__).resolve().parents[3] / ".tools" / "bin"
 """Where `make mongo` builds it."""
 VERSION_SECONDS = 10.0
+EMBEDDED_DATA = "data"
 OP_MSG = 2013
 PING = b"\x1e\x00\x00\x00\x10ping\x00\x01\x00\x00\x00\x02$db\x00\x06\x00\x00\x00admin\x00\x00"
 
@@ -33,6 +34,8 @@ class MongoProgram:
     """What starts it, without options."""
     name: str
     """With its version, as it is said to people."""
+    folder: str
+    """Where its data lie: the embedded one finds nothing in what the other has written."""
 
 
 def mongo_program(environment: Mapping[str, str] = os.environ) -> MongoProgram:
@@ -48,8 +51,8 @@ def mongo_program(environment: Mapping[str, str] = os.environ) -> MongoProgram:
         raise StartFailed(f"{SECANTUSD} is neither on the PATH nor in {TOOLS}: build it by `make mongo`")
     if wanted == EMBEDDED or found is None:
         program = str(Path(sys.executable).parent / "secantusd-py")
-        return MongoProgram((program,), f"{EMBEDDED} (SecantusDB {metadata.version('secantusdb')})")
-    return MongoProgram((found,), _name_and_version(found))
+        return MongoProgram((program,), f"{EMBEDDED} (SecantusDB {metadata.version('secantusdb')})", EMBEDDED_DATA)
+    return MongoProgram((found,), _name_and_version(found), SECANTUSD)
 
 
 @cache
@@ -76,19 +79,27 @@ def answers_ping(port: int) -> bool:
 
 
 class EmbeddedMongo(EmbeddedServer):
-    """`options`: further arguments of the server."""
+    """Where the embedded server's data lie already, and LOCAL_MONGO says nothing, it goes on with them.
+
+    `options`: further arguments of the server.
+    """
 
     def __init__(self, data_dir: Path, port: int, options: Sequence[str] = ()) -> None:
         super().__init__(data_dir, port)
-        self.program = mongo_program()
+        begun = (data_dir / EMBEDDED_DATA).exists() and not (data_dir / SECANTUSD).exists()
+        self.program = mongo_program({LOCAL_MONGO: EMBEDDED, **os.environ} if begun else os.environ)
         self._options = tuple(options)
 
     @property
     def url(self) -> str:
         return f"mongodb://{self.address}"
 
+    @property
+    def _data(self) -> Path:
+        return self.data_dir / self.program.folder
+
     def prepare(self) -> None:
-        (self.data_dir / "data").mkdir(parents=True, exist_ok=True)
+        self._data.mkdir(parents=True, exist_ok=True)
         # Its own empty configuration: the server would otherwise take one that lies in a home directory.
         (self.data_dir / "secantusd.toml").touch()
 
@@ -102,7 +113,7 @@ class EmbeddedMongo(EmbeddedServer):
             "--port",
             str(self.port),
             "--storage-path",
-            str(self.data_dir / "data"),
+            str(self._data),
             "--cache-size",
             "1G",
             "--log-level",

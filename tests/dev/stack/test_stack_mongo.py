@@ -10,8 +10,8 @@ from shutil import which
 import pytest
 
 from tokenswitch_dev.stack import mongo
-from tokenswitch_dev.stack.mongo import LOCAL_MONGO, mongo_program
-from tokenswitch_dev.stack.process import StartFailed
+from tokenswitch_dev.stack.mongo import LOCAL_MONGO, EmbeddedMongo, mongo_program
+from tokenswitch_dev.stack.process import StartFailed, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 EMBEDDED = f"embedded (SecantusDB {metadata.version('secantusdb')})"
@@ -64,6 +64,19 @@ def test_one_that_does_not_run_says_so(tools: Path) -> None:
     path = program(tools, "#!/bin/sh\nexit 127\n")
     with pytest.raises(StartFailed, match=f"{path} does not run .* by `make mongo`"):
         mongo_program({})
+
+
+def test_each_keeps_data_of_its_own(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(LOCAL_MONGO, raising=False)
+    EmbeddedMongo(tmp_path, free_port()).prepare()
+    program(tools)
+    assert EmbeddedMongo(tmp_path, free_port()).program.name == EMBEDDED, "it goes on with its data"
+    monkeypatch.setenv(LOCAL_MONGO, "secantusd-rs")
+    chosen = EmbeddedMongo(tmp_path, free_port())
+    chosen.prepare()
+    assert str(tmp_path / "data") not in chosen.command()
+    monkeypatch.delenv(LOCAL_MONGO)
+    assert EmbeddedMongo(tmp_path, free_port()).program.name == "secantusd-rs 0.5.3"
 
 
 @pytest.mark.parametrize("there", [(), ("cargo", "cmake")])
