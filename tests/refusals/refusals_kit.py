@@ -113,9 +113,9 @@ def _refusals(points: Iterable[Point], *, known: bool) -> Iterable[Refusal]:
 class RefusedTransport(httpx.AsyncBaseTransport):
     """Every request of a client is refused in every way before it is answered as it should be."""
 
-    def __init__(self, app: Any, refusals: Refusals, endless: tuple[str, ...] = ()) -> None:
+    def __init__(self, app: Any, refusals: Refusals) -> None:
         self._inner = httpx.ASGITransport(app=app, client=("192.0.2.7", 40000))
-        self._refusals, self._endless = refusals, endless
+        self._refusals = refusals
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
