@@ -31,7 +31,8 @@ from shared.store.write_plan import Step
 log = logging.getLogger(__name__)
 S = TypeVar("S")
 
-OUTCOME_TRIES = 40
+OUTCOME_TRIES = 720
+"""Five seconds apart, about an hour: what was done outside (a mail, tokens) is done again if its outcome is lost."""
 MAX_NOTICED = 200
 LONGEST_PAUSE = timedelta(minutes=1)
 LONGEST_BUG_PAUSE = timedelta(hours=1)
