@@ -69,6 +69,7 @@ def show(customer: Customer, json: Json = False) -> None:
             "status": record["status"],
             "since": record["status_at"],
             "reason": reason.get("sentence") or reason.get("code"),
+            "waiting": output.waiting(record),
             "roles": ", ".join(record["roles"]) or None,
             "secret expires": record["secret_expires_on"],
             "switch": f"{switch['number']} to {switch['to']}: {switch['state']}" if switch else None,

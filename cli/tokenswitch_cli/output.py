@@ -30,6 +30,12 @@ def clean(value: Any) -> str:
     return "".join(" " if unicodedata.category(letter).startswith("C") else letter for letter in str(value))
 
 
+def waiting(customer: Mapping[str, Any]) -> str | None:
+    """That Microsoft has not answered about a customer, and when it is asked again; None: nothing is waited for."""
+    found = customer.get("waiting")
+    return f"waiting for Microsoft since {found['since']}, next try {found['next_try']}" if found else None
+
+
 def as_json(value: Any) -> None:
     """At a terminal without letters beyond ASCII: some of them are commands to it."""
     tty = sys.stdout.isatty()

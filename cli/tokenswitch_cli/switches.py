@@ -59,6 +59,8 @@ def _outcome(portal: Api, id: str, until: float | None) -> dict[str, Any]:
     while True:
         customer = portal.get(customer_path(id))
         if customer["status"] != "checking" or until is None or time.monotonic() >= until:
+            if waiting := output.waiting(customer):
+                return {"id": id, "status": "waiting", "reason": waiting}
             reason = customer["status_reason"] or {}
             return {"id": id, "status": customer["status"], "reason": reason.get("sentence") or reason.get("code")}
         time.sleep(POLL_SECONDS)
@@ -200,7 +202,13 @@ def status(
         output.table(
             ("customer", "name", "status", "since", "reason"),
             [
-                (row["id"], row["name"], row["status"], row["status_at"], (row["status_reason"] or {}).get("sentence"))
+                (
+                    row["id"],
+                    row["name"],
+                    row["status"],
+                    row["status_at"],
+                    output.waiting(row) or (row["status_reason"] or {}).get("sentence"),
+                )
                 for row in rows
             ],
         )

@@ -104,6 +104,10 @@ class FakeMicrosoft:
     script: dict[str, list[Any]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
+    claims: list[str | None] = field(default_factory=list)
+    """What was demanded of tokens and sign-ins, in the order of the calls that may carry it."""
+    ahead: float | None = None
+    """Seconds that our clock is ahead of Microsoft's."""
 
     async def _say(self, name: str, otherwise: Any) -> Any:
         self.calls.append(name)
@@ -116,7 +120,8 @@ class FakeMicrosoft:
     async def resolve_tenant(self, asked: str) -> str:
         return str(await self._say("resolve", TENANT))
 
-    async def begin_device(self, tenant: str) -> DeviceFlow:
+    async def begin_device(self, tenant: str, claims: str | None = None) -> DeviceFlow:
+        self.claims.append(claims)
         flow = DeviceFlow(
             msal_flow=Secret(f'{{"device_code":"{MARK}"}}'),
             user_code=Secret(f"{MARK}-UC"),
@@ -130,7 +135,10 @@ class FakeMicrosoft:
     async def poll_device(self, tenant: str, msal_flow: Secret[str], wanted: Callable[[], bool]) -> Any:
         return await self._say("poll", "pending")
 
-    async def begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
+    async def begin_sign_in(
+        self, tenant: str, state: str, login_hint: str | None, claims: str | None = None
+    ) -> SignInFlow:
+        self.claims.append(claims)
         self.states.append(state)
         msal_flow = json.dumps({"state": state, "nonce": "n", "code_verifier": MARK})
         flow = SignInFlow(Secret(msal_flow), Secret(f"https://login.example/{MARK}"), Secret(state))
@@ -140,12 +148,19 @@ class FakeMicrosoft:
     async def redeem_code(self, tenant: str, msal_flow: Secret[str], answer: Mapping[str, str]) -> Any:
         return await self._say("redeem", redeemed())
 
-    async def refresh(self, tenant: str, method: Method, cache: Secret[str], *, force: bool) -> Token:
+    async def refresh(
+        self, tenant: str, method: Method, cache: Secret[str], *, force: bool, claims: str | None = None
+    ) -> Token:
+        self.claims.append(claims)
         token = Token(Secret(f"{MARK}-fresh"), utc_now() + timedelta(hours=1), Secret(f"{MARK}-cache-2"))
         found: Token = await self._say("refresh", token)
         return found
 
-    async def app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
+    def clock_ahead(self) -> float | None:
+        return self.ahead
+
+    async def app_token(self, tenant: str, client_id: str, secret: Secret[str], *, claims: str | None = None) -> Token:
+        self.claims.append(claims)
         token = Token(Secret(f"{MARK}-app"), utc_now() + timedelta(hours=1))
         found: Token = await self._say("app_token", token)
         return found

@@ -16,15 +16,17 @@ from typing import Any
 from pydantic import SecretStr
 
 from mails.render import renderer
-from notify_svc.domain import sending
+from notify_svc.domain import access, sending
+from notify_svc.domain.access import OPERATIONS, AccessMails, News
 from notify_svc.domain.model import ADDRESSEE_OF, Kind, MailFacts, OutgoingMail, OutgoingMails
 from notify_svc.domain.texts import Texts
+from notify_svc.jobs.access_mails import AccessMailJobs
 from notify_svc.jobs.sending import MAIL, MailJobs
 from notify_svc.mail.messages import Message, MessageWriter, Provider
 from notify_svc.mail.smtp import Mailer, SmtpMailer
 from notify_svc.main import message_writer
 from notify_svc.settings import NotifySettings
-from notify_svc.subscriptions import OUTGOING_MAILS, SUBSCRIPTIONS, TEXTS
+from notify_svc.subscriptions import ACCESS_MAILS, OUTGOING_MAILS, SUBSCRIPTIONS, TEXTS
 from shared.contracts.events import Account, Actor, Event, InvitationCreated, Person, SettingsChanged, SwitchRequested
 from shared.crypto.invitation_links import Links
 from shared.crypto.secret import Secret
@@ -216,6 +218,15 @@ class Post:
         self.links = Links(KeyRing.from_file(given.link_keys_file), given.invite_url)
         self.store = self.new_store()
         self.due = Worker(store=self.store, job=MAIL, execute=self.jobs.execute)
+        self.access_mails = Store(
+            self.mongo.collection(ACCESS_MAILS),
+            AccessMails,
+            "notify/access_mails",
+            deadlines={MAIL: access.next_deadline},
+            clock=self.clock,
+        )
+        access_jobs = AccessMailJobs(writer=self.writer, mailer=mailer or self.smtp, texts=self.texts, clock=self.clock)
+        self.access_due = Worker(store=self.access_mails, job=MAIL, execute=access_jobs.execute)
 
     def new_store(self) -> Store[OutgoingMails]:
         deadlines = {MAIL: sending.next_deadline}
@@ -231,19 +242,33 @@ class Post:
         return self.now
 
     async def hears(self, *events: Event) -> None:
-        stores: dict[str, Store[Any]] = {OUTGOING_MAILS: self.store, TEXTS: self.texts}
+        stores: dict[str, Store[Any]] = {
+            OUTGOING_MAILS: self.store,
+            ACCESS_MAILS: self.access_mails,
+            TEXTS: self.texts,
+        }
         for event in events:
             for row in (row for row in SUBSCRIPTIONS if row.event is type(event)):
                 rule = partial(lambda fact, event, state, now: fact(state, event, now), row.rule, event)
                 await stores[row.store].apply(str(row.key(event)), rule)
 
-    async def works(self, due: Worker[OutgoingMails] | None = None) -> None:
+    async def works(self, worker: Worker[Any] | None = None) -> None:
         """Sends all that is due now."""
-        due = due or self.due
+        due = worker or self.due
         for _ in range(10):
             if not await due.once():
                 return
             await due.settled()
+
+    async def tells_operations(self, after: timedelta = access.QUIET) -> None:
+        """Sends what was gathered about customers' access."""
+        self.now += after
+        await self.works(self.access_due)
+
+    async def news(self) -> tuple[News, ...]:
+        """What operations were not told yet."""
+        found = await self.access_mails.get(OPERATIONS)
+        return found.state.news if found else ()
 
     async def outgoing_mail(self, kind: Kind, id: str = "contoso/1") -> OutgoingMail:
         found = await self.store.get(id)
@@ -253,7 +278,7 @@ class Post:
 
     async def said(self, id: str = "contoso/1") -> list[tuple[str, str]]:
         """The types and bodies of the events in the outbox."""
-        kept = await self.store.collection.get(id)
+        kept = await (self.access_mails if id == OPERATIONS else self.store).collection.get(id)
         return [(entry["type"], entry["body"]) for entry in kept["outbox"]] if kept else []
 
     async def close(self) -> None:

@@ -46,7 +46,8 @@ class Credentials:
 
 
 class CredentialStore:
-    """Every `open_...` raises EntraRefused(unreadable): the attempt fails and may be made again."""
+    """Every `open_...` raises EntraRefused: unreadable, so that an attempt fails and may be made again; key_missing,
+    for what is kept for good."""
 
     def __init__(self, *, vault: Vault, opener: Opener, sealer: Sealer, signer: Signer) -> None:
         self._vault, self._opener, self._sealer, self._signer = vault, opener, sealer, signer
@@ -71,19 +72,19 @@ class CredentialStore:
         return self._vault.seal(cache.reveal().encode(), _grant(customer, grant))
 
     def open_token_cache(self, customer: str, grant: str, envelope: Envelope) -> Secret[str]:
-        return Secret(self._opened(envelope, _grant(customer, grant)).reveal().decode())
+        return Secret(self._opened(envelope, _grant(customer, grant), "key_missing").reveal().decode())
 
     def seal_secret(self, customer: str, secret: Secret[str]) -> Envelope:
         return self._vault.seal(secret.reveal().encode(), _secret(customer))
 
     def open_secret(self, customer: str, envelope: Envelope | None) -> Secret[str]:
-        return Secret(self._opened(envelope, _secret(customer)).reveal().decode())
+        return Secret(self._opened(envelope, _secret(customer), "key_missing").reveal().decode())
 
-    def _opened(self, envelope: Envelope | None, context: str) -> Secret[bytes]:
+    def _opened(self, envelope: Envelope | None, context: str, reason: str = "unreadable") -> Secret[bytes]:
         try:
             return self._vault.open(envelope or {}, context)
         except VaultError:
-            raise EntraRefused("unreadable") from None
+            raise EntraRefused(reason) from None
 
     def rewrap(self, access: Access | None, now: datetime) -> Change[Access] | None:
         """The rule that brings all under the key that seals now: the same secrets, bound to the same places.

@@ -12,6 +12,7 @@ from auth_svc.domain import attempts, keep_alive
 from auth_svc.domain.model import Access
 from auth_svc.jobs.attempts import AttemptJobs
 from auth_svc.jobs.keep_alive import KeepAliveJobs
+from auth_svc.microsoft import checks
 from auth_svc.microsoft.discovery import Hosts
 from auth_svc.microsoft.entra import Applications, MsalEntra
 from auth_svc.microsoft.errors import PART
@@ -27,6 +28,7 @@ from shared.crypto.vault import KeyRing, Vault
 from shared.domain.rules import Clock, utc_now
 from shared.identity.bearer import Bearer
 from shared.identity.oidc import Issuer
+from shared.observability.health import Faulty
 from shared.service.service import Service
 from shared.service.setting_types import read_secret
 from shared.service.settings import load
@@ -128,6 +130,12 @@ def _microsoft(settings: AuthSettings, service: Service) -> tuple[MsalEntra, MsG
         interval=settings.entra_poll_seconds,
     )
     service.probe(PART, entra.probe, required=False)  # with it away we start, wait and go on; nothing is lost
+
+    async def clock() -> None:
+        if fault := checks.clock_fault(entra.clock_ahead()):
+            raise Faulty(fault)
+
+    service.probe("clock", clock, required=False)
 
     async def close() -> None:
         for workers in (polls, calls):

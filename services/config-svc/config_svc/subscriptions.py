@@ -11,7 +11,10 @@ from config_svc.domain.hourly_counts import HourlyCounts
 from shared.contracts.cloudevents import Record
 from shared.contracts.events import (
     AccessLost,
+    AccessNotProven,
+    AccessProven,
     AccessRecovered,
+    AccessUnanswered,
     AppRegistrationProven,
     AuthenticationFailed,
     AuthenticationStarted,
@@ -66,6 +69,9 @@ SUBSCRIPTIONS = (
     on(EmailFailed, CUSTOMERS, switches.mailed),
     on(AuthenticationValidated, CUSTOMERS, customers.validated),
     on(GrantRefreshed, CUSTOMERS, customers.refreshed),
+    on(AccessProven, CUSTOMERS, customers.access_proven),
+    on(AccessUnanswered, CUSTOMERS, customers.access_unanswered),
+    on(AccessNotProven, CUSTOMERS, customers.access_lost),
     on(AccessLost, CUSTOMERS, customers.access_lost),
     on(AccessRecovered, CUSTOMERS, customers.access_recovered),
 )

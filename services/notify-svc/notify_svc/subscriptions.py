@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from notify_svc.domain import access, switches, texts
-from notify_svc.domain.model import access_id, switch_id
+from notify_svc.domain.access import operations
+from notify_svc.domain.model import switch_id
 from notify_svc.domain.texts import newest_id, version_id
 from shared.contracts.events import (
     AccessLost,
+    AccessNotProven,
+    AccessProven,
     AccessRecovered,
     AuthenticationFailed,
     CustomerRemoved,
@@ -25,7 +28,7 @@ from shared.contracts.events import (
 )
 from shared.messaging.event_handlers import on
 
-OUTGOING_MAILS, TEXTS = "outgoing_mails", "texts"
+OUTGOING_MAILS, ACCESS_MAILS, TEXTS = "outgoing_mails", "access_mails", "texts"
 
 SUBSCRIPTIONS = (
     on(SwitchRequested, OUTGOING_MAILS, switches.begin, key=switch_id),
@@ -39,10 +42,12 @@ SUBSCRIPTIONS = (
     on(SwitchFailed, OUTGOING_MAILS, switches.end, key=switch_id),
     on(AuthenticationFailed, OUTGOING_MAILS, switches.report_failure, key=switch_id),
     on(NewInvitationAsked, OUTGOING_MAILS, switches.report_request, key=switch_id),
-    on(AccessLost, OUTGOING_MAILS, access.report_change, key=access_id),
-    on(AccessRecovered, OUTGOING_MAILS, access.report_change, key=access_id),
-    on(SecretExpiring, OUTGOING_MAILS, access.report_change, key=access_id),
-    on(CustomerRemoved, OUTGOING_MAILS, access.forget, key=access_id),
+    on(AccessLost, ACCESS_MAILS, access.report, key=operations),
+    on(AccessNotProven, ACCESS_MAILS, access.report, key=operations),
+    on(AccessRecovered, ACCESS_MAILS, access.report, key=operations),
+    on(SecretExpiring, ACCESS_MAILS, access.report, key=operations),
+    on(AccessProven, ACCESS_MAILS, access.settle, key=operations),
+    on(CustomerRemoved, ACCESS_MAILS, access.forget, key=operations),
     on(SettingsChanged, TEXTS, texts.keep, key=version_id),
     on(SettingsChanged, TEXTS, texts.keep, key=newest_id),
 )

@@ -507,8 +507,50 @@ class GrantRefreshed(Event):
 
 @event("auth")
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccessProven(Event):
+    """An app registration in force was proven by the look that is due daily; for a token GrantRefreshed says so."""
+
+    method: InForce
+    proven_at: datetime
+    revision: int = 0
+
+
+@event("auth")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessUnanswered(Event):
+    """Microsoft gave no answer about what is in force: it is asked again at `next_try`, and what is known stays."""
+
+    method: InForce
+    reason: str
+    since: datetime
+    """The first question that was not answered."""
+    next_try: datetime
+    revision: int = 0
+    grant: str | None = None
+    request: str | None = None
+    """The ValidationRequested that ends with this."""
+    aadsts: int | None = None
+    correlation_id: str | None = None
+
+
+@event("auth")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessNotProven(Event):
+    """What is in force was refused before it was ever proven: it could not be proven. Otherwise as AccessLost."""
+
+    customer_name: str
+    method: InForce
+    reason: str
+    revision: int = 0
+    aadsts: int | None = None
+    correlation_id: str | None = None
+    again: bool = False
+
+
+@event("auth")
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccessLost(Event):
-    """What is in force can no longer be used; who must act, says the reason."""
+    """What was proven before can no longer be used; who must act, says the reason."""
 
     customer_name: str
     """For the mail."""
@@ -518,6 +560,8 @@ class AccessLost(Event):
     grant: str | None = None
     aadsts: int | None = None
     correlation_id: str | None = None
+    again: bool = False
+    """It was said before: Microsoft was silent in between."""
 
 
 @event("auth")

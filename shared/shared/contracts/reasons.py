@@ -313,6 +313,12 @@ TABLE: tuple[Reason, ...] = (
         aadsts=(50057,),
     ),
     Reason(
+        code="account_gone",
+        who="customer_admin",
+        retry="fix",
+        sentence=_("The account that approved the connection no longer exists; another administrator must connect."),
+    ),
+    Reason(
         code="password",
         who="invitee",
         retry="new",
@@ -357,6 +363,25 @@ TABLE: tuple[Reason, ...] = (
         aadsts=(700027, 700030, 50027),
     ),
     Reason(
+        code="service_missing",
+        who="customer_admin",
+        retry="fix",
+        sentence=_(
+            "The organisation has not subscribed to, or has not enabled, a service that the application needs; an "
+            "administrator must enable it."
+        ),
+        aadsts=(650052,),
+    ),
+    Reason(
+        code="app_refused",
+        who="customer_admin",
+        retry="fix",
+        sentence=_(
+            "Microsoft refuses the application in that organisation; an administrator must look at it under "
+            "Enterprise applications, by Microsoft's number."
+        ),
+    ),
+    Reason(
         code="our_request",
         who="operator",
         retry="no",
@@ -392,6 +417,24 @@ TABLE: tuple[Reason, ...] = (
     ),
     Reason(
         code="unreachable", who="nobody", retry="wait", sentence=_("Microsoft could not be reached; we will try again.")
+    ),
+    Reason(
+        code="foreign_answer",
+        who="operator",
+        retry="wait",
+        sentence=_(
+            "Something between us and Microsoft answered in its place (a proxy or a firewall, perhaps); we will try "
+            "again."
+        ),
+    ),
+    Reason(
+        code="clock_differs",
+        who="operator",
+        retry="fix",
+        sentence=_(
+            "Our clock and Microsoft's differ by more than 5 minutes, so nothing was kept; the service provider must "
+            "set its servers' clock."
+        ),
     ),
     # Graph
     Reason(
@@ -438,6 +481,15 @@ TABLE: tuple[Reason, ...] = (
         who="invitee",
         retry="new",
         sentence=_("A message could not be read in time; please start the sign-in again."),
+    ),
+    Reason(
+        code="key_missing",
+        who="operator",
+        retry="fix",
+        sentence=_(
+            "What is stored for this customer does not open with the keys that are set; the service provider must "
+            "bring back the key that sealed it."
+        ),
     ),
     Reason(
         code="continued_elsewhere",
@@ -494,7 +546,8 @@ def classify(error: str, suberror: str | None = None, numbers: tuple[int, ...] =
     """The row for an answer of Entra ID: a telling `error`, then a known number, then `suberror`, then the
     rest.
 
-    Numbers refine broad errors (`invalid_grant`); a number that is not in the table changes nothing.
+    Numbers refine broad errors (`invalid_grant`); one that is not in the table changes nothing, but for an application:
+    `invalid_client` means its secret only without a number.
     """
     if error in _BY_ERROR and error not in _BROAD:
         return _BY_ERROR[error]
@@ -503,4 +556,6 @@ def classify(error: str, suberror: str | None = None, numbers: tuple[int, ...] =
             return _BY_NUMBER[number]
     if suberror in _BY_SUBERROR:
         return REASONS[_BY_SUBERROR[suberror]]
+    if error == "invalid_client" and numbers:
+        return REASONS["app_refused"]
     return _BY_ERROR.get(error, REASONS["refused"])

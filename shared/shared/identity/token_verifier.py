@@ -23,6 +23,9 @@ _WRONG_CLAIM = {
 }
 
 
+_TIMES = ("exp", "nbf", "iat")
+
+
 class TokenRefused(Exception):
     """A token that does not count; the text says why and may be shown."""
 
@@ -40,6 +43,10 @@ def published_keys(jwks: Mapping[str, Any]) -> dict[str, PublishedKey]:
         except (JoseError, ValueError, TypeError, KeyError):
             continue
     return usable
+
+
+class TokenUntimely(TokenRefused):
+    """It has expired, or does not count yet: the token, or a clock, is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +91,11 @@ class TokenVerifier:
         except InvalidPayloadError:
             raise TokenRefused("it holds no claims") from None
         except ExpiredTokenError:
-            raise TokenRefused("it has expired") from None
+            raise TokenUntimely("it has expired") from None
         except ClaimError as error:
-            raise TokenRefused(_WRONG_CLAIM.get(error.claim.split(",")[0], "its claims cannot be read")) from None
+            name = error.claim.split(",")[0]
+            refused = TokenUntimely if name in _TIMES else TokenRefused
+            raise refused(_WRONG_CLAIM.get(name, "its claims cannot be read")) from None
         except (JoseError, ValueError, TypeError, RecursionError):
             raise TokenRefused("its signature does not fit") from None
         if claims.get("nonce") != nonce:  # an id_token is no access token, and the other way round

@@ -22,6 +22,10 @@ PART_UP = Gauge("tokenswitch_part_up", "1 if the part answers, by name.", ["part
 Check = Callable[[], Awaitable[object]]
 
 
+class Faulty(Exception):
+    """A part is there and something is wrong with it: the text says what."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """Asks one part whether it is there."""
@@ -85,6 +89,8 @@ async def _ask(probe: Probe) -> str | None:
         return f"away: no answer within {probe.timeout_seconds:g} seconds"
     except Unavailable as error:
         return f"away: {error}"
+    except Faulty as error:
+        return str(error)
     except Exception as error:  # a probe may fail in any way; the service goes on
         return f"away: {type(error).__name__}"
     return None

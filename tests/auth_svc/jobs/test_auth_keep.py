@@ -14,7 +14,7 @@ from auth_svc.domain import keep_alive
 from auth_svc.domain.model import Access, Grant
 from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, ErrorDetails
 from auth_svc.microsoft.interfaces import Me
-from shared.contracts.events import Account, ValidationRequested
+from shared.contracts.events import Account, Method, ValidationRequested
 from shared.crypto.secret import Secret
 from shared.domain.rules import Change, utc_now
 from tests.auth_svc.auth_kit import MARK, OID, TENANT, Bench, FakeMicrosoft, bench
@@ -237,7 +237,7 @@ async def test_an_app_registration_is_validated(here: Bench) -> None:
 
 
 @pytest.mark.parametrize("reason", ["busy", "unreachable"])
-async def test_a_validation_during_an_outage_is_answered_in_the_end(here: Bench, reason: str) -> None:
+async def test_a_validation_during_an_outage_ends_unanswered_and_is_asked_again(here: Bench, reason: str) -> None:
     await grant_in_force(here)
     script(here, refresh=[EntraUnavailable(reason)])
     await validation(here)
@@ -251,19 +251,79 @@ async def test_a_validation_during_an_outage_is_answered_in_the_end(here: Bench,
 
     await here.apply(long_ago)
     await work(here)
-    (said,) = await here.events("AuthenticationValidated")
-    assert (said["outcome"], said["reason"]) == ("failed", reason)
-    assert not await here.events("AccessLost")
+    (said,) = await here.events("AccessUnanswered")
+    assert (said["request"], said["reason"], said["grant"]) == ("r-1", reason, "g1")
+    access = await here.state()
+    assert access.validation is None and access.grant is not None and not access.grant.lost
+    assert access.grant.refresh_at < utc_now() + timedelta(minutes=2)
+    assert not await here.events("AuthenticationValidated") and not await here.events("AccessLost")
 
 
-async def test_an_error_nobody_thought_of_is_an_answer_and_no_lost_access(here: Bench) -> None:
+async def test_a_validation_does_not_wait_for_an_hour_that_microsoft_asks_for(here: Bench) -> None:
+    await grant_in_force(here)
+    script(here, refresh=[EntraUnavailable("busy", retry_after=3000)])
+    await validation(here)
+    await work(here, 1)
+    (said,) = await here.events("AccessUnanswered")
+    assert datetime.fromisoformat(said["next_try"]) > utc_now() + timedelta(minutes=49)
+
+
+async def test_an_error_nobody_thought_of_is_no_answer_and_no_lost_access(here: Bench) -> None:
     await grant_in_force(here)
     script(here, me=[KeyError("x")])
     await validation(here)
     await work(here)
+    (said,) = await here.events("AccessUnanswered")
+    assert (said["request"], said["reason"]) == ("r-1", "our_request")
+    assert not await here.events("AuthenticationValidated") and not await here.events("AccessLost")
+
+
+@pytest.mark.parametrize(
+    "reason", ["our_request", "clock_differs", "client_refused", "not_a_public_client", "wrong_client_type"]
+)
+async def test_our_own_mistake_is_no_word_about_the_customer(here: Bench, reason: str) -> None:
+    await grant_in_force(here)
+    script(here, refresh=[EntraRefused(reason)])
+    await validation(here)
+    await work(here)
+    await due_now(here)
+    await work(here)
+    assert [said["reason"] for said in await here.events("AccessUnanswered")] == [reason, reason]
+    assert not await here.events("AuthenticationValidated") and not await here.events("AccessLost")
+
+
+async def test_a_challenge_of_graph_is_met_by_another_token_with_the_claims(here: Bench) -> None:
+    await grant_in_force(here)
+    claims = '{"access_token":{"nbf":{"essential":true}}}'
+    person = Me(id=OID, upn="admin@contoso.example", name="Avery Admin", guest=False)
+    fake = script(here, me=[EntraRefused("graph_token", claims=claims), person])
+    await validation(here)
+    await work(here)
     (said,) = await here.events("AuthenticationValidated")
-    assert (said["outcome"], said["reason"]) == ("failed", "our_request")
-    assert not await here.events("AccessLost")
+    assert said["outcome"] == "successful"
+    assert fake.claims == [None, claims] and fake.calls.count("refresh") == 2
+
+
+async def test_a_challenge_that_stays_is_lost_access_and_the_next_sign_in_carries_it(here: Bench) -> None:
+    await grant_in_force(here)
+    claims = '{"access_token":{"acrs":{"essential":true,"value":"c1"}}}'
+    fake = script(here, me=[EntraRefused("graph_token", claims=claims)])
+    await validation(here)
+    await work(here)
+    assert [lost["reason"] for lost in await here.events("AccessLost")] == ["graph_token"]
+    assert fake.claims == [None, claims]
+    methods: tuple[Method, ...] = ("sign_in", "device_code")
+    for number, method in enumerate(methods, 1):
+        fake.claims.clear()
+        await here.ask(switch=number)
+        await here.start(method, switch=number)
+        due = here.attempts_due()
+        await due.once()
+        await here.until_attempt("sign_in_ready", "code_issued")
+        assert fake.claims == [claims]
+        here.stopping.set()
+        await due.settled()
+        here.stopping.clear()
 
 
 # --- daily ----------------------------------------------------------------------------------------------
@@ -300,8 +360,24 @@ async def test_an_outage_is_no_lost_access(here: Bench) -> None:
     await work(here)
     access = await here.state()
     assert access.grant is not None and not access.grant.lost and access.grant.tries == 1
-    assert access.grant.refresh_at > utc_now() + timedelta(minutes=4)
+    assert access.grant.refresh_at < utc_now() + timedelta(minutes=2)
     assert not await here.events("AccessLost")
+    (said,) = await here.events("AccessUnanswered")
+    assert (said["reason"], said["request"]) == ("busy", None)
+
+
+async def test_what_graph_refused_is_not_back_by_a_refresh_alone(here: Bench) -> None:
+    await grant_in_force(here)
+    script(here, me=[EntraRefused("graph_forbidden")])
+    await validation(here)
+    await work(here)
+    await due_now(here)
+    await work(here)
+    assert not await here.events("AccessRecovered")
+    script(here, me=[])
+    await due_now(here)
+    await work(here)
+    assert len(await here.events("AccessRecovered")) == 1
 
 
 @pytest.mark.parametrize(("reason", "moved"), [("client_refused", 1), ("busy", 0)])
@@ -330,13 +406,17 @@ async def test_a_grant_that_was_copied_from_another_customer_does_not_open(here:
     fake = script(here)
     await due_now(here)
     await work(here)
-    (lost,) = await here.events("AccessLost")
-    assert lost["reason"] == "unreadable"
+    (said,) = await here.events("AccessUnanswered")
+    assert said["reason"] == "key_missing"
     assert "refresh" not in fake.calls
 
 
 async def test_an_app_registration_in_force_is_proven_daily(here: Bench) -> None:
     await registered(here)
+    await due_now(here)
+    await work(here)
+    (proven,) = await here.events("AccessProven")
+    assert (proven["method"], proven["revision"]) == ("app_registration", 1)
     fake = script(here, app_token=[EntraRefused("secret_expired", ErrorDetails(7000222))])
     await due_now(here)
     await work(here)
@@ -347,3 +427,24 @@ async def test_an_app_registration_in_force_is_proven_daily(here: Bench) -> None
     await work(here)
     assert len(await here.events("AccessRecovered")) == 1
     assert fake.calls.count("organization") == 1
+
+
+async def test_a_secret_is_proven_minutes_after_it_was_entered(here: Bench) -> None:
+    await registered(here)
+    registration = (await here.state()).registration
+    assert registration is not None and registration.check_at is not None
+    assert timedelta(0) < registration.check_at - utc_now() < timedelta(minutes=5)
+
+
+async def test_a_first_proof_that_fails_is_not_called_lost(here: Bench) -> None:
+    await registered(here)
+    script(here, app_token=[EntraRefused("secret_wrong", ErrorDetails(7000215))])
+    await due_now(here)
+    await work(here)
+    (said,) = await here.events("AccessNotProven")
+    assert (said["reason"], said["aadsts"], said["customer_name"]) == ("secret_wrong", 7000215, "Contoso")
+    script(here, app_token=[])
+    await due_now(here)
+    await work(here)
+    assert len(await here.events("AccessProven")) == 1
+    assert not await here.events("AccessLost") and not await here.events("AccessRecovered")

@@ -84,8 +84,8 @@ async def test_a_good_token_says_who_came() -> None:
         claims(iss=issuer(OTHER)),
         claims(iss="https://evil.example/v2.0"),
         claims(iss=None),
-        claims(exp=AT - 121),
-        claims(nbf=AT + 121),
+        claims(exp=AT - 301),
+        claims(nbf=AT + 301),
         claims(exp=None),
         claims(exp="soon"),
         claims(nbf=None),
@@ -100,8 +100,43 @@ async def test_what_does_not_count_though_microsoft_signed_it(body: dict[str, An
     assert refused.reason == "token_invalid"
 
 
-async def test_times_have_two_minutes_of_leeway() -> None:
-    assert (await outcome(signed(claims(exp=AT - 100, nbf=AT + 100)))).tenant == TENANT
+@pytest.mark.parametrize("seconds", [-299, -120, 0, 200, 299])
+async def test_clocks_may_be_five_minutes_apart(seconds: int) -> None:
+    token = signed(claims(iat=AT + seconds, nbf=AT + seconds, exp=AT + seconds + 3900))
+    assert (await outcome(token)).tenant == TENANT
+
+
+@pytest.mark.parametrize(
+    ("times", "ahead", "reason"),
+    [
+        ({"nbf": AT + 600}, -600.0, "clock_differs"),
+        ({"nbf": AT + 86_400}, -86_400.0, "clock_differs"),
+        ({"iat": AT + 400}, -400.0, "clock_differs"),
+        ({"exp": AT - 900}, 4800.0, "clock_differs"),
+        ({"nbf": AT + 600}, -2.0, "token_invalid"),
+        ({"exp": AT - 900}, 299.0, "token_invalid"),
+        ({"nbf": AT + 600}, None, "token_invalid"),
+        ({"aud": "another-client"}, -600.0, "token_invalid"),
+    ],
+)
+async def test_times_that_do_not_fit_are_our_clock_s_fault_if_microsoft_s_tells_so(
+    times: dict[str, Any], ahead: float | None, reason: str
+) -> None:
+    assert (await outcome(signed(claims(**times)), microsoft=FakeMicrosoft(ahead=ahead))).reason == reason
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (None, None),
+        (0.0, None),
+        (-300.0, None),
+        (300.4, "our clock is 300 seconds ahead of Microsoft's"),
+        (-7200.0, "our clock is 7200 seconds behind Microsoft's"),
+    ],
+)
+def test_a_clock_that_differs_is_said_with_its_seconds(ahead: float | None, said: str | None) -> None:
+    assert checks.clock_fault(ahead) == said
 
 
 HS = OctKey.import_key(json.dumps(KEY.as_dict(private=False)).encode()[:64])

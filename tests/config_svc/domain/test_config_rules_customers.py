@@ -11,10 +11,13 @@ import pytest
 
 from config_svc.domain import customers, tenants
 from config_svc.domain.customers import RegistrationInput
-from config_svc.domain.model import Tenant
+from config_svc.domain.model import Tenant, Waiting
 from shared.contracts.events import (
     AccessLost,
+    AccessNotProven,
+    AccessProven,
     AccessRecovered,
+    AccessUnanswered,
     AuthenticationValidated,
     CustomerChanged,
     CustomerRegistered,
@@ -304,6 +307,97 @@ def test_access_that_comes_back_is_well() -> None:
     assert found.grant and not found.grant.lost
     given(broken).when(customers.access_recovered, replace(event, grant="g0")).nothing()
     NOBODY.when(customers.access_recovered, event).nothing()
+
+
+def silent(method: Any = "token", **more: Any) -> AccessUnanswered:
+    fields: dict[str, Any] = {
+        "customer": ID,
+        "method": method,
+        "reason": "busy",
+        "since": NOW,
+        "next_try": NOW + timedelta(minutes=1),
+        "grant": "g1" if method == "token" else None,
+        "revision": 0 if method == "token" else 1,
+    }
+    return AccessUnanswered(**(fields | more))
+
+
+def proven(method: Any = "app_registration", **more: Any) -> Any:
+    fields: dict[str, Any] = {"customer": ID, "method": method, "proven_at": NOW, "revision": 1}
+    return AccessProven(**(fields | more))
+
+
+def refreshed(at: datetime = NOW) -> GrantRefreshed:
+    return GrantRefreshed(customer=ID, grant="g1", refreshed_at=at, expires_at=LATER)
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "reason"),
+    [
+        (pinned(), "unknown", None),
+        (given(pinned()).when(customers.access_proven, proven()).then(), "successful", None),
+        (given(pinned()).when(customers.access_lost, lost("app_registration")).then(), "failed", "revoked"),
+    ],
+)
+@pytest.mark.parametrize("asked", [False, True])
+def test_without_an_answer_status_and_reason_are_what_they_were(
+    state: Any, status: str, reason: str | None, asked: bool
+) -> None:
+    """Also where an operator asked, and once more after the first silence."""
+    for seconds in (0, 90):
+        state = given(state).when(validate).then(ValidationRequested) if asked else state
+        event = silent("app_registration", request="r1" if asked else None, next_try=NOW + timedelta(seconds=seconds))
+        before = (state.since, state.checked_at, state.failure)
+        state = given(state).when(customers.access_unanswered, event).then(status=status, request=None)
+        assert (state.since, state.checked_at, state.failure) == before
+        assert state.waiting == Waiting(since=NOW, next_try=event.next_try, reason="busy")
+        assert (state.failure.reason if state.failure else None) == reason
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        (lambda: (customers.access_proven, proven()), "successful"),
+        (lambda: (customers.access_lost, lost("app_registration", again=True)), "failed"),
+        (
+            lambda: (
+                customers.access_lost,
+                AccessNotProven(
+                    customer=ID, customer_name="C", method="app_registration", reason="secret_wrong", revision=1
+                ),
+            ),
+            "failed",
+        ),
+    ],
+)
+def test_an_answer_ends_the_waiting(event: Any, status: str) -> None:
+    waits = given(pinned()).when(customers.access_unanswered, silent("app_registration")).then()
+    rule, answer = event()
+    given(waits).when(rule, answer).then(status=status, waiting=None)
+
+
+def test_a_refresh_proves_a_token_from_whatever_was_before() -> None:
+    broken = given(with_token()).when(customers.access_lost, lost()).then()
+    waits = given(broken).when(customers.access_unanswered, silent()).then(status="failed")
+    for state in (with_token(status="unknown", since=None), waits):
+        found = (
+            given(state).when(customers.refreshed, refreshed()).then(status="successful", waiting=None, failure=None)
+        )
+        assert found.checked_at == NOW and found.grant and not found.grant.lost
+
+
+@pytest.mark.parametrize(
+    "event", [silent("app_registration"), silent(grant="g0"), silent("none"), silent("app_registration", revision=9)]
+)
+def test_silence_about_what_is_not_in_force_is_no_matter(event: AccessUnanswered) -> None:
+    given(with_token()).when(customers.access_unanswered, event).nothing()
+    NOBODY.when(customers.access_unanswered, event).nothing()
+    given(with_token(removed=True)).when(customers.access_unanswered, event).nothing()
+
+
+def test_a_secret_that_is_entered_anew_waits_for_nothing() -> None:
+    waits = given(pinned()).when(customers.access_unanswered, silent("app_registration")).then()
+    given(waits).when(put, data("set")).then(CustomerChanged, waiting=None, status="unknown")
 
 
 def test_a_grant_that_is_kept_alive_lives_longer() -> None:

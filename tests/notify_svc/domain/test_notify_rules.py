@@ -15,9 +15,7 @@ from shared.contracts.events import (
     REGISTRY,
     AccessLost,
     AccessRecovered,
-    Actor,
     AuthenticationFailed,
-    CustomerRemoved,
     EmailFailed,
     EmailSent,
     InvitationReminded,
@@ -196,33 +194,6 @@ def test_given_no_invitee_when_the_proof_fails_then_no_refusal_is_mailed() -> No
 
 def test_given_an_expired_switch_when_a_new_invitation_is_asked_for_then_the_operator_is_told() -> None:
     assert states(after(requested(), created(), EXPIRED, ASKED))["asked"] == "queued"
-
-
-# --- access -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("event", "kind"), [(LOST, "access_lost"), (RECOVERED, "access_recovered"), (EXPIRING, "secret_expiring")]
-)
-def test_given_a_change_of_access_then_operations_are_told(event: Any, kind: Any) -> None:
-    owed = after(event)
-    assert owed.id == "contoso/access" and states(owed) == {kind: "queued"} and ADDRESSEE_OF[kind] == "operations"
-
-
-@pytest.mark.parametrize(
-    ("first", "then", "dropped"), [(LOST, RECOVERED, "access_lost"), (RECOVERED, LOST, "access_recovered")]
-)
-def test_given_an_unsent_notice_when_the_opposite_happens_then_only_the_last_word_is_mailed(
-    first: Any, then: Any, dropped: str
-) -> None:
-    change = hears(after(first), then)
-    assert change and states(change.state)[dropped] == "dropped"
-    assert said(change) == [("EmailFailed", dropped, False)]
-
-
-def test_given_a_removed_customer_then_nothing_more_of_its_access_is_mailed() -> None:
-    owed = after(LOST, CustomerRemoved("contoso", Actor(id="op")))
-    assert states(owed) == {"access_lost": "dropped"} and hears(owed, RECOVERED) is None
 
 
 # --- what becomes of a mail ---------------------------------------------------------------------------------------

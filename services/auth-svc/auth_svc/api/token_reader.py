@@ -13,9 +13,10 @@ from typing import Literal, TypeVar
 from auth_svc.credential_store import CredentialStore
 from auth_svc.domain import keep_alive
 from auth_svc.domain.attempts import Refusal
+from auth_svc.domain.keep_alive import Unanswered
 from auth_svc.domain.model import Access, Grant, Registration
-from auth_svc.jobs.refusals import refusal_of
-from auth_svc.microsoft.errors import PART, EntraRefused
+from auth_svc.jobs.refusals import conclusion_of
+from auth_svc.microsoft.errors import PART, EntraRefused, EntraUnavailable
 from auth_svc.microsoft.interfaces import Entra, Token
 from shared.contracts.reasons import explain
 from shared.crypto.secret import Secret
@@ -28,6 +29,8 @@ T = TypeVar("T")
 RENEW_BEFORE_EXPIRY = timedelta(minutes=5)
 MAX_CACHED_TOKENS = 2000
 TIMEOUT_SECONDS = 10.0
+OURS_RETRY_SECONDS = 60
+"""Where the fault is the provider's own: it lasts until somebody mends it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,7 @@ class TokenReader:
             cache = self.credential_store.open_token_cache(access.id, grant.id, grant.cache)
             token = await self.entra.refresh(grant.tenant_id, grant.method, cache, force=False)
         except EntraRefused as error:
-            await self._lose(access.id, error, keep_alive.lose_grant, grant.id)
+            await self._lose(access.id, conclusion_of(error, "token"), keep_alive.lose_grant, grant.id)
             raise _lost(error.reason) from None
         if token.cache is not None:
             kept = self.credential_store.seal_token_cache(access.id, grant.id, token.cache)
@@ -105,7 +108,8 @@ class TokenReader:
             secret = self.credential_store.open_secret(access.id, registration.vault)
             token = await self._app_token(access.tenant_id, registration, secret)
         except EntraRefused as error:
-            await self._lose(access.id, error, keep_alive.lose_registration, registration.revision)
+            concluded = conclusion_of(error, "app_registration")
+            await self._lose(access.id, concluded, keep_alive.lose_registration, registration.revision)
             raise _lost(error.reason) from None
         return ServedToken(
             value=token.value,
@@ -121,16 +125,27 @@ class TokenReader:
         kept = self._app_tokens.get(name)
         if kept and kept.expires_at - self.clock() > RENEW_BEFORE_EXPIRY:
             return kept
-        token = self._app_tokens[name] = await self.entra.app_token(tenant, registration.client_id, secret)
+        try:
+            token = await self.entra.app_token(tenant, registration.client_id, secret)
+        except EntraUnavailable:
+            if kept and kept.expires_at > self.clock():  # what still lives outlasts an outage
+                return kept
+            raise
+        self._app_tokens[name] = token
         self._app_tokens.move_to_end(name)
         if len(self._app_tokens) > MAX_CACHED_TOKENS:
             self._app_tokens.popitem(last=False)
         return token
 
-    async def _lose(self, customer: str, error: EntraRefused, rule: Rule[Access, T, Refusal], credential: T) -> None:
-        """`credential`: the grant's id, or the registration's revision."""
-        log.warning("access is lost: %s (AADSTS %s)", error.reason, error.details.aadsts, extra={"customer": customer})
-        await self.store.apply(customer, rule, credential, refusal_of(error))
+    async def _lose(
+        self, customer: str, concluded: Refusal | Unanswered, rule: Rule[Access, T, Refusal], credential: T
+    ) -> None:
+        """`credential`: the grant's id, or the registration's revision. Raises: Unavailable, if Microsoft did not say
+        that anything is lost."""
+        if isinstance(concluded, Unanswered):
+            raise Unavailable("auth-svc", concluded.reason, retry_after=OURS_RETRY_SECONDS)
+        log.warning("access is lost: %s (AADSTS %s)", concluded.reason, concluded.aadsts, extra={"customer": customer})
+        await self.store.apply(customer, rule, credential, concluded)
 
 
 class AccessLostRefusal(Refused):

@@ -44,6 +44,8 @@ class Refusal:
     correlation_id: str | None = None
     trace_id: str | None = None
     account: Account | None = None
+    claims: str | None = None
+    """What Microsoft demands of the next sign-in, as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +233,8 @@ def propose_grant(
         claimed_at=now,
         expires_at=expires,
     )
-    return Change(replace(access, attempt=_closed(attempt, "claimed", None), proposed=grant), (event,))
+    done = replace(access, attempt=_closed(attempt, "claimed", None), proposed=grant, claims=None)
+    return Change(done, (event,))
 
 
 def propose_registration(
@@ -272,7 +275,8 @@ def fail(access: Access | None, place: tuple[int, int], refusal: Refusal, now: d
         account=refusal.account,
         final=attempt.stored,
     )
-    return Change(replace(access, attempt=_closed(attempt, "failed", refusal.reason)), (event,))
+    ended = _closed(attempt, "failed", refusal.reason)
+    return Change(replace(access, attempt=ended, claims=refusal.claims or access.claims), (event,))
 
 
 def _closed(attempt: Attempt, state: AttemptState, reason: str | None) -> Attempt:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from auth_svc.domain.model import Access, Registration, next_check
+from auth_svc.domain.model import FIRST_CHECK_AFTER, Access, Registration, next_check
 from shared.contracts.events import (
     CustomerChanged,
     CustomerRegistered,
@@ -48,7 +48,7 @@ def _with_registration(access: Access, part: RegistrationPart | None, now: datet
     if part.secret_change == "kept" and old is not None:
         kept = replace(old, client_id=part.client_id, revision=part.revision, secret_expires_on=part.secret_expires_on)
         if part.revision != old.revision:
-            kept = kept.proven(next_check(access.id, now))
+            kept = replace(kept.proven(now + FIRST_CHECK_AFTER), known_good=False)
         return replace(access, registration=kept)
     new = Registration(
         client_id=part.client_id,
@@ -56,7 +56,8 @@ def _with_registration(access: Access, part: RegistrationPart | None, now: datet
         jwe=part.secret,
         vault=None,
         secret_expires_on=part.secret_expires_on,
-        check_at=next_check(access.id, now),
+        check_at=now + FIRST_CHECK_AFTER,
+        known_good=False,
     )
     in_force = "token" if access.in_force == "token" else "app_registration"
     return replace(access, registration=new, in_force=in_force)

@@ -1,9 +1,14 @@
-"""Rules of access in force: validation on request, keep-alive, lost and recovered."""
+"""Rules of access in force: each question to Microsoft ends as proven, refused or unanswered.
+
+Only the first two change what is known. Unanswered is asked again soon; so is whatever is our own fault, not the
+customer's.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from auth_svc.domain.attempts import Refusal
 from auth_svc.domain.model import (
@@ -18,13 +23,46 @@ from auth_svc.domain.model import (
 from shared.contracts.events import (
     GRANT_LIFE,
     AccessLost,
+    AccessNotProven,
+    AccessProven,
     AccessRecovered,
+    AccessUnanswered,
     AuthenticationValidated,
     Event,
     GrantRefreshed,
+    InForce,
     ValidationRequested,
 )
 from shared.domain.rules import Change
+
+OURS: Mapping[InForce, frozenset[str]] = {
+    "token": frozenset(
+        {
+            "our_request",
+            "key_missing",
+            "unreadable",
+            "token_invalid",
+            "clock_differs",
+            "client_refused",
+            "not_a_public_client",
+            "wrong_client_type",
+        }
+    ),
+    "app_registration": frozenset({"our_request", "key_missing", "unreadable", "token_invalid", "clock_differs"}),
+}
+"""Reasons that blame the provider's own applications, settings, keys, clock or code: no word of Microsoft about the
+customer. (The client of an app registration is the customer's own.)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """Microsoft gave no answer about this customer."""
+
+    reason: str
+    retry_after: int = 0
+    """Seconds that Microsoft asks to wait, at least."""
+    aadsts: int | None = None
+    correlation_id: str | None = None
 
 
 def request_validation(access: Access | None, event: ValidationRequested, now: datetime) -> Change[Access] | None:
@@ -57,6 +95,25 @@ def answer_validation(
     return Change(replace(access, validation=None), (event,))
 
 
+def leave_validation(
+    access: Access | None, asked: Validation, unanswered: Unanswered, now: datetime
+) -> Change[Access] | None:
+    """The request ends without an answer; what it was about is asked again soon, by itself."""
+    if access is None or access.validation != asked:
+        return None
+    ended = replace(access, validation=None)
+    if asked.method == "token":
+        grant = access.grant.id if access.grant and asked.grant is None else asked.grant or ""
+        waiting = await_grant(ended, grant, unanswered, now, asked.request)
+    else:
+        waiting = await_registration(ended, asked.revision, unanswered, now, asked.request)
+    return waiting or Change(ended)
+
+
+def _next_try(tries: int, unanswered: Unanswered, now: datetime) -> datetime:
+    return max(retry_at(tries, now), now + timedelta(seconds=unanswered.retry_after))
+
+
 # --- a grant ------------------------------------------------------------------------------------------------------
 
 
@@ -81,11 +138,19 @@ def renew_grant(
         return None
     expires = now + GRANT_LIFE
     newer = replace(grant, cache=cache, rev=rev + 1) if grant.rev == rev else grant
-    alive = replace(newer, expires_at=expires, lost=False, reason=None, tries=0, refresh_at=next_check(grant_id, now))
+    alive = replace(
+        newer,
+        expires_at=expires,
+        lost=False,
+        reason=None,
+        tries=0,
+        unanswered_since=None,
+        refresh_at=next_check(grant_id, now),
+    )
     events: list[Event] = [GrantRefreshed(customer=access.id, grant=grant_id, refreshed_at=now, expires_at=expires)]
     if grant.lost:
         events.append(AccessRecovered(customer=access.id, customer_name=access.name, method="token", grant=grant_id))
-    return Change(replace(access, grant=alive), tuple(events))
+    return Change(replace(access, grant=alive, claims=None), tuple(events))
 
 
 def lose_grant(access: Access | None, grant_id: str, refusal: Refusal, now: datetime) -> Change[Access] | None:
@@ -93,9 +158,13 @@ def lose_grant(access: Access | None, grant_id: str, refusal: Refusal, now: date
     grant = _grant(access, grant_id)
     if access is None or grant is None:
         return None
-    lost = replace(grant, lost=True, reason=refusal.reason, tries=0, refresh_at=next_check(grant_id, now))
-    if grant.lost and grant.reason == refusal.reason:
-        return Change(replace(access, grant=lost))
+    lost = replace(
+        grant, lost=True, reason=refusal.reason, tries=0, unanswered_since=None, refresh_at=next_check(grant_id, now)
+    )
+    changed = replace(access, grant=lost, claims=refusal.claims)
+    again = grant.lost and grant.reason == refusal.reason
+    if again and grant.unanswered_since is None:
+        return Change(changed)
     event = AccessLost(
         customer=access.id,
         customer_name=access.name,
@@ -105,16 +174,32 @@ def lose_grant(access: Access | None, grant_id: str, refusal: Refusal, now: date
         grant=grant_id,
         aadsts=refusal.aadsts,
         correlation_id=refusal.correlation_id,
+        again=again,
     )
-    return Change(replace(access, grant=lost), (event,))
+    return Change(changed, (event,))
 
 
-def retry_grant_later(access: Access | None, grant_id: str, now: datetime) -> Change[Access] | None:
-    """Microsoft is busy: again after 5, 10, 20 ... minutes, at most 6 hours."""
+def await_grant(
+    access: Access | None, grant_id: str, unanswered: Unanswered, now: datetime, request: str | None = None
+) -> Change[Access] | None:
+    """No answer: again after 1, 2, 4 ... minutes, at most an hour, and not before Microsoft wants it."""
     grant = _grant(access, grant_id)
     if access is None or grant is None:
         return None
-    return Change(replace(access, grant=replace(grant, tries=grant.tries + 1, refresh_at=retry_at(grant.tries, now))))
+    at, since = _next_try(grant.tries, unanswered, now), grant.unanswered_since or now
+    waiting = replace(grant, tries=grant.tries + 1, unanswered_since=since, refresh_at=at)
+    event = AccessUnanswered(
+        customer=access.id,
+        method="token",
+        reason=unanswered.reason,
+        since=since,
+        next_try=at,
+        grant=grant_id,
+        request=request,
+        aadsts=unanswered.aadsts,
+        correlation_id=unanswered.correlation_id,
+    )
+    return Change(replace(access, grant=waiting), (event,))
 
 
 # --- an app registration ------------------------------------------------------------------------------------------
@@ -154,43 +239,61 @@ def confirm_registration(access: Access | None, revision: int, now: datetime) ->
     if access is None or registration is None:
         return None
     alive = registration.proven(next_check(access.id, now))
-    events: tuple[Event, ...] = ()
-    if registration.lost:
-        events = (
-            AccessRecovered(
-                customer=access.id, customer_name=access.name, method="app_registration", revision=revision
-            ),
+    events: list[Event] = [
+        AccessProven(customer=access.id, method="app_registration", proven_at=now, revision=revision)
+    ]
+    if registration.lost and registration.known_good:
+        events.append(
+            AccessRecovered(customer=access.id, customer_name=access.name, method="app_registration", revision=revision)
         )
-    return Change(replace(access, registration=alive), events)
+    return Change(replace(access, registration=alive), tuple(events))
 
 
 def lose_registration(access: Access | None, revision: int, refusal: Refusal, now: datetime) -> Change[Access] | None:
-    """Microsoft refuses the registration in force: said once, tried again daily."""
+    """Microsoft refuses the registration in force: said once, tried again daily. It is lost only if it ever worked."""
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
-    lost = replace(registration, lost=True, reason=refusal.reason, tries=0, check_at=next_check(access.id, now))
-    if registration.lost and registration.reason == refusal.reason:
+    check_at = next_check(access.id, now)
+    lost = replace(registration, lost=True, reason=refusal.reason, tries=0, unanswered_since=None, check_at=check_at)
+    again = registration.lost and registration.reason == refusal.reason
+    if again and registration.unanswered_since is None:
         return Change(replace(access, registration=lost))
-    event = AccessLost(
+    said = AccessLost if registration.known_good else AccessNotProven
+    event = said(
         customer=access.id,
         customer_name=access.name,
         method="app_registration",
         reason=refusal.reason,
         revision=revision,
-        grant=None,
         aadsts=refusal.aadsts,
         correlation_id=refusal.correlation_id,
+        again=again,
     )
     return Change(replace(access, registration=lost), (event,))
 
 
-def retry_registration_later(access: Access | None, revision: int, now: datetime) -> Change[Access] | None:
+def await_registration(
+    access: Access | None, revision: int, unanswered: Unanswered, now: datetime, request: str | None = None
+) -> Change[Access] | None:
+    """No answer: asked again as a grant is."""
     registration = _registration(access, revision)
     if access is None or registration is None:
         return None
-    later = replace(registration, tries=registration.tries + 1, check_at=retry_at(registration.tries, now))
-    return Change(replace(access, registration=later))
+    at, since = _next_try(registration.tries, unanswered, now), registration.unanswered_since or now
+    waiting = replace(registration, tries=registration.tries + 1, unanswered_since=since, check_at=at)
+    event = AccessUnanswered(
+        customer=access.id,
+        method="app_registration",
+        reason=unanswered.reason,
+        since=since,
+        next_try=at,
+        revision=revision,
+        request=request,
+        aadsts=unanswered.aadsts,
+        correlation_id=unanswered.correlation_id,
+    )
+    return Change(replace(access, registration=waiting), (event,))
 
 
 # --- deadlines ----------------------------------------------------------------------------------------------------

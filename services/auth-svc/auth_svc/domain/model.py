@@ -17,7 +17,9 @@ AttemptState = Literal[
     "started", "code_issued", "sign_in_ready", "returned", "redeeming", "redeemed", "claimed", "failed", "stopped"
 ]
 
-RETRY_AFTER, MAX_RETRY_AFTER = timedelta(minutes=5), timedelta(hours=6)
+RETRY_AFTER, MAX_RETRY_AFTER = timedelta(minutes=1), timedelta(hours=1)
+FIRST_CHECK_AFTER = timedelta(minutes=2)
+"""A secret is proven so long after it was entered: Microsoft takes a moment to know a new one everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,10 @@ class Registration:
     check_at: datetime | None = None
     tries: int = 0
     """Checks in vain since the last answer of Microsoft."""
+    unanswered_since: datetime | None = None
+    """The first of them."""
+    known_good: bool = True
+    """It was proven before, so that it can be lost. (Documents from before this was kept say so by silence.)"""
 
     @property
     def has_secret(self) -> bool:
@@ -47,7 +53,9 @@ class Registration:
 
     def proven(self, check_at: datetime) -> Registration:
         """Microsoft accepts it; it is checked again then."""
-        return replace(self, lost=False, reason=None, tries=0, check_at=check_at)
+        return replace(
+            self, lost=False, reason=None, tries=0, unanswered_since=None, known_good=True, check_at=check_at
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +123,8 @@ class Grant:
     """Why: a code of `shared.contracts.reasons`."""
     tries: int = 0
     """Refreshes in vain since the last answer of Microsoft."""
+    unanswered_since: datetime | None = None
+    """The first of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +167,8 @@ class Access:
     grant: Grant | None = None
     """The grant in force."""
     validation: Validation | None = None
+    claims: str | None = None
+    """What Microsoft demanded when it refused last: the next sign-in carries it, as JSON."""
     removed: bool = False
 
 
@@ -166,5 +178,5 @@ def next_check(id: str, now: datetime) -> datetime:
 
 
 def retry_at(tries: int, now: datetime) -> datetime:
-    """After so many tries in vain: in 5, 10, 20 ... minutes, in 6 hours at most."""
+    """After so many tries in vain: in 1, 2, 4 ... minutes, in an hour at most."""
     return now + min(MAX_RETRY_AFTER, RETRY_AFTER * int(2 ** min(tries, 10)))

@@ -114,7 +114,7 @@ class AttemptJobs:
             error.details.correlation_id,
             extra={"customer": work.customer, "switch": work.attempt.switch, "attempt": work.attempt.number},
         )
-        failure = replace(refusal_of(error), reason=explain(error.reason).code, account=error.account)
+        failure = replace(refusal_of(error), reason=explain(error.reason).code)
         FAILED.labels(failure.reason).inc()
         return Outcome(attempts.fail, work.attempt.place, failure)
 
@@ -124,7 +124,8 @@ class AttemptJobs:
         """Over the limit it is refused, not queued: codes that wait must not hold up those who use the button."""
         if self.polling.watched >= self.max_pending_codes:
             raise EntraRefused("code_busy")
-        flow = await self._retried(work, lambda: self.entra.begin_device(work.tenant))
+        claims = work.claim.state.claims
+        flow = await self._retried(work, lambda: self.entra.begin_device(work.tenant, claims))
         now, attempt = self.clock(), work.attempt
         pending = self.credential_store.seal_flow(
             work.customer, attempt, PendingFlow(flow.msal_flow, flow.interval, work.claim.lease.n)
@@ -141,8 +142,10 @@ class AttemptJobs:
 
     async def begin_sign_in(self, work: Work) -> Outcome[Access]:
         attempt = work.attempt
-        state = self.credential_store.new_state(work.customer, attempt)
-        flow = await self._retried(work, lambda: self.entra.begin_sign_in(work.tenant, state, attempt.login_hint))
+        state, claims = self.credential_store.new_state(work.customer, attempt), work.claim.state.claims
+        flow = await self._retried(
+            work, lambda: self.entra.begin_sign_in(work.tenant, state, attempt.login_hint, claims)
+        )
         now = self.clock()
         pending = self.credential_store.seal_flow(
             work.customer, attempt, PendingFlow(flow.msal_flow, 0.0, work.claim.lease.n)
@@ -198,13 +201,13 @@ class AttemptJobs:
         attempt = work.attempt
         redeemed, at = self.credential_store.open_redemption(work.customer, attempt)
         required = checks.Requirements(work.tenant.lower(), attempt.accepted_roles, self.scopes)
-        administrator = await self._retried(
-            work,
-            lambda: checks.check(self.entra, self.graph, redeemed, required, self.clock()),
-            at + CHECK_LIMIT,
-        )
+
+        async def checked() -> tuple[checks.Administrator, Redeemed]:
+            return await self._checked(work, redeemed, required)
+
+        administrator, newest = await self._retried(work, checked, at + CHECK_LIMIT)
         grant = token_hex(12)
-        cache = self.credential_store.seal_token_cache(work.customer, grant, redeemed.cache)
+        cache = self.credential_store.seal_token_cache(work.customer, grant, newest.cache)
         proof = attempts.Proof(
             account=administrator.account,
             tenant_id=administrator.tenant,
@@ -213,6 +216,21 @@ class AttemptJobs:
             cache=cache,
         )
         return Outcome(attempts.propose_grant, attempt.place, grant, proof)
+
+    async def _checked(
+        self, work: Work, redeemed: Redeemed, required: checks.Requirements
+    ) -> tuple[checks.Administrator, Redeemed]:
+        """Once more with another token where Graph does not take this one: it may be a challenge."""
+        try:
+            return await checks.check(self.entra, self.graph, redeemed, required, self.clock()), redeemed
+        except EntraRefused as error:
+            if error.reason != "graph_token":
+                raise
+            claims = error.claims
+        method = work.attempt.method
+        token = await self.entra.refresh(work.tenant, method, redeemed.cache, force=True, claims=claims)
+        newer = replace(redeemed, access_token=token.value, cache=token.cache or redeemed.cache)
+        return await checks.check(self.entra, self.graph, newer, required, self.clock()), newer
 
     # --- app registration ------------------------------------------------------------------------------
 

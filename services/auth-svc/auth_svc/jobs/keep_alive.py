@@ -14,22 +14,24 @@ from typing import TypeVar
 from auth_svc.credential_store import CredentialStore
 from auth_svc.domain import customers, keep_alive
 from auth_svc.domain.attempts import Refusal
+from auth_svc.domain.keep_alive import Unanswered
 from auth_svc.domain.model import Access, Grant, Registration, Validation
 from auth_svc.jobs import app_registrations
-from auth_svc.jobs.refusals import refusal_of
+from auth_svc.jobs.refusals import conclusion_of
+from auth_svc.jobs.retry import ask_again_if_challenged
 from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable
 from auth_svc.microsoft.interfaces import Entra, Graph, Token
-from auth_svc.microsoft.metrics import FAILED
 from shared.domain.rules import Change, Clock, utc_now
 from shared.jobs.claim import Claim, Outcome
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 ORDER = ("reseal", "resolve", "validate", "refresh", "prove")
-OWN_SECRET_REFUSED = "client_refused"
-"""Microsoft refuses the provider's own application: its secret has expired or is wrong."""
 VALIDATION_TIMEOUT = timedelta(minutes=1)
-"""An operator waits for the answer: then "Microsoft is busy" is one."""
+"""An operator waits for the answer: then "no answer yet" is one."""
+
+
+BUG = Unanswered(reason="our_request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +77,14 @@ class KeepAliveJobs:
         try:
             in_force = await self._validated(access, asked)
         except EntraUnavailable as error:
-            if self.clock() - asked.at < VALIDATION_TIMEOUT:
+            if self.clock() + timedelta(seconds=error.retry_after) - asked.at < VALIDATION_TIMEOUT:
                 raise
-            return Outcome(_answered, asked, refusal_of(error), None)
+            return _concluded(access, asked, conclusion_of(error, asked.method))
         except EntraRefused as error:
-            lost = refusal_of(error)
-            return Outcome(_answered, asked, lost, _lost(access, asked, lost))
+            return _concluded(access, asked, conclusion_of(error, asked.method))
         except Exception:  # an operator waits; it says nothing about the access itself
             log.exception("a validation failed by a bug", extra={"customer": access.id})
-            return Outcome(_answered, asked, Refusal(reason="our_request"), None)
+            return Outcome(keep_alive.leave_validation, asked, BUG)
         return Outcome(_answered, asked, None, in_force)
 
     async def _validated(self, access: Access, asked: Validation) -> Outcome[Access] | None:
@@ -106,19 +107,23 @@ class KeepAliveJobs:
         """Keeps the refresh token alive, and notices when Microsoft no longer takes it."""
         grant = _present(access.grant)
         try:
-            return await self._refreshed(access, grant, prove=False)
-        except EntraUnavailable as error:
-            if error.reason == OWN_SECRET_REFUSED:  # no customer's doing: it is alerted, and every grant waits for it
-                FAILED.labels(error.reason).inc()
-            return Outcome(keep_alive.retry_grant_later, grant.id)
-        except EntraRefused as error:
-            return Outcome(keep_alive.lose_grant, grant.id, refusal_of(error))
+            return await self._refreshed(access, grant, prove=grant.lost)  # what Graph refused is not back by a refresh
+        except (EntraUnavailable, EntraRefused) as error:
+            concluded = conclusion_of(error, "token")
+            if isinstance(concluded, Unanswered):
+                return Outcome(keep_alive.await_grant, grant.id, concluded)
+            return Outcome(keep_alive.lose_grant, grant.id, concluded)
 
     async def _refreshed(self, access: Access, grant: Grant, *, prove: bool) -> Outcome[Access]:
         cache = self.credential_store.open_token_cache(access.id, grant.id, grant.cache)
-        token = await self.entra.refresh(grant.tenant_id, grant.method, cache, force=True)
-        if prove:
-            await self._prove_grant(grant, token)
+
+        async def ask(claims: str | None) -> Token:
+            token = await self.entra.refresh(grant.tenant_id, grant.method, cache, force=True, claims=claims)
+            if prove:
+                await self._prove_grant(grant, token)
+            return token
+
+        token = await ask_again_if_challenged(ask)
         kept = self.credential_store.seal_token_cache(access.id, grant.id, token.cache or cache)
         return Outcome(keep_alive.renew_grant, grant.id, grant.rev, kept)
 
@@ -137,10 +142,11 @@ class KeepAliveJobs:
         revision = registration.revision
         try:
             await self._prove(access, registration)
-        except EntraUnavailable:
-            return Outcome(keep_alive.retry_registration_later, revision)
-        except EntraRefused as error:
-            return Outcome(keep_alive.lose_registration, revision, refusal_of(error))
+        except (EntraUnavailable, EntraRefused) as error:
+            concluded = conclusion_of(error, "app_registration")
+            if isinstance(concluded, Unanswered):
+                return Outcome(keep_alive.await_registration, revision, concluded)
+            return Outcome(keep_alive.lose_registration, revision, concluded)
         return Outcome(keep_alive.confirm_registration, revision)
 
     async def _prove(self, access: Access, registration: Registration) -> None:
@@ -148,6 +154,12 @@ class KeepAliveJobs:
             raise EntraUnavailable("unreachable")  # it is being resolved, or asked for again
         credentials = app_registrations.stored_credentials(self.credential_store, access.id, registration, self.clock())
         await app_registrations.prove(self.entra, self.graph, access.tenant_id, credentials)
+
+
+def _concluded(access: Access, asked: Validation, concluded: Refusal | Unanswered) -> Outcome[Access]:
+    if isinstance(concluded, Unanswered):
+        return Outcome(keep_alive.leave_validation, asked, concluded)
+    return Outcome(_answered, asked, concluded, _lost(access, asked, concluded))
 
 
 def _answered(

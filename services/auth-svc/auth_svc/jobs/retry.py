@@ -53,6 +53,17 @@ async def retry_until(
         tries += 1
 
 
+async def ask_again_if_challenged(ask: Callable[[str | None], Awaitable[T]]) -> T:
+    """`ask` with a token and what it opens; where Graph does not take the token (it may be a challenge), once more with
+    another token, that holds the claims which were demanded. Raises: EntraRefused, EntraUnavailable."""
+    try:
+        return await ask(None)
+    except EntraRefused as error:
+        if error.reason != "graph_token":
+            raise
+        return await ask(error.claims)
+
+
 def pause_seconds(away: EntraUnavailable, tries: int) -> float:
     """What Microsoft asks for, at least; else 1, 2, 4 ... 20 seconds: somebody waits at the wizard."""
     least = float(away.retry_after) if away.reason != "unreachable" else 1.0

@@ -5,6 +5,7 @@ A claim is believed only after signature, audience, issuer and times have been v
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,14 @@ from auth_svc.microsoft.discovery import PERSONAL_TENANT
 from auth_svc.microsoft.errors import EntraRefused
 from auth_svc.microsoft.interfaces import Entra, Graph, Redeemed
 from shared.contracts.events import Account
-from shared.identity.token_verifier import PublishedKey, TokenRefused, TokenVerifier
+from shared.identity.token_verifier import PublishedKey, TokenRefused, TokenUntimely, TokenVerifier
 
-VERIFIER = TokenVerifier(algorithms=("RS256",), leeway_seconds=120, max_length=64 * 1024, required=("exp", "nbf"))
+log = logging.getLogger(__name__)
+MAX_SKEW_SECONDS = 300
+"""How far our clock and Microsoft's may be apart."""
+VERIFIER = TokenVerifier(
+    algorithms=("RS256",), leeway_seconds=MAX_SKEW_SECONDS, max_length=64 * 1024, required=("exp", "nbf")
+)
 MAX_NAME_CHARACTERS = 200
 GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 TEAMS_ADMINISTRATOR = "69091246-20e8-4a56-aa4d-066075b2a7a8"
@@ -54,12 +60,12 @@ async def check(entra: Entra, graph: Graph, redeemed: Redeemed, required: Requir
         _of_the_tenant(claims, redeemed, required.tenant)
         account, roles = await _by_graph(graph, redeemed, required, account)
     except EntraRefused as error:
-        raise EntraRefused(error.reason, error.details, account) from None
+        raise EntraRefused(error.reason, error.details, account, claims=error.claims) from None
     return Administrator(account=account, tenant=required.tenant, roles=roles, scopes=redeemed.scopes)
 
 
 async def verified(entra: Entra, redeemed: Redeemed, tenant: str, now: datetime) -> Mapping[str, Any]:
-    """The claims of the id_token, if it is Microsoft's and for us. Raises: EntraRefused(token_invalid),
+    """The claims of the id_token, if it is Microsoft's and for us. Raises: EntraRefused(token_invalid, clock_differs),
     EntraUnavailable."""
     token, client = redeemed.id_token.reveal(), redeemed.client_id
     try:
@@ -67,10 +73,27 @@ async def verified(entra: Entra, redeemed: Redeemed, tenant: str, now: datetime)
         if key is None:
             raise EntraRefused("token_invalid")
         claims = VERIFIER.claims(token, key, now, nonce=redeemed.nonce, aud=client, ver="2.0")
+    except TokenUntimely:
+        raise EntraRefused(untimely(entra.clock_ahead())) from None
     except TokenRefused:
         raise EntraRefused("token_invalid") from None
     _by_issuer(claims, await entra.issuer(tenant), tenant, key)
     return claims
+
+
+def untimely(clock_ahead: float | None) -> str:
+    """Why a token's times do not fit: our clock, if Microsoft's own tells another time (`clock_ahead`: seconds)."""
+    fault = clock_fault(clock_ahead)
+    if fault:
+        log.error("%s; nothing of Microsoft's can be trusted until it is set", fault)
+    return "clock_differs" if fault else "token_invalid"
+
+
+def clock_fault(clock_ahead: float | None) -> str | None:
+    """What is wrong with our clock; None: nothing that is known."""
+    if clock_ahead is None or abs(clock_ahead) <= MAX_SKEW_SECONDS:
+        return None
+    return f"our clock is {abs(clock_ahead):.0f} seconds {'ahead of' if clock_ahead > 0 else 'behind'} Microsoft's"
 
 
 def _by_issuer(claims: Mapping[str, Any], issuer: str, tenant: str, key: PublishedKey) -> None:

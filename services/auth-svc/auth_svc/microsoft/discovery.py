@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, ErrorDetails, read_details
+from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, read_error
 from auth_svc.microsoft.http_client import HttpClient, HttpResponse
 from shared.contracts.guids import GUID
 from shared.identity.token_verifier import PublishedKey, published_keys
@@ -123,7 +123,7 @@ class Discovery:
             return kept[1]
         configuration = self._fetched(tenant)
         if not all(self.hosts.is_endpoint(configuration.get(name)) for name in _ENDPOINTS if configuration.get(name)):
-            raise EntraRefused("token_invalid")
+            raise EntraUnavailable("foreign_answer")
         self._configurations.put(tenant, self._ticks(), configuration)
         return configuration
 
@@ -152,10 +152,11 @@ class Discovery:
         response = self._http.get(f"{self._authority}/{segment}{CONFIGURATION_PATH}")
         if response.status_code == 200:
             return response.json()
-        if response.status_code in (400, 404):
-            # Microsoft says 90002 here; whatever else makes this address a bad request means the same to us.
-            raise EntraRefused("tenant_unknown", read_details(response.json()))
-        raise EntraUnavailable("unreachable", ErrorDetails())
+        refusal = read_error(response.json())
+        if isinstance(refusal, EntraUnavailable):
+            raise refusal
+        # Microsoft says 90002 here; whatever else makes this address a bad request means the same to us.
+        raise EntraRefused("tenant_unknown", refusal.details)
 
 
 class ConfiguredHttpClient:

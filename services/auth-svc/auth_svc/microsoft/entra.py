@@ -20,7 +20,14 @@ from auth_svc.microsoft.discovery import ConfiguredHttpClient, Discovery, Hosts
 from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, read_error
 from auth_svc.microsoft.http_client import CallFailed, HttpClient, NotWanted, Workers
 from auth_svc.microsoft.interfaces import DeviceFlow, Pending, Redeemed, SignInFlow, Token
-from auth_svc.microsoft.token_responses import defer_if_ours, read_redemption, read_token
+from auth_svc.microsoft.token_responses import (
+    ask_twice,
+    blame_tenant,
+    defer_if_ours,
+    living_token,
+    read_redemption,
+    read_token,
+)
 from auth_svc.settings import MIN_POLL_SECONDS
 from shared.contracts.events import Method
 from shared.crypto.secret import Secret
@@ -88,6 +95,10 @@ class MsalEntra:
     async def signing_key(self, tenant: str, kid: str) -> PublishedKey | None:
         return await self._calls.run(lambda: self._guarded(lambda: self._discovery.key(tenant, kid)))
 
+    def clock_ahead(self) -> float | None:
+        """Seconds that our clock is ahead of Microsoft's; None: Microsoft has not told its time yet."""
+        return self._http.clock_ahead
+
     async def probe(self) -> None:
         """Asks only if nothing was heard for a while. Raises: EntraUnavailable."""
         if time.monotonic() - self._http.answered_at > PROBE_SECONDS:
@@ -95,13 +106,13 @@ class MsalEntra:
 
     # --- device code -----------------------------------------------------------------------------------
 
-    async def begin_device(self, tenant: str) -> DeviceFlow:
-        return await self._calls.run(lambda: self._guarded(lambda: self._begin_device(tenant)))
+    async def begin_device(self, tenant: str, claims: str | None = None) -> DeviceFlow:
+        return await self._calls.run(lambda: self._guarded(lambda: self._begin_device(tenant, claims)))
 
-    def _begin_device(self, tenant: str) -> DeviceFlow:
-        flow = self._public(tenant).initiate_device_flow(list(self._apps.scopes))
+    def _begin_device(self, tenant: str, claims: str | None) -> DeviceFlow:
+        flow = self._public(tenant).initiate_device_flow(list(self._apps.scopes), claims_challenge=claims)
         if "user_code" not in flow:
-            raise read_error(flow)
+            raise blame_tenant(read_error(flow))
         if not self._hosts.is_page(flow["verification_uri"]):
             raise EntraRefused("token_invalid")
         msal_flow = {name: flow[name] for name in _DEVICE_FLOW_FIELDS if name in flow}
@@ -127,14 +138,18 @@ class MsalEntra:
             return "pending"
         if response.get("error") == "slow_down":
             return "slow_down"
-        raise read_error(response)
+        raise blame_tenant(read_error(response))
 
     # --- the sign-in button ----------------------------------------------------------------------------
 
-    async def begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
-        return await self._calls.run(lambda: self._guarded(lambda: self._begin_sign_in(tenant, state, login_hint)))
+    async def begin_sign_in(
+        self, tenant: str, state: str, login_hint: str | None, claims: str | None = None
+    ) -> SignInFlow:
+        return await self._calls.run(
+            lambda: self._guarded(lambda: self._begin_sign_in(tenant, state, login_hint, claims))
+        )
 
-    def _begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
+    def _begin_sign_in(self, tenant: str, state: str, login_hint: str | None, claims: str | None) -> SignInFlow:
         flow = self._confidential(tenant).initiate_auth_code_flow(
             list(self._apps.scopes),
             redirect_uri=self._apps.redirect_uri,
@@ -142,6 +157,7 @@ class MsalEntra:
             prompt="select_account",
             login_hint=login_hint or None,
             response_mode="query",
+            claims_challenge=claims,
         )
         url = str(flow.pop("auth_uri"))
         if not self._hosts.is_page(url):
@@ -164,34 +180,57 @@ class MsalEntra:
 
     # --- tokens ----------------------------------------------------------------------------------------
 
-    async def refresh(self, tenant: str, method: Method, cache: Secret[str], *, force: bool) -> Token:
-        return await self._calls.run(lambda: self._guarded(lambda: self._refresh(tenant, method, cache, force)))
+    async def refresh(
+        self, tenant: str, method: Method, cache: Secret[str], *, force: bool, claims: str | None = None
+    ) -> Token:
+        return await self._calls.run(lambda: self._guarded(lambda: self._refresh(tenant, method, cache, force, claims)))
 
-    def _refresh(self, tenant: str, method: Method, kept: Secret[str], force: bool) -> Token:
+    def _refresh(self, tenant: str, method: Method, kept: Secret[str], force: bool, claims: str | None) -> Token:
         cache = msal.SerializableTokenCache()
         cache.deserialize(kept.reveal())
-        app = self._public(tenant, cache) if method == "device_code" else self._confidential(tenant, cache)
+        try:
+            response = ask_twice(
+                lambda force, claims: self._silent(tenant, method, cache, force, claims), force, claims
+            )
+        except (CallFailed, EntraUnavailable):
+            living = None if force or claims else living_token(cache, self._apps.scopes)
+            if living is None:
+                raise
+            return living
+        return read_token(response, Secret(cache.serialize()) if cache.has_state_changed else None)
+
+    def _silent(
+        self, tenant: str, method: Method, cache: msal.SerializableTokenCache, force: bool, claims: str | None
+    ) -> Mapping[str, Any]:
+        """Each call by an application of its own: MSAL remembers a refusal, and would repeat it unasked."""
+        public = method == "device_code"
+        app = self._public(tenant, cache) if public else self._confidential(tenant, cache)
         accounts = app.get_accounts()
-        response = accounts and app.acquire_token_silent_with_error(
-            list(self._apps.scopes), accounts[0], force_refresh=force
+        response: Mapping[str, Any] | None = accounts and app.acquire_token_silent_with_error(
+            list(self._apps.scopes), accounts[0], force_refresh=force, claims_challenge=claims
         )
         if not response:
             raise EntraRefused("token_damaged")
         if "access_token" not in response:
-            raise defer_if_ours(read_error(response))
-        return read_token(response, Secret(cache.serialize()) if cache.has_state_changed else None)
+            raise blame_tenant(read_error(response)) if public else defer_if_ours(read_error(response))
+        return response
 
-    async def app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
-        return await self._calls.run(lambda: self._guarded(lambda: self._app_token(tenant, client_id, secret)))
+    async def app_token(self, tenant: str, client_id: str, secret: Secret[str], *, claims: str | None = None) -> Token:
+        return await self._calls.run(lambda: self._guarded(lambda: self._app_token(tenant, client_id, secret, claims)))
 
-    def _app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
-        app = msal.ConfidentialClientApplication(
-            client_id, client_credential=secret.reveal(), **self._at(tenant, msal.TokenCache())
-        )
-        response = app.acquire_token_for_client([f"{self._apps.graph}/.default"])
-        if "access_token" not in response:
-            raise read_error(response)
-        return read_token(response, None)
+    def _app_token(self, tenant: str, client_id: str, secret: Secret[str], claims: str | None) -> Token:
+        def ask(_: bool, claims: str | None) -> Mapping[str, Any]:
+            app = msal.ConfidentialClientApplication(
+                client_id, client_credential=secret.reveal(), **self._at(tenant, msal.TokenCache())
+            )
+            response: Mapping[str, Any] = app.acquire_token_for_client(
+                [f"{self._apps.graph}/.default"], claims_challenge=claims
+            )
+            if "access_token" not in response:
+                raise read_error(response)
+            return response
+
+        return read_token(ask_twice(ask, True, claims), None)
 
     # --- MSAL ------------------------------------------------------------------------------------------
 

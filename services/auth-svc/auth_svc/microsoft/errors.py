@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auth_svc.microsoft.answer_forms import claims_request
 from shared.contracts.events import Account
 from shared.contracts.reasons import classify
 from shared.domain.rules import Unavailable
@@ -40,16 +41,24 @@ NO_DETAILS = ErrorDetails()
 
 
 class EntraRefused(Exception):
-    """Definitely no. `reason`: a code of `shared.contracts.reasons`; `account`: who came, where that is known."""
+    """Definitely no. `reason`: a code of `shared.contracts.reasons`; `account`: who came, where that is known;
+    `claims`: what Microsoft demands of the next token or sign-in, as JSON."""
 
-    def __init__(self, reason: str, details: ErrorDetails = NO_DETAILS, account: Account | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        details: ErrorDetails = NO_DETAILS,
+        account: Account | None = None,
+        *,
+        claims: str | None = None,
+    ) -> None:
         super().__init__(reason)
-        self.reason, self.details, self.account = reason, details, account
+        self.reason, self.details, self.account, self.claims = reason, details, account, claims
 
 
 class EntraUnavailable(Unavailable):
-    """Not now: throttled, out of order, or not reached. `retry_after`: seconds; `maybe_processed`: the request may have
-    been acted on, so that a code that counts once may be spent."""
+    """Unanswered: throttled, out of order, not reached, or something else spoke. `retry_after`: seconds;
+    `maybe_processed`: the request may have been acted on, so that a code that counts once may be spent."""
 
     def __init__(
         self,
@@ -81,7 +90,7 @@ def read_error(answer: Mapping[str, Any]) -> EntraRefused | EntraUnavailable:
     if reason.retry == "wait":
         wait = LOOP_RETRY_SECONDS if reason.code == "loop" else 5
         return EntraUnavailable(reason.code, read_details(answer), retry_after=wait)
-    return EntraRefused(reason.code, read_details(answer))
+    return EntraRefused(reason.code, read_details(answer), claims=claims_request(answer.get("claims")))
 
 
 def read_redirect_error(query: Mapping[str, str]) -> EntraRefused:

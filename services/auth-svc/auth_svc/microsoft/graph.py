@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from auth_svc.microsoft.answer_forms import challenged_claims
 from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable, ErrorDetails
 from auth_svc.microsoft.http_client import CallFailed, HttpClient, HttpResponse, Workers
 from auth_svc.microsoft.interfaces import Me
@@ -61,7 +62,14 @@ class MsGraph:
         response = self._http.post(url, headers=headers, json=body) if body else self._http.get(url, headers=headers)
         if response.status_code == 200:
             return response.json()
-        raise EntraRefused(_REASONS.get(response.status_code, "our_request"), _details(response, request_id))
+        claims = challenged_claims(response.headers)
+        reason = "graph_token" if claims else _reason(response.status_code, path)
+        raise EntraRefused(reason, _details(response, request_id), claims=claims)
+
+
+def _reason(status: int, path: str) -> str:
+    """404 for `me`: the person that the token was made for is no longer there."""
+    return "account_gone" if status == 404 and path.startswith("me") else _REASONS.get(status, "our_request")
 
 
 def _delivered(call: Callable[[], T]) -> T:

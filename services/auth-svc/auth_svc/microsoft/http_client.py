@@ -1,19 +1,21 @@
 """The one way to Microsoft's hosts: a requests.Session that bounds every call, and the threads in which calls run.
 
-MSAL takes it as its `http_client`. Whatever is no answer (429, 5xx, not JSON, no connection) is raised before MSAL
-sees it, since MSAL would remember it and refuse other people's sign-ins for a minute.
+MSAL takes it as its `http_client`. Whatever is no answer of Microsoft (429, 5xx, another form, no connection) is raised
+before MSAL sees it, since MSAL would remember it and refuse other people's sign-ins for a minute.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
@@ -25,12 +27,17 @@ import urllib3
 from opentelemetry.trace import Span, SpanKind
 from requests.adapters import HTTPAdapter
 
+from auth_svc.microsoft.answer_forms import is_microsofts
 from auth_svc.microsoft.errors import NO_DETAILS, EntraUnavailable, read_details
 from auth_svc.microsoft.metrics import CALLS, SECONDS
 from shared.observability import tracing
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 CONNECT_TIMEOUT_SECONDS, TOTAL_TIMEOUT_SECONDS = 3.0, 5.0
+SPENDING_TIMEOUT_SECONDS = 30.0
+"""For a request that spends a code: who leaves it early loses the answer for good."""
+SPENDING_GRANTS = ("authorization_code", "urn:ietf:params:oauth:grant-type:device_code")
 MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_RETRY_AFTER_SECONDS, DEFAULT_RETRY_AFTER_SECONDS = 3600, 5
 
@@ -73,6 +80,8 @@ class HttpClient:
         self._session.mount("http://", _HttpsOnly())
         self._seen = threading.local()
         self.answered_at = float("-inf")
+        self.clock_ahead: float | None = None
+        """Seconds that our clock was ahead of Microsoft's at its last answer; None: it has not told its time."""
 
     def get(self, url: str, params: Any = None, headers: Any = None, **_: Any) -> HttpResponse:
         return self._call("GET", url, params=params, headers=headers)
@@ -101,7 +110,7 @@ class HttpClient:
     def _measured(self, method: str, url: str, call: str, what: Mapping[str, Any], span: Span) -> HttpResponse:
         begun, outcome = time.monotonic(), "away"
         try:
-            answer = self._answered(method, url, begun + TOTAL_TIMEOUT_SECONDS, what)
+            answer = self._answered(method, url, call, what)
             outcome = outcome_of(answer)
             span.set_attributes({"http.response.status_code": answer.status_code, "tokenswitch.outcome": outcome})
             return answer
@@ -112,8 +121,9 @@ class HttpClient:
             CALLS.labels(call, outcome).inc()
             SECONDS.labels(call).observe(time.monotonic() - begun)
 
-    def _answered(self, method: str, url: str, ends: float, what: Mapping[str, Any]) -> HttpResponse:
-        limit = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, total=TOTAL_TIMEOUT_SECONDS)
+    def _answered(self, method: str, url: str, call: str, what: Mapping[str, Any]) -> HttpResponse:
+        seconds = timeout_seconds(what.get("data"))
+        limit, ends = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, total=seconds), time.monotonic() + seconds
         try:
             response = self._session.request(
                 method, url, timeout=cast(Any, limit), allow_redirects=False, stream=True, **what
@@ -122,9 +132,9 @@ class HttpClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             self.answered_at = float("-inf")  # so that the service asks at once whether Microsoft is there
             raise CallFailed(EntraUnavailable(maybe_processed=not _never_sent(error))) from None
-        return self._usable(response, body)
+        return self._usable(call, response, body)
 
-    def _usable(self, response: requests.Response, body: bytes) -> HttpResponse:
+    def _usable(self, call: str, response: requests.Response, body: bytes) -> HttpResponse:
         """Raises: CallFailed."""
         status, answer = response.status_code, _object(body)
         throttled = status == HTTPStatus.TOO_MANY_REQUESTS
@@ -132,9 +142,11 @@ class HttpClient:
             details = read_details(answer) if answer else NO_DETAILS
             wait = _retry_after(response)
             raise CallFailed(EntraUnavailable("busy", details, retry_after=wait, maybe_processed=not throttled))
-        if answer is None or 300 <= status < 400:
-            raise CallFailed(EntraUnavailable("busy", maybe_processed=True))
+        if answer is None or not is_microsofts(call, status, answer):
+            log.warning("not Microsoft's: an answer of %s with status %s", call, status)
+            raise CallFailed(EntraUnavailable("foreign_answer", maybe_processed=True))
         self.answered_at = time.monotonic()
+        self.clock_ahead = clock_ahead(response.headers.get("Date"), self.clock_ahead)
         if "access_token" in answer or "id_token" in answer:
             self._seen.tokens = True
         # Without Retry-After: MSAL would take it for throttling of all device codes alike.
@@ -155,6 +167,22 @@ _CALLS = (
     ("/keys", "keys"),
     ("/openid-configuration", "discovery"),
 )
+
+
+def timeout_seconds(form: object) -> float:
+    """For a whole call, by what it sends."""
+    spends = isinstance(form, Mapping) and form.get("grant_type") in SPENDING_GRANTS
+    return SPENDING_TIMEOUT_SECONDS if spends else TOTAL_TIMEOUT_SECONDS
+
+
+def clock_ahead(date: str | None, before: float | None) -> float | None:
+    """By a Date header (whole seconds); one that cannot be read leaves what was known before."""
+    try:
+        return time.time() - parsedate_to_datetime(date or "").timestamp()
+    except (ValueError, OverflowError):
+        return before
+
+
 PENDING = ("authorization_pending", "slow_down")
 
 

@@ -99,23 +99,32 @@ class Entra(Protocol):
     async def resolve_tenant(self, asked: str) -> str:
         """The tenant's GUID, by one of its domains or itself."""
 
-    async def begin_device(self, tenant: str) -> DeviceFlow:
-        """Asks for a device code."""
+    async def begin_device(self, tenant: str, claims: str | None = None) -> DeviceFlow:
+        """Asks for a device code. `claims`: what Microsoft demanded of the next sign-in, as JSON."""
 
     async def poll_device(self, tenant: str, msal_flow: Secret[str], wanted: Callable[[], bool]) -> Redeemed | Pending:
         """Asks once whether the person has signed in; not at all if nobody `wanted` it any more. Raises: NotWanted."""
 
-    async def begin_sign_in(self, tenant: str, state: str, login_hint: str | None) -> SignInFlow:
-        """`login_hint`: the user name that Microsoft's page begins with."""
+    async def begin_sign_in(
+        self, tenant: str, state: str, login_hint: str | None, claims: str | None = None
+    ) -> SignInFlow:
+        """`login_hint`: the user name that Microsoft's page begins with. `claims`: as for a device code."""
 
     async def redeem_code(self, tenant: str, msal_flow: Secret[str], answer: Mapping[str, str]) -> Redeemed:
         """`answer`: the parameters of the redirect. It spends the code, which counts once."""
 
-    async def refresh(self, tenant: str, method: Method, cache: Secret[str], *, force: bool) -> Token:
-        """A token by a grant; `force`: by its refresh token, even if the access token in the cache still counts."""
+    async def refresh(
+        self, tenant: str, method: Method, cache: Secret[str], *, force: bool, claims: str | None = None
+    ) -> Token:
+        """A token by a grant; `force`: by its refresh token, even if the access token in the cache still counts; it is
+        implied by `claims`, what a resource demanded of the token. Not forced, one that still lives outlasts an outage.
+        """
 
-    async def app_token(self, tenant: str, client_id: str, secret: Secret[str]) -> Token:
+    async def app_token(self, tenant: str, client_id: str, secret: Secret[str], *, claims: str | None = None) -> Token:
         """A token of a customer's own app registration (client credentials, RFC 6749, 4.4)."""
+
+    def clock_ahead(self) -> float | None:
+        """Seconds that our clock is ahead of Microsoft's; None: not known."""
 
     async def issuer(self, tenant: str) -> str:
         """Whose name the tenant's tokens must hold."""

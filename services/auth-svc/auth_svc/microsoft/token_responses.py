@@ -6,11 +6,11 @@ import json
 import logging
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from msal import SerializableTokenCache
+from msal import SerializableTokenCache, TokenCache
 
 from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable
 from auth_svc.microsoft.interfaces import Redeemed, Token
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 OWN_SECRET_RETRY_SECONDS = 60
 
 _OUR_OWN_SECRET = ("secret_wrong", "secret_expired", "client_refused")
+"""What `invalid_client` says of a secret: AADSTS7000215, 7000222, or no number at all."""
+Ask = Callable[[bool, str | None], Mapping[str, Any]]
+"""A token by force or from the cache, with the claims that were demanded. Raises: EntraRefused, EntraUnavailable."""
 
 
 def defer_if_ours(error: EntraRefused | EntraUnavailable) -> EntraRefused | EntraUnavailable:
@@ -31,6 +34,33 @@ def defer_if_ours(error: EntraRefused | EntraUnavailable) -> EntraRefused | Entr
         error.details.aadsts,
     )
     return EntraUnavailable("client_refused", error.details, retry_after=OWN_SECRET_RETRY_SECONDS)
+
+
+def blame_tenant(error: EntraRefused | EntraUnavailable) -> EntraRefused | EntraUnavailable:
+    """A public client has no secret: what would be said of one is said of the application in that tenant."""
+    return EntraRefused("app_refused", error.details) if error.reason in _OUR_OWN_SECRET else error
+
+
+def ask_twice(ask: Ask, force: bool, claims: str | None) -> Mapping[str, Any]:
+    """Asks; once more, by force, where the refusal may be a challenge: it demands claims that were not sent, or it is
+    AADSTS70000, which passes now and then."""
+    try:
+        return ask(force, claims)
+    except EntraRefused as error:
+        demanded = error.claims if error.claims != claims else None
+        if demanded is None and error.reason != "token_damaged":
+            raise
+        return ask(True, demanded or claims)
+
+
+def living_token(cache: TokenCache, scopes: tuple[str, ...]) -> Token | None:
+    """The access token in the cache that lives longest, to its very end: MSAL gives none in its last five minutes."""
+    now = int(time.time())
+    found = cache.search(TokenCache.CredentialType.ACCESS_TOKEN, target=list(scopes), query={})
+    best = max(found, key=lambda entry: int(entry["expires_on"]), default=None)
+    if best is None or int(best["expires_on"]) <= now:
+        return None
+    return Token(Secret(str(best["secret"])), datetime.fromtimestamp(int(best["expires_on"]), UTC))
 
 
 def read_redemption(

@@ -6,10 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
-from config_svc.domain.model import SECRET_WARNINGS, Customer, Failure
+from config_svc.domain.model import SECRET_WARNINGS, Customer, Failure, Status, Waiting
 from shared.contracts.events import (
     AccessLost,
+    AccessNotProven,
+    AccessProven,
     AccessRecovered,
+    AccessUnanswered,
     Actor,
     AuthenticationValidated,
     CustomerChanged,
@@ -155,7 +158,14 @@ def _with_registration(customer: Customer, put: RegistrationInput | None) -> Cus
     if method == "token":
         return replace(changed, revision=customer.revision + 1)
     return replace(
-        changed, revision=customer.revision + 1, method=method, status="unknown", since=None, failure=None, request=None
+        changed,
+        revision=customer.revision + 1,
+        method=method,
+        status="unknown",
+        since=None,
+        failure=None,
+        waiting=None,
+        request=None,
     )
 
 
@@ -197,6 +207,7 @@ def remove(
         client_id=None,
         secret_expires_on=None,
         request=None,
+        waiting=None,
         tenant_id=None,
     )
     return Change(gone, tuple(events))
@@ -291,14 +302,44 @@ def validated(customer: Customer | None, event: AuthenticationValidated, now: da
     return Change(_broken(replace(customer, request=None), failure))
 
 
-def access_lost(customer: Customer | None, event: AccessLost, now: datetime) -> Change[Customer] | None:
-    """The access in force died; the method stays what it is until somebody renews or switches. A validation that was
-    asked for meanwhile is ended by its own answer."""
+def access_lost(
+    customer: Customer | None, event: AccessLost | AccessNotProven, now: datetime
+) -> Change[Customer] | None:
+    """The access in force died, or could not be proven; the method stays what it is until somebody renews or switches.
+    A validation that was asked for meanwhile is ended by its own answer."""
     if customer is None or not _in_force(customer, event):
         return None
     failure = Failure(reason=event.reason, at=now, aadsts=event.aadsts, correlation_id=event.correlation_id)
-    grant = replace(customer.grant, lost=True) if customer.grant and event.grant else customer.grant
+    lost = customer.grant is not None and event.method == "token"
+    grant = replace(customer.grant, lost=True) if customer.grant and lost else customer.grant
     return Change(_broken(replace(customer, grant=grant), failure))
+
+
+def access_proven(customer: Customer | None, event: AccessProven, now: datetime) -> Change[Customer] | None:
+    """The daily look: whatever was known before, it works."""
+    if customer is None or not _in_force(customer, event):
+        return None
+    return Change(_healthy(customer, event.proven_at))
+
+
+def access_unanswered(customer: Customer | None, event: AccessUnanswered, now: datetime) -> Change[Customer] | None:
+    """Microsoft gave no answer: status and reason are what they were, and one sees what is waited for."""
+    if customer is None or customer.removed:
+        return None
+    changed = customer
+    if event.request is not None and event.request == customer.request:
+        changed = replace(changed, request=None, status=_status_before(customer))
+    if _in_force(customer, event):
+        waiting = Waiting(
+            since=event.since, next_try=event.next_try, reason=event.reason, correlation_id=event.correlation_id
+        )
+        changed = replace(changed, waiting=waiting)
+    return Change(changed) if changed != customer else None
+
+
+def _status_before(customer: Customer) -> Status:
+    """What the last answer of Microsoft said: a check that was asked for covers only the word."""
+    return "failed" if customer.failure else "successful" if customer.since else "unknown"
 
 
 def access_recovered(customer: Customer | None, event: AccessRecovered, now: datetime) -> Change[Customer] | None:
@@ -308,10 +349,12 @@ def access_recovered(customer: Customer | None, event: AccessRecovered, now: dat
     return Change(_healthy(customer, now))
 
 
-def _in_force(customer: Customer, event: AccessLost | AccessRecovered) -> bool:
+def _in_force(
+    customer: Customer, event: AccessLost | AccessNotProven | AccessRecovered | AccessProven | AccessUnanswered
+) -> bool:
     if customer.removed or event.method != customer.method:
         return False
-    if event.method == "token":
+    if event.method == "token" and isinstance(event, AccessLost | AccessRecovered | AccessUnanswered):
         return customer.grant is not None and customer.grant.id == event.grant
     return event.revision == customer.revision
 
@@ -319,19 +362,24 @@ def _in_force(customer: Customer, event: AccessLost | AccessRecovered) -> bool:
 def _healthy(customer: Customer, at: datetime) -> Customer:
     grant = replace(customer.grant, lost=False) if customer.grant else None
     since = customer.since if customer.failure is None else None
-    return replace(customer, status="successful", checked_at=at, since=since or at, failure=None, grant=grant)
+    return replace(
+        customer, status="successful", checked_at=at, since=since or at, failure=None, waiting=None, grant=grant
+    )
 
 
 def _broken(customer: Customer, failure: Failure) -> Customer:
     since = customer.since if customer.failure else None
-    return replace(customer, status="failed", checked_at=failure.at, since=since or failure.at, failure=failure)
+    return replace(
+        customer, status="failed", checked_at=failure.at, since=since or failure.at, failure=failure, waiting=None
+    )
 
 
 def refreshed(customer: Customer | None, event: GrantRefreshed, now: datetime) -> Change[Customer] | None:
-    """The grant was kept alive: its 90 days begin anew."""
-    if customer is None or customer.grant is None or customer.grant.id != event.grant:
+    """The grant was used, which proves it, and its 90 days begin anew."""
+    if customer is None or customer.removed or customer.grant is None or customer.grant.id != event.grant:
         return None
-    return Change(replace(customer, grant=replace(customer.grant, expires_at=event.expires_at)))
+    renewed = replace(customer, grant=replace(customer.grant, expires_at=event.expires_at))
+    return Change(_healthy(renewed, event.refreshed_at) if customer.method == "token" else renewed)
 
 
 # --- the secret's expiry ------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def _refused(event: AuthenticationFailed, at: datetime) -> Names:
 
 
 def _lost(event: AccessLost, at: datetime) -> Names:
-    return "lost", f"{REASON}{explain(event.reason).code}"
+    return () if event.again else ("lost", f"{REASON}{explain(event.reason).code}")
 
 
 def _always(name: str) -> Callable[[Any, datetime], Names]:

@@ -29,6 +29,17 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Microsoft has not answered about what is in force: what is known of it stays, and it is asked again."""
+
+    since: datetime
+    next_try: datetime
+    reason: str
+    """A code of `contracts.reasons`: why there is no answer."""
+    correlation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
     """What became of the invitation's mails: how many were sent, when last, and why not if not."""
 
@@ -138,6 +149,7 @@ class Customer:
     checked_at: datetime | None = None
     since: datetime | None = None
     failure: Failure | None = None
+    waiting: Waiting | None = None
     request: str | None = None
     request_revision: int = 0
     request_grant: str | None = None

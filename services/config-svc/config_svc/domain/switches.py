@@ -366,7 +366,7 @@ def proven(customer: Customer | None, event: AppRegistrationProven, now: datetim
 
 def _completed(customer: Customer, switch: Switch, method: Method, account: Account | None, now: datetime) -> Customer:
     ended = _ended(customer, replace(switch, method=method, account=account, failure=None), "completed", None, now)
-    return replace(ended, status="successful", checked_at=now, since=now, failure=None, request=None)
+    return replace(ended, status="successful", checked_at=now, since=now, failure=None, waiting=None, request=None)
 
 
 def expired(customer: Customer | None, event: InvitationExpired, now: datetime) -> Change[Customer] | None:

@@ -126,6 +126,7 @@ def _row(customer: Customer, now: datetime, layout: PortalLayout) -> dict[str, A
         "can": _can(customer),
         "failure": failure,
         "problem": state_texts.problem(failure.reason, layout.gettext) if failure else None,
+        "waiting": state_texts.problem(customer.waiting.reason if customer.waiting else None, layout.gettext),
         "since": customer.since or customer.checked_at,
         "secret_left": left,
         "secret_step": authentication_status.step(left),

@@ -92,6 +92,7 @@ def _context(found: StoredDocument[Customer], application: Application, layout: 
         "can": state_texts.can(customer, customer.running),
         "steps": state_texts.steps(switch, gettext) if switch else [],
         "status_problem": state_texts.problem(failure.reason if failure else None, gettext),
+        "waiting_problem": state_texts.problem(customer.waiting.reason if customer.waiting else None, gettext),
         "tenant_problem": state_texts.problem(customer.tenant_reason, gettext),
         "attempt_problem": state_texts.attempt_problem(switch, gettext),
         "ended": state_texts.ENDED.get(switch.state) if switch else None,

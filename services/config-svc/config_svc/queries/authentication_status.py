@@ -25,6 +25,8 @@ COLUMNS = (
     "why",
     "who_must_act",
     "correlation_id",
+    "waiting_since",
+    "waiting_reason",
     "secret_expires_on",
     "secret_days_left",
     "token_expires_at",
@@ -34,11 +36,11 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class NextCheck:
-    """When access is proven next. `by`: at `at` at the latest; `late`: it should have been by `at`, Microsoft is busy
-    or away; `daily`: within a day, the hour is not known here; `now`: one is on its way; `none`: there is nothing to
-    prove."""
+    """When access is proven next. `by`: at `at` at the latest; `waiting`: at `at` again, Microsoft has not answered;
+    `late`: it should have been by `at`; `daily`: within a day, the hour is not known here; `now`: one is on its way;
+    `none`: there is nothing to prove."""
 
-    kind: Literal["none", "now", "by", "late", "daily"]
+    kind: Literal["none", "now", "by", "waiting", "late", "daily"]
     at: datetime | None = None
 
 
@@ -48,6 +50,8 @@ def next_check(customer: Customer, now: datetime) -> NextCheck:
         return NextCheck("none")
     if customer.status == "checking":
         return NextCheck("now")
+    if customer.waiting:
+        return NextCheck("waiting", customer.waiting.next_try)
     if customer.method != "token" or customer.grant is None or customer.grant.lost:
         return NextCheck("daily")
     at = customer.grant.expires_at - GRANT_LIFE + CHECK_EVERY + CHECK_SPREAD
@@ -84,6 +88,8 @@ def line(customer: Customer, now: datetime, say: Say) -> Mapping[str, Any]:
         "why": say(reason.sentence) if reason else None,
         "who_must_act": reason.who if reason else None,
         "correlation_id": failure.correlation_id if failure else None,
+        "waiting_since": customer.waiting.since if customer.waiting else None,
+        "waiting_reason": customer.waiting.reason if customer.waiting else None,
         "secret_expires_on": customer.secret_expires_on if customer.secret else None,
         "secret_days_left": secret_left(customer, now),
         "token_expires_at": customer.grant.expires_at if customer.grant else None,

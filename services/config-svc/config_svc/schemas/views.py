@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from config_svc.domain.model import Customer, Failure, Grant, Mail, Status, Switch, SwitchState, TenantState
+from config_svc.domain.model import Customer, Failure, Grant, Mail, Status, Switch, SwitchState, TenantState, Waiting
 from shared.contracts.events import Account, InForce, Method, Person, Target
 from shared.contracts.reasons import Retry, Who, explain
 from shared.contracts.roles import role_name, role_names
@@ -70,6 +70,22 @@ class FailureView(ReasonView):
             return None
         more = {name: getattr(failure, name) for name in ("at", "aadsts", "correlation_id", "account")}
         return cls.of(failure.reason, **more)
+
+
+class WaitingView(ReasonView):
+    """Microsoft has not answered about what is in force: `status` and its reason are those of its last answer."""
+
+    since: datetime
+    next_try: datetime
+    correlation_id: str | None
+    """What to quote to Microsoft."""
+
+    @classmethod
+    def of_waiting(cls, waiting: Waiting | None) -> Self | None:
+        if waiting is None:
+            return None
+        more = {name: getattr(waiting, name) for name in ("since", "next_try", "correlation_id")}
+        return cls.of(waiting.reason, **more)
 
 
 class RoleView(View):
@@ -237,6 +253,7 @@ class CustomerView(View):
     status: Status
     status_at: datetime | None
     status_reason: FailureView | None
+    waiting: WaitingView | None
     validation: str | None
     """The `request` of the validation that runs or ran last."""
     app_registration: RegistrationView | None
@@ -279,6 +296,7 @@ class CustomerSummary(View):
     status: Status
     status_at: datetime | None
     status_reason: FailureView | None
+    waiting: WaitingView | None
     secret_expires_on: date | None
     secret_days_left: int | None
     delayed: DelayView | None
@@ -295,6 +313,7 @@ def _common(found: StoredDocument[Customer], now: datetime) -> dict[str, object]
     return {
         "status_at": customer.checked_at,
         "status_reason": FailureView.of_failure(customer.failure),
+        "waiting": WaitingView.of_waiting(customer.waiting),
         "secret_days_left": days_left(customer.secret_expires_on, now),
         "delayed": DelayView(since=found.delayed) if found.delayed else None,
         "links": LinksView.of(customer),

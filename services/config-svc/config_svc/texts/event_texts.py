@@ -54,6 +54,7 @@ KINDS: Mapping[str, str] = {
     "expired": N_("expired invitation, to the operator"),
     "asked": N_("wish for a new invitation, to the operator"),
     "access_lost": N_("access lost, to operations"),
+    "access_not_proven": N_("access not proven, to operations"),
     "access_recovered": N_("access recovered, to operations"),
     "secret_expiring": N_("expiring secret, to operations"),
 }
@@ -103,6 +104,9 @@ EVENT_TEXTS: Mapping[str, EventText] = {
     "ValidationRequested": EventText(N_("Validation requested"), "%(method)s", "progress"),
     "AuthenticationValidated": EventText(N_("Authentication validated"), "%(outcome)s %(reason)s"),
     "GrantRefreshed": EventText(N_("Token kept alive")),
+    "AccessProven": EventText(N_("Access proven"), "", "success"),
+    "AccessUnanswered": EventText(N_("Microsoft has not answered"), "%(reason)s", "warning"),
+    "AccessNotProven": EventText(N_("Access could not be proven"), "%(reason)s", "danger"),
     "AccessLost": EventText(N_("Access lost"), "%(reason)s", "danger"),
     "AccessRecovered": EventText(N_("Access recovered"), "", "success"),
     "SecretExpiring": EventText(

@@ -122,7 +122,9 @@ def is_delayed(since: datetime | None, now: datetime) -> bool:
 
 def moving(customer: Customer, unsent: datetime | None, now: datetime) -> bool:
     """Something on the page is about to change by itself, or has just come to its end: its events still arrive."""
-    if customer.running or unsent or customer.status == "checking" or customer.tenant_state == "resolving":
+    if customer.running or unsent or customer.waiting or customer.status == "checking":
+        return True
+    if customer.tenant_state == "resolving":
         return True
     ended = (customer.registered_at, customer.checked_at, customer.switch.ended_at if customer.switch else None)
     return any(at is not None and now - at < SETTLES for at in ended)

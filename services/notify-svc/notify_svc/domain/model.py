@@ -1,4 +1,4 @@
-"""Who is owed which mail: one document per switch and one per customer's access, with one mail of each kind.
+"""Who is owed which mail: one document per switch, with one mail of each kind. (Mails about access: `domain.access`.)
 
 A newer mail replaces one of its kind that was not sent yet. Addresses are known here, links and texts only to the code
 that sends.
@@ -23,6 +23,7 @@ Kind = Literal[
     "expired",
     "asked",  # to the operator who asked
     "access_lost",
+    "access_not_proven",
     "access_recovered",
     "secret_expiring",  # to the operations address
 ]
@@ -39,6 +40,7 @@ ADDRESSEE_OF: dict[Kind, Addressee] = {
     "expired": "inviter",
     "asked": "inviter",
     "access_lost": "operations",
+    "access_not_proven": "operations",
     "access_recovered": "operations",
     "secret_expiring": "operations",
 }
@@ -97,7 +99,7 @@ class OutgoingMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMails:
-    """The mails of one switch (or, with `switch` 0, of a customer's access)."""
+    """The mails of one switch (or, with `switch` 0, about a customer's access)."""
 
     id: str
     """`<customer>/<switch>`, or `<customer>/access`."""
@@ -126,10 +128,6 @@ class OutgoingMails:
 
 def switch_id(event: Any) -> str:
     return f"{event.customer}/{event.switch}"
-
-
-def access_id(event: Event) -> str:
-    return f"{event.customer}/access"
 
 
 # --- changing them ------------------------------------------------------------------------------------------------

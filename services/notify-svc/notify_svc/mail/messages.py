@@ -15,6 +15,7 @@ from mails.content import one_line
 from mails.labels import METHODS, WHO_AFTER_LOSS, WHO_AFTER_REFUSAL
 from mails.render import STANDARD, Renderer
 from mails.texts import Text
+from notify_svc.domain.access import OPERATIONS, News
 from notify_svc.domain.model import ADDRESSEE_OF, INVITATION_KINDS, OutgoingMail, OutgoingMails
 from notify_svc.domain.texts import Texts
 from notify_svc.mail.mime import BadAddress, Headers, address, encode
@@ -22,6 +23,8 @@ from shared.contracts.events import Account
 from shared.contracts.reasons import explain
 from shared.crypto.invitation_links import Links
 
+NAMED = 100
+"""Customers that one mail names; how many more there are, it says."""
 NO_INVITEE = "nobody to send it to: who was invited is not known"
 NO_OPERATOR = "nobody to send it to: the operator has no address and OPS_EMAIL is not set"
 NO_OPERATIONS = "nobody to send it to: OPS_EMAIL is not set"
@@ -77,6 +80,37 @@ class MessageWriter:
         )
         return Message(encode(headers, content), headers.sender, recipient)
 
+    def write_news(self, told: tuple[News, ...], texts: Texts | None = None) -> Message:
+        """One mail to operations, about one customer or about many. Raises: Undeliverable."""
+        first = told[0]
+        mail = OutgoingMail(kind=first.kind, state="queued", queued_at=first.at, facts=first.facts)
+        about = OutgoingMails(id=f"{first.customer}/access", customer=first.customer, customer_name=first.customer_name)
+        if len(told) == 1:
+            return self.write(about, mail, texts)
+        recipient = self._recipient(about, mail)
+        language = self._renderer.language(self._provider.operator_language)
+        content = self._renderer.render("access_digest", language, self._digest(about, mail, told))
+        named = "\n".join(f"{news.customer} {news.at.isoformat()}" for news in told)
+        headers = Headers(
+            sender=self._sender(texts),
+            to=recipient,
+            date=told[-1].at,
+            identity=f"{OPERATIONS}\n{first.kind}\n{named}",
+            reply_to=self._reply_to(about, recipient),
+        )
+        return Message(encode(headers, content), headers.sender, recipient)
+
+    def _digest(self, about: OutgoingMails, mail: OutgoingMail, told: tuple[News, ...]) -> Mapping[str, Any]:
+        rows = [
+            (one_line(news.customer_name) or news.customer, " · ".join(filter(None, (news.facts.expires_on, page))))
+            for news, page in ((news, self._page(news.customer)) for news in told[:NAMED])
+        ]
+        more = {"kind": mail.kind, "count": len(told), "more": max(0, len(told) - NAMED), "rows": rows}
+        return {**self._facts(about, mail), **more, "page": f"{self._provider.portal_url}/status"}
+
+    def _page(self, customer: str) -> str:
+        return f"{self._provider.portal_url}/customers/{quote(customer, safe='')}"
+
     # --- who ----------------------------------------------------------------------------------------
 
     def _sender(self, texts: Texts | None) -> Address:
@@ -130,7 +164,7 @@ class MessageWriter:
     def _facts(self, outgoing: OutgoingMails, mail: OutgoingMail) -> Mapping[str, Any]:
         facts, provider = mail.facts, self._provider
         reason = explain(facts.reason) if facts.reason else None
-        after = WHO_AFTER_LOSS if mail.kind == "access_lost" else WHO_AFTER_REFUSAL
+        after = WHO_AFTER_LOSS if ADDRESSEE_OF[mail.kind] == "operations" else WHO_AFTER_REFUSAL
         inviting = mail.kind in INVITATION_KINDS
         inviter, invitee = outgoing.inviter, outgoing.invitee
         return {
@@ -147,7 +181,7 @@ class MessageWriter:
             "until": facts.expires_at or outgoing.expires_at,
             "link": self._links.address(outgoing.id, mail.generation).reveal() if inviting else None,
             "host": urlsplit(provider.invite_url).netloc,
-            "page": f"{provider.portal_url}/customers/{quote(outgoing.customer, safe='')}",
+            "page": self._page(outgoing.customer),
             "at": mail.queued_at,
             "reason": reason.sentence if reason else None,
             "who": after[reason.who] if reason else None,
