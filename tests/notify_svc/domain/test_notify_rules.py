@@ -13,8 +13,6 @@ from notify_svc.domain.model import ADDRESSEE_OF, MAX_TRIES, RETRY_AFTER_SECONDS
 from notify_svc.subscriptions import SUBSCRIPTIONS
 from shared.contracts.events import (
     REGISTRY,
-    AccessLost,
-    AccessRecovered,
     AuthenticationFailed,
     EmailFailed,
     EmailSent,
@@ -22,7 +20,6 @@ from shared.contracts.events import (
     InvitationResent,
     InvitationRevoked,
     NewInvitationAsked,
-    SecretExpiring,
     SwitchCancelled,
     SwitchCompleted,
     SwitchExpired,
@@ -57,18 +54,6 @@ REFUSED = AuthenticationFailed(
     correlation_id="corr-1",
 )
 ASKED = NewInvitationAsked("contoso", 1, 1)
-LOST = AccessLost(
-    customer="contoso",
-    customer_name="Contoso Ltd",
-    method="token",
-    reason="revoked",
-    grant="g1",
-    correlation_id="corr-2",
-)
-RECOVERED = AccessRecovered(customer="contoso", customer_name="Contoso Ltd", method="token", grant="g1")
-EXPIRING = SecretExpiring(
-    customer="contoso", customer_name="Contoso Ltd", revision=3, days_left=14, expires_on="2027-03-15"
-)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 

@@ -89,12 +89,12 @@ def _details(response: HttpResponse, request_id: str) -> ErrorDetails:
 def _text(body: Mapping[str, Any], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value:
-        raise EntraUnavailable("busy", maybe_processed=True)  # half an answer is none
+        raise EntraUnavailable("foreign_answer", maybe_processed=True)  # half an answer is none
     return value
 
 
 def _list(body: Mapping[str, Any], name: str) -> list[Any]:
     value = body.get(name)
     if not isinstance(value, list):
-        raise EntraUnavailable("busy", maybe_processed=True)
+        raise EntraUnavailable("foreign_answer", maybe_processed=True)
     return value
