@@ -54,7 +54,7 @@ STORY: list[str | timedelta] = [
 UNCHANGING = {
     *(("invite", name) for name in ("AuthenticationFailed", "DeviceCodeIssued", "SignInReady", "SwitchFailed")),
     *(("auth", name) for name in ("SignInReturned", "SwitchFailed")),
-    *(("notify", name) for name in ("AccessRecovered", "InvitationReminded", "SecretExpiring", "SwitchFailed")),
+    *(("notify", name) for name in ("AccessNotProven", "AccessProven", "InvitationReminded", "SwitchFailed")),
 }
 """They change what a command or a job began, and neither is played here: of these only the reads are refused."""
 
