@@ -50,8 +50,8 @@ def mongo_program(environment: Mapping[str, str] = os.environ) -> MongoProgram:
     if wanted == SECANTUSD and found is None:
         raise StartFailed(f"{SECANTUSD} is neither on the PATH nor in {TOOLS}: build it by `make mongo`")
     if wanted == EMBEDDED or found is None:
-        program = str(Path(sys.executable).parent / "secantusd-py")
-        return MongoProgram((program,), f"{EMBEDDED} (SecantusDB {metadata.version('secantusdb')})", EMBEDDED_DATA)
+        program = (sys.executable, "-m", "tokenswitch_dev.stack.mongo_server")
+        return MongoProgram(program, f"{EMBEDDED} (SecantusDB {metadata.version('secantusdb')})", EMBEDDED_DATA)
     return MongoProgram((found,), _name_and_version(found), SECANTUSD)
 
 
