@@ -46,7 +46,7 @@ async def test_a_revoked_token_is_lost_and_a_renewal_recovers_it(world: World) -
         return (now["method"], now["grant"]["lost"]) == ("token", True)
 
     await wait_for(lost, "lost grant")
-    await world.mail("ops@provider.example", f"{customer.id}.*is lost")
+    await world.mail("ops@provider.example", f"{customer.id}.*is lost", timeout=90)  # gathered for half a minute
     async with reader(world.system).http as jobs:
         answer = await jobs.post(path(customer))
     assert (answer.status_code, answer.json()["code"]) == (409, "access_lost")
