@@ -225,7 +225,7 @@ def addresses(customers: int) -> tuple[tuple[str, str], ...]:
 
 
 async def cursors(service: Service, ring: KeyRing, url: str) -> tuple[tuple[str, str], ...]:
-    """Pages in the middle and at the end of lists, as their cursors name them."""
+    """Pages at the end of lists, as their cursors name them."""
     signer, patient = Cursors(ring), patient_mongo(service, url)
     visits = []
     for name, path, query in (
@@ -233,9 +233,11 @@ async def cursors(service: Service, ring: KeyRing, url: str) -> tuple[tuple[str,
         ("invitations: last page", "/invitations?state=pending&", lists.invitations("pending")),
         ("status: last page", "/status?", lists.health()),
     ):
-        end = await patient.collection(CUSTOMERS).find(query.whole, sort=query.sort(True), limit=50, fields=("index",))
-        cursor = signer.write(query.scope, (False, end[-1]["index"][query.key]))
-        visits.append((name, f"{path}cursor={cursor}"))
+        key = f"index.{query.key}"
+        backwards = ((key, 1 if query.descending else -1),)
+        end = await patient.collection(CUSTOMERS).find(query.behind(None), sort=backwards, limit=50, fields=(key,))
+        place = ("$lt" if query.descending else "$gt", query.key_of(end[-1]))
+        visits.append((name, f"{path}cursor={signer.write(query.scope, place)}"))
     patient.close()
     return tuple(visits)
 

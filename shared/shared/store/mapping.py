@@ -53,9 +53,9 @@ class DocumentMapping(Generic[S]):
     def write(self, plan: WritePlan[S], release: Lease | None, now: datetime) -> Insert | Update:
         """The write of a plan; it ends the lease `release` as well, if that is still the one."""
         if plan.version == 0:
-            return self._insert(plan, now)
+            return self._insert(plan)
         due = self._due(plan.state)
-        fields = self._fields(plan, now) | {f"due.{job}": at for job, at in due.items() if at}
+        fields = self._fields(plan) | {f"due.{job}": at for job, at in due.items() if at}
         where: Document = {"_id": plan.id, "version": plan.version}
         if release:
             fields[f"lease.{release.job}.until"] = now
@@ -70,18 +70,18 @@ class DocumentMapping(Generic[S]):
             change["$push"] = pushed
         return Update(where, change)
 
-    def _insert(self, plan: WritePlan[S], now: datetime) -> Insert:
+    def _insert(self, plan: WritePlan[S]) -> Insert:
         lists: Document = {
             "outbox": [_kept(entry) for entry in plan.entries],
             "seen": list(plan.causes),
             "answers": [dict(plan.answer)] if plan.answer else [],
             "due": {job: at for job, at in self._due(plan.state).items() if at},
         }
-        return Insert({"_id": plan.id, **self._fields(plan, now), **lists})
+        return Insert({"_id": plan.id, **self._fields(plan), **lists})
 
-    def _fields(self, plan: WritePlan[S], now: datetime) -> Document:
+    def _fields(self, plan: WritePlan[S]) -> Document:
         state = self._adapter.dump_python(plan.state)
-        fields: Document = {"version": plan.version + 1, "written": now, "state": state}
+        fields: Document = {"version": plan.version + 1, "state": state}
         if self._derived:
             fields["index"] = dict(self._derived(plan.state))
         if plan.trace:

@@ -159,12 +159,23 @@ class Collection:
         heeds: frozenset[int] = frozenset(),
     ) -> list[Document]:
         projection = list(fields) if fields else None
-        for _ in range(2):
+
+        def found() -> Any:
             cursor = inner.find(where, projection=projection, limit=limit, batch_size=limit)
-            if sort:
-                cursor = cursor.sort(list(sort))
+            return cursor.sort(list(sort)) if sort else cursor
+
+        return await self._to_list(found, limit, heeds)
+
+    async def aggregate(self, pipeline: Sequence[Document], *, limit: int) -> list[Document]:
+        """At most `limit` results, in one round trip where they fit into one answer."""
+        return await self._to_list(lambda: self._inner.aggregate(list(pipeline), batchSize=limit + 1), limit)
+
+    async def _to_list(
+        self, cursor: Callable[[], Any], limit: int, heeds: frozenset[int] = frozenset()
+    ) -> list[Document]:
+        for _ in range(2):
             try:
-                documents: list[Document] = await self._calls(cursor.to_list, limit, heeds=heeds)
+                documents: list[Document] = await self._calls(cursor().to_list, limit, heeds=heeds)
                 return documents
             except CursorNotFound:  # the server that held it was replaced: read again from the beginning
                 continue

@@ -15,14 +15,12 @@ import pytest
 
 from config_svc.commands.bulk_operations import JOB, BulkCommands
 from config_svc.domain.bulk_operations import BulkOperation, Pace
-from config_svc.queries.bulk_operations import BULK_SWITCHES, NEWEST_FIRST
 from config_svc.schemas import bulk_file
 from shared.contracts.events import Actor
 from shared.domain.rules import Unavailable
 from shared.jobs.worker import Worker
 from shared.store.write_plan import Command, Step
 from tests.config_svc.config_kit import TENANT, Config
-from tests.config_svc.queries.test_config_plans import stages
 
 HERE = "/bulk-switches"
 ACTOR = Actor(id="o", name="Otto", email="otto@p.example")
@@ -385,12 +383,6 @@ async def test_rows_say_how_they_stand_and_the_result_is_a_safe_file(config: Con
     answer = await gateway.http.get(f"/api/v1{HERE}/{id}/rows", headers={"Accept": "text/csv"})
     table = list(csv.DictReader(io.StringIO(answer.text)))
     assert len(table) == 5 and table[3]["reference"] == "'=1+1" and table[0]["state"] == "completed"
-
-
-async def test_the_newest_are_read_in_order_by_an_index(config: Config) -> None:
-    plan = await config.bulk_operations.store.collection.explain(BULK_SWITCHES, sort=NEWEST_FIRST, limit=50)
-    found = stages(plan["queryPlanner"])
-    assert "IXSCAN" in found and not {"COLLSCAN", "SORT"} & found, plan
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------

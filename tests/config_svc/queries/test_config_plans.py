@@ -1,29 +1,40 @@
-"""True at any size: every list is read in order by an index, whatever its filters; nothing reads a whole collection."""
+"""True at any size, on any server that tells: every page and route reads by indexes and, but for searches, in their
+order. What is explained is what was sent."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from itertools import combinations
+import html
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import pytest_asyncio
+from pymongo import MongoClient
+from starlette.routing import compile_path
 
+from config_svc.commands.bulk_operations import JOB
+from config_svc.domain.bulk_operations import BulkOperation
 from config_svc.domain.model import Customer, Grant, Mail, Switch
-from config_svc.queries import customer_counts, index, lists
-from config_svc.queries.history import FILTERS, between
-from config_svc.subscriptions import HOURLY_COUNTS
+from config_svc.pages import invitations as invitation_pages
+from config_svc.pages.authentication_status import TABS
+from config_svc.pages.portal import ROUTERS
+from config_svc.queries.history import FILTERS
+from config_svc.schemas.customers import InvitationState, Sort
 from shared.contracts.events import Account, Actor, Person
+from shared.jobs.worker import Worker
 from shared.store.write_plan import WritePlan
-from tests.config_svc.config_kit import Config
+from tests.config_svc.config_kit import API, Browser, Config, Gateway
+from tests.shared.kit.plans import Plan, explain, reads
 
-COUNT = 1500
+COUNT = 300
 STATES = ("invited", "opened", "completed", "cancelled")
 STATUSES = ("failed", "successful", "unknown", "checking")
+PAGES = pytest.mark.asyncio(loop_scope="module")
 
 
 def customer(n: int, config: Config) -> Customer:
@@ -71,228 +82,242 @@ def customer(n: int, config: Config) -> Customer:
     )
 
 
+async def write(config: Config, states: list[Customer], version: int = 0) -> None:
+    mapping = config.customers._mapping
+    plans = [WritePlan(id=state.id, version=version, state=state) for state in states]
+    for start in range(0, len(plans), 100):
+        operations = [mapping.write(plan, None, config.now) for plan in plans[start : start + 100]]
+        assert (await config.customers.collection.write(operations)).complete
+
+
+@dataclasses.dataclass(frozen=True)
+class Portal:
+    """A service with customers, a bulk switch and a selection, and everybody who looks."""
+
+    config: Config
+    client: MongoClient[dict[str, Any]]
+    browser: Browser
+    gateway: Gateway
+    bulk: str
+    selection: str
+
+    async def get(self, address: str) -> None:
+        if address.startswith(API):
+            answer = await self.gateway.get(address.removeprefix(API))
+        else:
+            answer = await self.browser.open(address, follow_redirects=True)
+        assert answer.status_code in (200, 286), (address, answer.status_code, answer.text[-500:])
+
+    def place(self, address: str) -> str:
+        return address.replace("<bulk>", self.bulk).replace("<selection>", self.selection)
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def many(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> AsyncIterator[Config]:
+async def portal(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> AsyncIterator[Portal]:
     folder: Path = tmp_path_factory.mktemp("config")
     config = Config(folder, mongo_url, f"test_plans_{folder.name}")
     await config.prepare()
-    form = config.customers._mapping
-    for start in range(0, COUNT, 100):
-        plans = [WritePlan(id=f"c-{n:05}", version=0, state=customer(n, config)) for n in range(start, start + 100)]
-        await config.customers.collection.write([form.write(plan, None, config.now) for plan in plans])
-    yield config
+    await write(config, [customer(n, config) for n in range(COUNT)])
+    await config.invited()
+    browser, gateway = await config.browser("admin"), config.gateway("admin")
+    rows = [{"customer": "c-00015", "admin_email": "avery@t15.example", "locale": "en"}]
+    begun = await gateway.post("/bulk-switches", {"name": "Autumn", "rows": rows})
+    assert begun.is_success, begun.text
+    await browser.open("/invitations/selected", params=[("do", "resend"), ("row", "contoso/1/1")])
+    await browser.send("/invitations/batches", follow=False)
+    await _worked(config)
+    selection = browser.page.headers["location"].partition("?")[0].rpartition("/")[2]
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        yield Portal(config, client, browser, gateway, begun.json()["bulk"], selection)
     config.service.mongo.close()  # the server goes away with its data; dropping so many index entries takes long
 
 
-QUERIES = [
-    lists.customers(),
-    lists.customers(status="failed"),
-    lists.customers(method="none"),
-    lists.customers(switch="running"),
-    lists.customers(switch="opened"),
-    lists.customers(switch="none"),
-    lists.customers(q="customer 00042"),
-    lists.customers(q="x"),
-    lists.customers(q="t42.example"),
-    lists.customers(q="cus", method="token", status="failed", switch="opened"),
-    lists.customers(method="token", status="failed", switch="opened"),
-    lists.invitations(),
-    lists.invitations("pending"),
-    lists.invitations("completed"),
-    lists.invitations("pending", sort="expires"),
-    lists.invitations(sort="name"),
-    lists.invitations(sort="-expires"),
-    lists.invitations("opened", "t42", "-name"),
-    lists.health(),
-    lists.health("failed"),
-    lists.health("expiring"),
-    lists.health("failed", "t42.example"),
-    lists.health(q="x"),
-]
-PAGES = pytest.mark.asyncio(loop_scope="module")
+async def _worked(config: Config) -> None:
+    commands = config.bulk_operations
+    worker: Worker[BulkOperation] = Worker(store=commands.store, job=JOB, execute=commands.work, lease_seconds=5)
+    for _ in range(20):
+        await worker.once()
+        config.later(seconds=10)
+    await worker.settled()
 
 
-def stages(plan: Any) -> set[str]:
-    if isinstance(plan, list):
-        return set().union(*map(stages, plan)) if plan else set()
-    if not isinstance(plan, dict):
-        return set()
-    own = {plan["stage"]} if isinstance(plan.get("stage"), str) else set()
-    return own.union(*(stages(value) for name, value in plan.items() if name != "rejectedPlans"))
+def lists() -> Iterator[str]:
+    """Every kind of choice that a list has."""
+    for method, status, switch in product(("", "token"), ("", "failed"), ("", "running", "opened")):
+        yield f"/customers?method={method}&status={status}&switch={switch}"
+    for state, sort in product(invitation_pages.STATES, invitation_pages.SORTS):
+        yield f"/invitations?state={state}&sort={sort}"
+    yield from (f"/status?status={tab}" for tab in TABS)
+    yield from (f"{API}/customers?switch={state}&limit=3" for state in ("running", "completed"))
+    yield from (f"{API}/invitations?state={state}&sort=name&limit=3" for state in get_args(InvitationState))
+    for given in product((False, True), repeat=len(FILTERS)):
+        yield "/audit?" + "&".join(f"{name}=c" for name, is_given in zip(FILTERS, given, strict=True) if is_given)
+
+
+SEARCHES = (
+    *(f"/search?q={q}" for q in ("c", "cu", "customer+00042", "t42.example", "zzzz")),
+    *(f"/customers?q={q}&status=failed" for q in ("c", "cus", "customer+0004")),
+    *(
+        f"/invitations?q={q}&state={state}&sort={sort}"
+        for q in ("c", "t42", "customer")
+        for state in ("all", "opened", "pending")
+        for sort in get_args(Sort)
+    ),
+    *(f"/status?q={q}&status={tab}" for q in ("c", "customer") for tab in ("", "failed", "expiring")),
+    f"{API}/customers?q=customer&limit=3",
+    f"{API}/invitations?q=customer&limit=3",
+    "/invitations.csv?q=customer&state=opened",
+    "/status.csv?q=customer",
+)
+OTHERS = (
+    "/",
+    "/m365",
+    "/add-customer",
+    *(f"/customers/contoso{part}" for part in ("", "/edit", "/remove", "/state", "/resend", "/cancel")),
+    "/customers/contoso/reference?switch=1",
+    "/customers/contoso/timeline",
+    "/customers/c-00030/switch",
+    "/settings",
+    "/invitations/rows",
+    "/invitations.csv",
+    "/invitations/selected?do=resend&row=contoso/1/1",
+    "/invitations/batches/<selection>",
+    "/invitations/batches/<selection>/state",
+    "/bulk-switches",
+    "/bulk-switches/new",
+    *(f"/bulk-switches/<bulk>{part}" for part in ("", "/state", "/result.csv")),
+    "/status/rows?id=c-00001&id=c-00002",
+    "/status.csv",
+    "/live",
+    *(f"/live/numbers?window={window}" for window in ("24h", "7d", "30d")),
+    "/live/lines",
+    "/audit.csv?action=SwitchRequested",
+    *(f"{API}{path}" for path in ("/customers/contoso", "/customers/contoso/timeline", "/audit", "/settings", "/me")),
+    *(f"{API}/bulk-switches{path}" for path in ("", "/<bulk>", "/<bulk>/rows")),
+)
+ASK_NOTHING = {"/live/events", "/events", f"{API}/events", f"{API}/sign-in", "/settings/mail/{language}"}
+"""The topic, the settings of the process, and a draft that stands in the address."""
+
+
+ALL = [*((address, False) for address in (*lists(), *OTHERS)), *((address, True) for address in SEARCHES)]
+CURSOR = re.compile(r'href="([^"]*[?&;]cursor=[^"]*)"')
 
 
 @PAGES
-@pytest.mark.parametrize("query", QUERIES, ids=str)
-async def test_every_list_goes_by_an_index_in_its_order(many: Config, query: lists.Query) -> None:
-    """All that a page reads, its milestones as well."""
-    with reads(many) as seen:
-        await lists.Lists(many.customers, many.service_cursors()).page(query, 50)
-    assert len(seen) >= 2
-    for where, more in seen:
-        if "_id" in where:
+@pytest.mark.parametrize(("address", "searches"), ALL)
+async def test_every_page_and_route_reads_by_indexes_in_their_order(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch, address: str, searches: bool
+) -> None:
+    """So do the pages beside it. A search may put what it found into order."""
+    here = portal.place(address)
+    with reads(monkeypatch) as noted:
+        await portal.get(here)
+        for beside in list(dict.fromkeys(CURSOR.findall(portal.browser.page.text)))[:2]:
+            await portal.get(html.unescape(beside))
+    silent = []
+    for read in noted.sent:
+        plan = explain(portal.client, read)
+        if plan is None or not plan.tells:
+            silent.append(read["command"])
             continue
-        plan = await many.customers.collection.explain(where, sort=more["sort"], limit=more["limit"])
-        found = stages(plan["queryPlanner"])
-        assert "COLLSCAN" not in found and "IXSCAN" in found, (where, plan)
-        assert len(where) == 2 or "SORT" not in found, (where, plan)
+        assert not plan.reads_all, (read, plan)
+        assert searches or not plan.sorts, (read, plan)
+    if silent:
+        pytest.skip(f"This server does not tell how it reads {silent}")
 
 
-@contextmanager
-def reads(many: Config) -> Iterator[list[tuple[Any, Any]]]:
-    """The reads of the customers meanwhile: filter, and sort and limit."""
-    seen: list[tuple[Any, Any]] = []
-    find = many.customers.collection.find
-
-    async def noting(where: Any, **more: Any) -> Any:
-        seen.append((where, more))
-        return await find(where, **more)
-
-    many.customers.collection.find = noting  # type: ignore[method-assign]
-    try:
-        yield seen
-    finally:
-        many.customers.collection.find = find  # type: ignore[method-assign]
+def test_no_page_or_route_is_left_out(portal: Portal) -> None:
+    paths = {route.path for router in ROUTERS for route in router.routes if "GET" in route.methods}
+    paths |= {path for path, methods in portal.config.app.openapi()["paths"].items() if "get" in methods}
+    visited = {address.partition("?")[0] for address in (*lists(), *OTHERS, *SEARCHES)}
+    assert {
+        path for path in paths - ASK_NOTHING if not any(compile_path(path)[0].match(one) for one in visited)
+    } == set()
 
 
-@PAGES
-@pytest.mark.parametrize("query", QUERIES, ids=str)
-@pytest.mark.parametrize("limit", [7, 50])
-async def test_pages_forwards_are_what_pages_backwards_are_and_miss_nothing(
-    many: Config, query: lists.Query, limit: int
-) -> None:
-    reader = lists.Lists(many.customers, many.service_cursors())
-    everything = [row.id async for row in reader.every(query)]
-    forwards, page, last = [], await reader.page(query, limit), None
-    for _ in range(4):
-        forwards += [row.id for row in page.rows]
-        last = page
-        if page.next is None:
-            break
-        page = await reader.page(query, limit, page.next)
-    assert forwards == everything[: len(forwards)] and len(set(forwards)) == len(forwards)
-    assert last is not None and (last.next is None) == (len(forwards) == len(everything))
-    back = [row.id for row in last.rows]
-    while last.previous:
-        last = await reader.page(query, limit, last.previous)
-        back = [row.id for row in last.rows] + back
-    assert back == forwards
+def test_customers_have_at_most_fourteen_indexes(config: Config) -> None:
+    assert len({index.keys for index in config.customers.indexes}) <= 14
 
 
-@PAGES
-@pytest.mark.parametrize("query", [lists.customers(), lists.invitations(), lists.invitations("all", "t42")], ids=str)
-@pytest.mark.parametrize("backwards", [False, True])
-async def test_back_from_a_page_that_became_empty_nothing_is_left_out(
-    many: Config, query: lists.Query, backwards: bool
-) -> None:
-    """Whatever stood behind the key is gone meanwhile: the key is the list's last, or its first."""
-    reader = lists.Lists(many.customers, many.service_cursors())
-    key = [(await many.customers.collection.get(row.id)) or {} async for row in reader.every(query)]
-    edge = key[0 if backwards else -1]
-    empty = await reader.page(
-        query, 3, many.service_cursors().write(query.scope, (backwards, edge["index"][query.key]))
-    )
-    assert not empty.rows
-    back = await reader.page(query, 3, empty.next if backwards else empty.previous)
-    assert edge["_id"] == back.rows[0 if backwards else -1].id and len(back.rows) == min(3, len(key))
+EXPLAINED = [
+    (
+        {
+            "queryPlanner": {
+                "winningPlan": {"stage": "LIMIT", "inputStage": {"stage": "FETCH", "inputStage": {"stage": "IXSCAN"}}}
+            }
+        },
+        False,
+        False,
+    ),
+    (
+        {
+            "queryPlanner": {
+                "winningPlan": {
+                    "queryPlan": {"stage": "SORT", "inputStage": {"stage": "COLLSCAN"}},
+                    "slotBasedPlan": {"stages": "[1] scan"},
+                }
+            }
+        },
+        True,
+        True,
+    ),
+    (
+        {
+            "queryPlanner": {
+                "winningPlan": {
+                    "stage": "SHARD_MERGE_SORT",
+                    "shards": [{"winningPlan": {"stage": "IXSCAN"}}, {"winningPlan": {"stage": "COLLSCAN"}}],
+                }
+            }
+        },
+        True,
+        False,
+    ),
+    (
+        {
+            "queryPlanner": {
+                "winningPlan": {"stage": "EXPRESS_IXSCAN"},
+                "rejectedPlans": [{"stage": "SORT", "inputStage": {"stage": "COLLSCAN"}}],
+            }
+        },
+        False,
+        False,
+    ),
+    (
+        {
+            "stages": [
+                {
+                    "$cursor": {
+                        "queryPlanner": {
+                            "winningPlan": {"stage": "PROJECTION_COVERED", "inputStage": {"stage": "IXSCAN"}}
+                        }
+                    }
+                },
+                {"$group": {"_id": None}},
+                {"$sort": {"sortKey": {"n": 1}}},
+            ]
+        },
+        False,
+        True,
+    ),
+    (
+        {
+            "queryPlanner": {
+                "Plan": {"Node Type": "Limit", "Plans": [{"Node Type": "Sort", "Plans": [{"Node Type": "Seq Scan"}]}]}
+            }
+        },
+        True,
+        True,
+    ),
+    ({"queryPlanner": {"Plan": {"Node Type": "Limit", "Plans": [{"Node Type": "Index Scan"}]}}}, False, False),
+]
 
 
-@PAGES
-async def test_a_list_shows_what_its_filters_say(many: Config) -> None:
-    reader = lists.Lists(many.customers, many.service_cursors())
-    states = [customer(n, many) for n in range(COUNT)]
-    cases: list[tuple[lists.Query, Callable[[Any], object]]] = [
-        (
-            lists.customers(method="token", status="failed", switch="opened"),
-            lambda c: c.method == "token" and c.status == "failed" and c.switch and c.switch.state == "opened",
-        ),
-        (lists.customers(switch="running"), lambda c: c.running),
-        (lists.customers(q="customer 0001", status="failed"), lambda c: "r 0001" in c.name and c.status == "failed"),
-        (lists.invitations("pending", sort="expires"), lambda c: c.running and c.running.invited),
-        (
-            lists.invitations("cancelled", "t12"),
-            lambda c: c.switch and c.switch.state == "cancelled" and "@t12" in c.switch.invitee.email,
-        ),
-        (lists.health("checking"), lambda c: c.status == "checking"),
-    ]
-    for query, fits in cases:
-        found = {row.id async for row in reader.every(query)}
-        assert found == {state.id for state in states if fits(state)}, query
+@pytest.mark.parametrize(("explained", "reads_all", "sorts"), EXPLAINED)
+def test_plans_are_read_in_the_words_of_each_server(explained: dict[str, Any], reads_all: bool, sorts: bool) -> None:
+    plan = Plan.of(explained)
+    assert (plan.tells, plan.reads_all, plan.sorts) == (True, reads_all, sorts)
 
 
-@PAGES
-@pytest.mark.parametrize("name", ["timeline", "audit"])
-@pytest.mark.parametrize(
-    "filters",
-    [dict(zip(fields, "cwa", strict=False)) for count in range(4) for fields in combinations(FILTERS.values(), count)],
-)
-async def test_history_goes_by_an_index(many: Config, name: str, filters: dict[str, str]) -> None:
-    if name == "timeline" and filters.keys() - {"customer"}:
-        return
-    collection = many.service.mongo.collection(name)
-    plan = await collection.explain(between(filters, ("2126", index.TOP)), sort=(("order", -1),), limit=51)
-    found = stages(plan["queryPlanner"])
-    assert "COLLSCAN" not in found and "IXSCAN" in found, plan
-
-
-@PAGES
-@pytest.mark.parametrize(
-    "where", [customer_counts.among(range(5, 6)), customer_counts.written(datetime(2126, 3, 1, tzinfo=UTC))], ids=str
-)
-async def test_the_customer_counts_read_by_an_index(many: Config, where: dict[str, Any]) -> None:
-    plan = await many.customers.collection.explain(where, limit=50)
-    found = stages(plan["queryPlanner"])
-    assert "COLLSCAN" not in found and "IXSCAN" in found, plan
-
-
-@PAGES
-async def test_a_window_reads_a_bounded_number_of_documents_by_an_index(many: Config) -> None:
-    hourly_counts = many.service._stores[HOURLY_COUNTS].collection
-    plan = await hourly_counts.explain({"index.day": "2126-03-01"}, limit=24)
-    found = stages(plan["queryPlanner"])
-    assert "COLLSCAN" not in found and "IXSCAN" in found, plan
-
-
-@PAGES
-@pytest.mark.parametrize("query", QUERIES, ids=str)
-async def test_a_page_costs_what_a_page_costs_wherever_it_is(many: Config, query: lists.Query) -> None:
-    """Some servers read all that a range holds: it is a small part of the list, or, where documents must be looked at
-    until a page is full, the list once."""
-    reader, page = lists.Lists(many.customers, many.service_cursors()), None
-    for _ in range(3):
-        with reads(many) as seen:
-            page = await reader.page(query, 20, page.next if page else None)
-        held = [await many.customers.collection.count(where, limit=COUNT) for where, _ in seen]
-        assert len(seen) <= 10 or query.looks, seen
-        assert sum(held) < (COUNT * 2 if query.looks else COUNT / 3), held
-        if page.next is None:
-            return
-
-
-@PAGES
-@pytest.mark.parametrize(("word", "put_into_order"), [("customer", False), ("t42.example", True)])
-async def test_only_what_is_found_seldom_is_read_whole_and_put_into_order(
-    many: Config, word: str, put_into_order: bool
-) -> None:
-    with reads(many) as seen:
-        await lists.Lists(many.customers, many.service_cursors()).page(lists.invitations("all", word), 50)
-    assert any({"index.heads", "index.name"} <= where.keys() for where, _ in seen) is put_into_order
-
-
-@PAGES
-async def test_a_search_for_what_is_rare_goes_on_with_the_next_page(
-    many: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lists, "LOOKED_AT", 300)
-    monkeypatch.setattr(lists, "BATCH", 100)
-    reader = lists.Lists(many.customers, many.service_cursors())
-    query = lists.customers(q="customer 01400")
-    pages = [await reader.page(dataclasses.replace(query, only={"heads": "cust"}), 50)]
-    while pages[-1].next and len(pages) < 20:
-        pages.append(await reader.page(dataclasses.replace(query, only={"heads": "cust"}), 50, pages[-1].next))
-    assert len(pages) >= 3 and not pages[0].rows and pages[0].next
-    assert [row.id for page in pages for row in page.rows] == ["c-01400"]
-
-
-def test_removed_customers_are_in_no_list(config: Config) -> None:
-    gone = dataclasses.replace(customer(1, config), removed=True)
-    assert set(index.derived(gone)) == {"lot"}
+def test_a_server_that_does_not_tell_is_not_believed() -> None:
+    assert not Plan.of({"queryPlanner": {"winningPlan": {"stage": "EOF"}}, "ok": 1}).tells

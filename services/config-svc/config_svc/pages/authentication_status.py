@@ -105,14 +105,15 @@ async def _context(
     application: Application, layout: PortalLayout, query: StatusQuery, customers: Sequence[Customer]
 ) -> dict[str, Any]:
     now = application.clock()
-    totals = await application.customer_counter.counts()
-    counts = {**totals.status, "expiring": totals.expiring, "": totals.customers}
+    counts = await application.customer_counter.counts()
+    by_tab = {**counts.status, "expiring": counts.expiring, "": counts.customers}
     filters = [(name, text) for name, text in query.filters.items() if text]
     return {
         "rows": [_row(customer, now, layout) for customer in customers],
         "wanted": query,
-        "tabs": [(tab, query.address(HERE, status=tab), counts[tab]) for tab in TABS],
-        "checking": counts["checking"] or 0,
+        "tabs": [(tab, query.address(HERE, status=tab), by_tab[tab]) for tab in TABS],
+        "counts": counts,
+        "checking": by_tab["checking"] or 0,
         "checking_here": sum(customer.status == "checking" for customer in customers),
         "live_url": f"{ROWS}?{urlencode([*filters, *(('id', customer.id) for customer in customers)])}",
     }

@@ -97,7 +97,7 @@ async def live_events(
 
 
 async def _recent_lines(application: Application, layout: PortalLayout) -> Sequence[Line]:
-    rows = await application.history.recent(LINES, application.clock())
+    rows = await application.history.recent(LINES)
     return await _lines(application, layout, [(row["_id"], row["at"], row["type"], row["data"]) for row in rows])
 
 

@@ -1,61 +1,62 @@
-"""How many customers are in which state now, for all readers of a process: counted once, then only where something was
-written.
+"""How many customers are in which state now: one aggregation, kept for all readers of a process.
 
-Customers stand in lots. A lot that has a customer written since the last look is counted anew, so a number costs what
-changed, not what there is. Nobody waits long: what takes its time goes on alone, while readers get the numbers before.
+It reads one index alone. Nobody waits for it long: it goes on by itself, while readers get the numbers before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, get_args
 
 from config_svc import metrics
 from config_svc.domain.model import Customer, Status, SwitchState
-from config_svc.queries.cached import SHARE
-from config_svc.queries.index import EXPIRES_SOON, LOTS, SEP, filter_key
+from config_svc.queries.index import EXPIRES_SOON, SEP, TOP
 from shared.contracts.events import InForce
 from shared.domain.rules import Clock, Unavailable
 from shared.jobs.waiting import first_of
-from shared.store.operations import Document, Filter
+from shared.store.operations import Document
 from shared.store.store import Store
 
 log = logging.getLogger(__name__)
 
 STATUSES, METHODS, STATES = get_args(Status), get_args(InForce), get_args(SwitchState)
-LOST, EXPIRING = filter_key(lost="yes"), "expiring"
-COUNTED = frozenset(
-    {
-        *(filter_key(status=name) for name in STATUSES),
-        *(filter_key(method=name) for name in METHODS),
-        *(filter_key(switch=name) for name in STATES),
-        LOST,
-    }
-)
-AT_ONCE, MOST, MOST_WRITTEN = 500, 100_000, 5_000
-OVERLAP = timedelta(seconds=10)
-"""A write bears the time of its plan: it may come so much later, by the longest call and another clock."""
-PAUSE = 0.1
-EVERY_SECONDS = 60.0
+RENEWED_AFTER, OLD_AFTER, UNSEEN_AFTER = 10.0, 15.0, 60.0
+"""Seconds after which numbers that somebody looks at are renewed, are shown as old, are renewed though nobody looks."""
+SHARE = 9
+"""The pause between two counts is at least so many times as long as the last one was."""
 PATIENCE = 1.0
-"""How long after its beginning a count is waited for (seconds)."""
-QUICK = 0.1
-"""A count that lasted longer (seconds) is not waited for the next time."""
+"""How long a reader waits for a count when there is none yet, or only an old one (seconds)."""
+SOON = EXPIRES_SOON + SEP
+EXPIRING = {"$and": [{"$gte": ["$index.attention", SOON]}, {"$lt": ["$index.attention", SOON + TOP]}]}
+GROUPED_BY = {
+    "status": "$state.status",
+    "method": "$state.method",
+    "switch": "$state.switch.state",
+    "lost": "$state.grant.lost",
+    "expiring": EXPIRING,
+}
+PIPELINE: Sequence[Document] = (
+    {"$match": {"index.attention": {"$gt": ""}}},
+    {"$group": {"_id": GROUPED_BY, "count": {"$sum": 1}}},
+)
+MOST_GROUPS = len(STATUSES) * len(METHODS) * (len(STATES) + 1) * 3 * 2
 Counts = Mapping[str, int | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerCounts:
     """None where nothing was counted yet. `expiring`: secrets in use that expire within 30 days or have expired.
-    `lost`: tokens that died."""
+    `lost`: tokens that died. `old`: they could not be renewed in time."""
 
     at: datetime | None = None
+    old: bool = False
     status: Counts = field(default_factory=lambda: dict.fromkeys(STATUSES))
     method: Counts = field(default_factory=lambda: dict.fromkeys(METHODS))
     switch: Counts = field(default_factory=lambda: dict.fromkeys(STATES))
@@ -67,106 +68,52 @@ class CustomerCounts:
         return None if self.at is None else sum(count or 0 for count in self.status.values())
 
 
-class Lots:
-    """What each lot counts, and all of them together."""
-
-    def __init__(self) -> None:
-        self._counts: dict[int, Counter[str]] = {}
-        self._total: Counter[str] = Counter()
-
-    def put(self, lots: range, documents: Iterable[Document]) -> None:
-        """These are all customers of these lots."""
-        found: dict[int, Counter[str]] = {}
-        for document in documents:
-            found.setdefault(document["index"]["lot"], Counter()).update(counted(document["index"]))
-        for lot in lots:
-            self._total.subtract(self._counts.pop(lot, Counter()))
-        for lot, counts in found.items():
-            self._total.update(counts)
-            self._counts[lot] = counts
-
-    def counts(self, at: datetime) -> CustomerCounts:
-        total = self._total
-        return CustomerCounts(
-            at=at,
-            status={name: total[filter_key(status=name)] for name in STATUSES},
-            method={name: total[filter_key(method=name)] for name in METHODS},
-            switch={name: total[filter_key(switch=name)] for name in STATES},
-            lost=total[LOST],
-            expiring=total[EXPIRING],
-        )
-
-
-def counted(index: Mapping[str, Any]) -> list[str]:
-    """What one customer counts for; nothing once it is removed."""
-    soon = [EXPIRING] if index.get("attention", "").startswith(EXPIRES_SOON + SEP) else []
-    return [name for name in index.get("filter_keys", ()) if name in COUNTED] + soon
-
-
 class CustomerCounter:
-    """`least`: seconds that a count is good for; at most a 20th of the time is spent on counting."""
+    """`renewed_after`: seconds that a count is good for."""
 
-    def __init__(self, store: Store[Customer], clock: Clock, least: float = 3.0) -> None:
-        self._store, self._clock, self._least = store, clock, least
-        self._kept, self._lots = CustomerCounts(), Lots()
-        self._since: datetime | None = None
-        self._began = self._until = self._lasted = 0.0
+    def __init__(self, store: Store[Customer], clock: Clock, renewed_after: float = RENEWED_AFTER) -> None:
+        self._store, self._clock, self._renewed_after = store, clock, renewed_after
+        self._kept = CustomerCounts()
+        self._as_of, self._due = -math.inf, -math.inf
         self._counting: asyncio.Task[None] | None = None
 
     async def counts(self) -> CustomerCounts:
-        now = time.monotonic()
-        if self._counting is None and now >= self._until:
-            self._counting, self._began = asyncio.create_task(self._renew()), now
-        if self._counting is not None and (self._kept.at is None or self._lasted < QUICK):
-            await asyncio.wait({self._counting}, timeout=max(0.0, self._began + PATIENCE - now))
-        return self._kept
+        """As of the last seconds, or `old`."""
+        if self._counting is None and time.monotonic() >= self._due:
+            self._counting = asyncio.create_task(self._renew())
+        if self._counting and self._age > OLD_AFTER:
+            await asyncio.wait({self._counting}, timeout=PATIENCE)
+        return replace(self._kept, old=self._kept.at is not None and self._age > OLD_AFTER)
 
-    async def counted(self) -> CustomerCounts:
-        """The counts as of now, however long it takes."""
-        if self._counting is not None:
-            await asyncio.wait({self._counting})
-        self._until = 0.0
-        await self.counts()
-        if self._counting is not None:
-            await asyncio.wait({self._counting})
-        return self._kept
+    @property
+    def _age(self) -> float:
+        return time.monotonic() - self._as_of
 
     async def _renew(self) -> None:
         began = time.monotonic()
         try:
-            self._kept = await self._count()
+            self._kept = _shown(await self._count())
+            self._as_of = began
         except Unavailable as error:
             log.warning("customers are not counted: %s", error)
         finally:
             ended = time.monotonic()
-            self._lasted = ended - began
-            self._until = ended + max(self._least, self._lasted * SHARE)
+            self._due = max(began + self._renewed_after, ended + SHARE * (ended - began))
             self._counting = None
 
     async def _count(self) -> CustomerCounts:
-        now = self._clock()
-        lots = None if self._since is None else await self._written(self._since - OVERLAP)
-        await (self._all() if lots is None else self._these(lots))
-        self._since = now
-        return _shown(self._lots.counts(now))
-
-    async def _written(self, since: datetime) -> list[range] | None:
-        """The lots in which something was written; None where that is too much to tell."""
-        found = await self._store.collection.find(written(since), limit=MOST_WRITTEN, fields=("index.lot",))
-        lots = {document["index"]["lot"] for document in found if "index" in document}
-        return None if len(found) == MOST_WRITTEN else [range(lot, lot + 1) for lot in sorted(lots)]
-
-    async def _all(self) -> None:
-        """In ranges of a few hundred customers, with a pause after each, since others want the database too."""
-        width = max(1, min(LOTS, LOTS * AT_ONCE // (await self._store.collection.about() or 1)))
-        await self._these(range(start, min(LOTS, start + width)) for start in range(0, LOTS, width))
-
-    async def _these(self, ranges: Iterable[range]) -> None:
-        for lots in ranges:
-            began = time.monotonic()
-            found = await self._store.collection.find(among(lots), limit=MOST, fields=FIELDS)
-            self._lots.put(lots, found)
-            await asyncio.sleep(min(PAUSE, time.monotonic() - began))
+        now, total = self._clock(), Counter[tuple[str, Any]]()
+        for group in await self._store.collection.aggregate(PIPELINE, limit=MOST_GROUPS):
+            for what in group["_id"].items():
+                total[what] += group["count"]
+        return CustomerCounts(
+            at=now,
+            status={name: total["status", name] for name in STATUSES},
+            method={name: total["method", name] for name in METHODS},
+            switch={name: total["switch", name] for name in STATES},
+            lost=total["lost", True],
+            expiring=total["expiring", True],
+        )
 
 
 def _shown(counts: CustomerCounts) -> CustomerCounts:
@@ -190,15 +137,4 @@ async def keep_counting(counter: CustomerCounter, stopping: asyncio.Event) -> No
     """So that the numbers at /metrics are not older than a minute, though nobody looks at a page."""
     while not stopping.is_set():
         await counter.counts()
-        await first_of(stopping, timeout=EVERY_SECONDS)
-
-
-FIELDS = ("index.lot", "index.filter_keys", "index.attention")
-
-
-def written(since: datetime) -> Filter:
-    return {"written": {"$gt": since}}
-
-
-def among(lots: range) -> Filter:
-    return {"index.lot": {"$gte": lots.start, "$lt": lots.stop}}
+        await first_of(stopping, timeout=UNSEEN_AFTER)

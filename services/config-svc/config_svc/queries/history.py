@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
 
@@ -112,9 +112,6 @@ class AuditFilter:
         return _moment(self.since) if self.since else "", _moment(self.until) if self.until else TOP
 
 
-RECENT = (timedelta(minutes=10), timedelta(hours=1), timedelta(days=1), timedelta(days=30))
-
-
 class History:
     """Reads timeline and audit: one range of one index each."""
 
@@ -129,14 +126,9 @@ class History:
             self._timeline, {"customer": customer}, bounds=("", TOP), limit=limit, cursor=cursor, until=until
         )
 
-    async def recent(self, limit: int, now: datetime) -> tuple[Document, ...]:
-        """The last events of all customers, looked for further and further back: some servers read all that a range
-        holds, and this one would hold everything that ever happened."""
-        for back in (*RECENT, None):
-            found = await _range(self._timeline, {}, (_moment(now - back) if back else "", TOP), limit)
-            if len(found) >= limit:
-                break
-        return tuple(found)
+    async def recent(self, limit: int) -> tuple[Document, ...]:
+        """The last events of all customers."""
+        return tuple(await _range(self._timeline, {}, ("", TOP), limit))
 
     async def audit(self, wanted: AuditFilter, limit: int, cursor: str | None = None) -> HistoryPage:
         return await self._page(self._audit, wanted.where, wanted.bounds, limit, cursor)

@@ -1,15 +1,13 @@
 """What customers are searched, filtered and sorted by: fields derived from the state at every write, and their indexes.
 
-A sort key is one unique string, `<sort value> TAB <id>`, behind its filter (`failed TAB ...`): a page is then one range
-of one index, whatever the collection's size. A removed customer has no keys but its lot, so no list finds it.
+A sort key is one unique string, `<sort value> TAB <id>`, so a cursor's place is one value. A removed customer has none,
+so no list finds it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
-import zlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import combinations, product
@@ -31,38 +29,32 @@ EXPIRES_SOON = "1"
 
 GROUPS = ("invited", "pending", "state")
 TIMES = ("created", "expires")
-NEAR, FAR = "near", "far"
-EVERY = {NEAR: 16, FAR: 4096}
-"""Milestones: the keys of one customer in so many, in indexes of their own, say where a range may end."""
-ORDERS = ("name", "attention", *TIMES)
-LOTS = 1024
-"""Customers are counted by lots: see customer_counts."""
-MANY = ("heads", "filter_keys")
-"""Fields with many values, each of which shares an index with the name."""
+COUNTED = ("state.status", "state.method", "state.switch.state", "state.grant.lost")
+"""What customers are counted by, behind `index.attention`: a count reads that index alone."""
 
 INDEXES = (
-    Index(keys=(("index.lot", 1),)),
-    Index(keys=(("written", 1),)),
-    *(Index(keys=((f"index.{key}", 1),)) for key in ("name", "attention")),
+    Index(keys=(("index.name", 1),)),
+    Index(keys=(("index.filter_keys", 1), ("index.name", 1))),
+    Index(keys=(("index.heads", 1), ("index.name", 1))),
+    Index(keys=(("state.status", 1), ("index.attention", 1))),
+    Index(keys=tuple((name, 1) for name in ("index.attention", *COUNTED))),
     *(Index(keys=((f"index.{group}_{time}", 1),), sparse=True) for group in GROUPS for time in TIMES),
-    *(Index(keys=((f"index.{many}", 1), ("index.name", 1))) for many in MANY),
-    *(Index(keys=((f"index.{level}_{order}", 1),), sparse=True) for level in EVERY for order in ORDERS),
-    *(Index(keys=((f"index.{at}_{many}", 1), (f"index.{at}_name", 1)), sparse=True) for at in EVERY for many in MANY),
 )
 
 
 def derived(customer: Customer) -> Mapping[str, Any]:
-    lot = {"lot": zlib.crc32(customer.id.encode()) % LOTS}
     if customer.removed:
-        return lot
+        return {}
     switch = customer.switch if customer.switch and customer.switch.invited else None
-    orders = {"name": f"{fold(customer.name)}{SEP}{customer.id}", "attention": _attention(customer)}
-    times = _times(customer.id, switch) if switch else {}
     found = words(customer)
-    many = {"heads": heads(found), "filter_keys": filter_keys(customer)}
-    groups = _groups(switch, times) if switch else {}
-    milestones = _milestones(customer.id, {**orders, **times, **many})
-    return {**lot, **orders, **groups, **milestones, "words": found, **many}
+    return {
+        "name": f"{fold(customer.name)}{SEP}{customer.id}",
+        "attention": _attention(customer),
+        **(_groups(switch, _times(customer.id, switch)) if switch else {}),
+        "words": found,
+        "heads": heads(found),
+        "filter_keys": filter_keys(customer),
+    }
 
 
 def _times(id: str, switch: Switch) -> dict[str, str]:
@@ -76,13 +68,6 @@ def _groups(switch: Switch, times: Mapping[str, str]) -> dict[str, str]:
     """The orders of Pending Invitations: of all, of those that still run, and of each state."""
     prefixes = {"invited": "", "state": f"{switch.state}{SEP}"} | ({"pending": ""} if switch.live else {})
     return {f"{group}_{time}": prefix + key for group, prefix in prefixes.items() for time, key in times.items()}
-
-
-def _milestones(id: str, keys: Mapping[str, Any]) -> dict[str, Any]:
-    """By a hash that scatters: checksums of ids that follow each other are alike."""
-    number = int.from_bytes(hashlib.blake2s(id.encode(), digest_size=4).digest())
-    levels = [level for level, every in EVERY.items() if number % every == 0]
-    return {f"{level}_{name}": key for level in levels for name, key in keys.items()}
 
 
 def filter_key(**wanted: str) -> str:
@@ -100,18 +85,16 @@ def filter_keys(customer: Customer) -> list[str]:
         found += [
             filter_key(**dict(zip(names, values, strict=True))) for values in product(*(said[name] for name in names))
         ]
-    if customer.grant and customer.grant.lost:
-        found.append(filter_key(lost="yes"))
     if switch and switch.bulk:
-        found += [in_bulk(switch.bulk), in_bulk(switch.bulk, switch.state)]
+        found.append(in_bulk(switch.bulk))
     if switch and switch.invited:
         found += [filter_key(invited=value) for value in ("yes", switch.state, *(["pending"] if switch.live else []))]
     return found
 
 
-def in_bulk(bulk: str, state: str | None = None) -> str:
+def in_bulk(bulk: str) -> str:
     """The customers whose switch this bulk switch asked for."""
-    return filter_key(bulk=bulk, switch=state) if state else filter_key(bulk=bulk)
+    return filter_key(bulk=bulk)
 
 
 def _attention(customer: Customer) -> str:
