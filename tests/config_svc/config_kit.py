@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ from shared.identity.oidc import Issuer
 from shared.identity.sessions import Sessions
 from shared.messaging.event_handlers import EventHandlers
 from shared.messaging.kafka import KafkaRecord
+from shared.store.store import WriteNotification
 from tests.shared.kit.issuer import AUDIENCE, URL, FakeIssuer, claims, sign
 from tokenswitch_dev.runner.keys import make_keys, write_secret
 
@@ -90,6 +93,10 @@ class Config:
             (*SUBSCRIPTIONS, *COUNTS), stores, Nowhere(), "dead", logs=self.service._logs, clock=self.clock
         )
         self.auth = Opener.from_file(self.keys.seal("auth"))
+        self._said = set(stores)
+        """Stores that may have events which did not come back yet."""
+        for name, store in stores.items():
+            store.listeners.append(partial(self._wrote, name))
         self.ring = KeyRing.from_file(self.keys.link)
         self._offset = 0
 
@@ -107,6 +114,12 @@ class Config:
 
     async def close(self) -> None:
         await self.service.mongo.drop()
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Without its database, which others go on with: calls that a test did not wait for end before that."""
+        while running := {*self.service.mongo._calls._running, *self.service.mongo._urgent._running}:
+            await asyncio.wait(running)
         self.service.mongo.close()
 
     # --- the other services --------------------------------------------------------------------------------------
@@ -121,8 +134,13 @@ class Config:
     async def relays(self) -> list[str]:
         """Its own events come back to it by the topic; gives their types."""
         said: list[str] = []
-        for store in self.service._stores.values():
+        for name, store in self.service._stores.items():
+            if name not in self._said:
+                continue
+            self._said.remove(name)
             documents = await store.collection.find({"unsent": {"$gt": datetime(1970, 1, 1, tzinfo=UTC)}}, limit=100)
+            if len(documents) == 100:
+                self._said.add(name)
             for document in documents:
                 for entry in document["outbox"]:
                     headers = cloudevents.headers_of(entry["id"], entry["type"], entry["at"], document["_id"], None)
@@ -132,6 +150,10 @@ class Config:
                     {"_id": document["_id"]}, {"$set": {"outbox": []}, "$unset": {"unsent": ""}}
                 )
         return said
+
+    def _wrote(self, name: str, written: WriteNotification) -> None:
+        if written.unsent:
+            self._said.add(name)
 
     async def _take(self, key: bytes, value: bytes, headers: cloudevents.Headers) -> None:
         self._offset += 1

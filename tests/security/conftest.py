@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.config_svc.conftest import config
+from tests.config_svc.conftest import config, config_database, config_keys, prepared
 from tests.invite_svc.conftest import wizard
 
-__all__ = ["config", "wizard"]
+__all__ = ["config", "config_database", "config_keys", "prepared", "wizard"]

@@ -7,6 +7,7 @@ import hashlib
 import mimetypes
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from starlette.requests import Request
@@ -26,6 +27,7 @@ class Asset:
     version: str
 
 
+@cache
 def read_asset(path: Path) -> Asset:
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return asset(path.read_bytes(), media_type)

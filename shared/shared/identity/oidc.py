@@ -70,7 +70,7 @@ class Issuer:
     def client(self) -> httpx.AsyncClient:
         """For calls to the issuer: its certificates, short timeouts, no redirects."""
         if self._client is None:
-            tls = tls_context(self._ca_file)
+            tls = True if self._transport else tls_context(self._ca_file)  # a transport brings its own
             proxied = urlsplit(self.url).hostname not in LOOPBACK  # what is on this machine is not behind its proxy
             self._client = httpx.AsyncClient(verify=tls, timeout=TIMEOUTS, transport=self._transport, trust_env=proxied)
         return self._client

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
@@ -27,13 +28,17 @@ class Lease:
     until: datetime
 
 
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
+"""Made once for a type: for a large state that takes longer than many reads."""
+
+
 class DocumentMapping(Generic[S]):
     """How one collection's states are kept: their type, the deadlines in them, the fields to search by."""
 
     def __init__(self, state_type: type[S], deadlines: Mapping[str, Deadline], derived: Derived | None) -> None:
         self.deadlines = deadlines
         self._derived = derived
-        self._adapter: TypeAdapter[S] = TypeAdapter(state_type)
+        self._adapter: TypeAdapter[S] = _adapter(state_type)
 
     def state(self, document: Document) -> S:
         return self._adapter.validate_python(document["state"])

@@ -55,11 +55,10 @@ class Contract:
 
 
 @pytest.fixture
-async def config(tmp_path: Path, mongo_url: str, mongo_database: str) -> AsyncIterator[Config]:
-    made = Config(tmp_path, mongo_url, mongo_database, cli_client_id="99999999-aaaa-4bbb-8ccc-dddddddddddd")
-    await made.prepare()
+async def config(config_keys: Path, mongo_url: str, config_database: str) -> AsyncIterator[Config]:
+    made = Config(config_keys, mongo_url, config_database, cli_client_id="99999999-aaaa-4bbb-8ccc-dddddddddddd")
     yield made
-    await made.close()
+    await made.leave()
 
 
 @pytest.fixture

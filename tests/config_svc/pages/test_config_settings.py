@@ -128,11 +128,11 @@ async def test_it_is_documented_like_the_others(config: Config) -> None:
 
 
 async def test_a_new_switch_takes_what_was_saved_at_another_replica_and_keeps_it(
-    config: Config, tmp_path: Path, mongo_url: str, mongo_database: str
+    config: Config, tmp_path: Path, mongo_url: str, config_database: str
 ) -> None:
     await config.registered()
     (tmp_path / "b").mkdir()
-    other = Config(tmp_path / "b", mongo_url, mongo_database)
+    other = Config(tmp_path / "b", mongo_url, config_database)
     assert (await save(other)).status_code == 200
     await config.gateway().post("/customers/contoso/switch", {"to": "token", "admin_email": ADMIN})
     assert '"texts_version":1' in await config.bodies()
