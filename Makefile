@@ -116,7 +116,7 @@ kubernetes: ## build the Kubernetes manifests and check them against its schemas
 	@mkdir -p test-results && kubectl kustomize deploy/kubernetes/overlays/example >test-results/kubernetes.yaml
 	@.venv-kubernetes/bin/kubernetes-validate --strict --quiet test-results/kubernetes.yaml && echo "The manifests are valid."
 
-mongo: ## build the MongoDB server secantusd-rs into .tools, ten times as fast as the embedded one (about 15 minutes)
+mongo: ## build the MongoDB server secantusd-rs into .tools, many times as fast as the embedded one (about 15 minutes)
 	@missing=; for tool in cargo cmake c++; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	  test -z "$$missing" || { echo "make mongo builds with cargo (Rust), cmake and a C++ compiler; not here:$$missing. Install them first."; exit 1; }
 	@cargo install secantus-mdb --version $(SECANTUS) --locked --ignore-rust-version --root .tools
