@@ -11,12 +11,14 @@ import pytest
 from babel.messages.pofile import read_po
 
 import invite_svc
+import mails
 from shared.contracts.events import SwitchCompleted
 from shared.i18n.catalogs import SHARED, catalog_path, gaps, language_name
 from shared.i18n.marks import LANGUAGES
 from tests.invite_svc.invite_kit import ADMIN, CUSTOMER, Wizard, claimed, requested
 
 PACKAGE = Path(invite_svc.__file__).parent
+MAILS = Path(mails.__file__).parent
 OTHERS = [language for language in LANGUAGES if language != "en"]
 WORDS = {  # Microsoft's own terms, and the buttons, as the pages must have them
     "de": ("Mit Microsoft anmelden", "Unternehmensanwendungen", "Globaler Administrator", "Sicherheitsstandards"),
@@ -55,7 +57,7 @@ def _forms(text: str | Sequence[str] | None) -> list[str]:
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_catalog_is_complete_formal_and_keeps_the_markup(language: str) -> None:
     assert list(gaps(PACKAGE, language)) == []
-    for source, said in strings(PACKAGE, language) + strings(SHARED, language):
+    for source, said in (string for package in (PACKAGE, SHARED, MAILS) for string in strings(package, language)):
         assert sorted(re.findall(r"<[^>]*>", source)) == sorted(re.findall(r"<[^>]*>", said)), source
         assert not re.search(FAMILIAR[language], said, re.I), said
         if language == "fr":
