@@ -346,7 +346,9 @@ async def portal(servers: Servers) -> AsyncIterator[tuple[Service, httpx.AsyncCl
         async with httpx.AsyncClient(transport=transport, base_url=PORTAL, headers={"Accept": "text/html"}) as browser:
             browser.cookies.set("ts-config", session)
             yield service, browser, KeyRing.from_file(keys.link)
-        await service.mongo.drop()
+        patient = patient_mongo(service, servers.mongo)
+        await patient.drop()
+        patient.close()
         service.mongo.close()
 
 

@@ -69,47 +69,43 @@ class OrderedStorage(Storage):
         limit: int = 0,
         sort: Mapping[str, Any] | None = None,
         projection: Mapping[str, Any] | None = None,
+        let: dict[str, Any] | None = None,
         **more: Any,
     ) -> Documents:
-        usual = partial(
-            super().find_matching, db, coll, filter, skip=skip, limit=limit, sort=sort, projection=projection, **more
-        )
+        cut = {"skip": skip, "limit": limit, "sort": sort, "projection": projection}
+        usual = partial(super().find_matching, db, coll, filter, let=let, **cut, **more)
         alone = not any(more.values())
-        if alone and filter and not (limit or skip or sort or projection):
-            return self._in_parts(db, coll, filter)
+        if alone and not any(cut.values()):
+            return self._in_parts(db, coll, filter or {}, let)
         walk = self._walk_for(db, coll, filter or {}, sort) if alone and limit > 0 else None
-        found: Documents = self._walked(db, coll, walk, filter, skip, limit) if walk else usual()
         if walk is None:
+            found: Documents = usual()
             return found
+        self._refresh_read_snapshot()
+        with self._lock:
+            fits = (one for one in self._in_order(db, coll, walk) if matches(one, filter, vars=let))
+            found = list(islice(fits, skip, skip + limit))
         if any(isinstance(get_path(one, walk.field), list) for one in found):  # it stands at several places
             found = usual()
         elif projection:
             found = apply_projection_batch(found, projection, filter, metas=None, has_sort=True)
         return found
 
-    def _in_parts(self, db: str, coll: str, filter: dict[str, Any]) -> Documents:
+    def _in_parts(self, db: str, coll: str, filter: dict[str, Any], let: dict[str, Any] | None) -> Documents:
         """All that an index finds, for an aggregation: others read in between."""
         self._refresh_read_snapshot()
         with self._lock:
             ids = self._try_index_id_keys(db, coll, filter)
         if ids is None:
-            usual: Documents = super().find_matching(db, coll, filter)
+            usual: Documents = super().find_matching(db, coll, filter, let=let)
             return usual
         found: Documents = []
         for part in batched(dict.fromkeys(ids)):
             deadline.check()
             with self._lock:
                 documents = self._docs_by_recordids(db, coll, part)
-            found += [one for one in documents if matches(one, filter)]
+            found += [one for one in documents if matches(one, filter, vars=let)]
         return found
-
-    def _walked(
-        self, db: str, coll: str, walk: Walk, filter: dict[str, Any] | None, skip: int, limit: int
-    ) -> Documents:
-        self._refresh_read_snapshot()
-        with self._lock:
-            fits = (one for one in self._in_order(db, coll, walk) if matches(one, filter))
-            return list(islice(fits, skip, skip + limit))
 
     def explain_plan(
         self,

@@ -166,9 +166,20 @@ class Collection:
 
         return await self._to_list(found, limit, heeds)
 
-    async def aggregate(self, pipeline: Sequence[Document], *, limit: int) -> list[Document]:
-        """At most `limit` results, in one round trip where they fit into one answer."""
-        return await self._to_list(lambda: self._inner.aggregate(list(pipeline), batchSize=limit + 1), limit)
+    async def aggregate(
+        self, pipeline: Sequence[Document], *, limit: int, seconds: float | None = None
+    ) -> list[Document]:
+        """At most `limit` results, in one round trip where they fit into one answer. `seconds`: in place of a call's,
+        for what nobody waits for."""
+
+        def results() -> Any:
+            return self._inner.aggregate(list(pipeline), batchSize=limit + 1)
+
+        if seconds is None:
+            return await self._to_list(results, limit)
+        with pymongo.timeout(seconds):
+            beside = Calls(asyncio.Semaphore(1), seconds)
+            return await Collection(self._inner, beside, beside)._to_list(results, limit)
 
     async def _to_list(
         self, cursor: Callable[[], Any], limit: int, heeds: frozenset[int] = frozenset()
@@ -321,10 +332,10 @@ class Collection:
             await self.build_indexes(plan)
 
     async def explain(self, where: Filter, *, sort: Sort = (), limit: int = 0) -> Document:
-        cursor = self._inner.find(where, limit=limit)
-        if sort:
-            cursor = cursor.sort(list(sort))
-        plan: Document = await self._calls(cursor.explain)
+        """How a find is read, which is not done."""
+        find = {"find": self.name, "filter": dict(where), "sort": dict(sort), "limit": limit}
+        explain = self._inner.database.command
+        plan: Document = await self._calls(explain, "explain", find, verbosity="queryPlanner")
         return plan
 
 

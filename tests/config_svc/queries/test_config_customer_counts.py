@@ -57,13 +57,13 @@ class Counting:
         self.open.set()
         monkeypatch.setattr(config.customers.collection, "aggregate", self)
 
-    async def __call__(self, pipeline: Sequence[Document], *, limit: int) -> list[Document]:
+    async def __call__(self, pipeline: Sequence[Document], *, limit: int, seconds: float) -> list[Document]:
         assert pipeline == PIPELINE
         self.asked += 1
         await self.open.wait()
         if self.away:
             raise Unavailable("MongoDB", "away")
-        return await self._aggregate(pipeline, limit=limit)
+        return await self._aggregate(pipeline, limit=limit, seconds=seconds)
 
 
 async def counted(counter: CustomerCounter) -> CustomerCounts:

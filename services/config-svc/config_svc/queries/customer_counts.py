@@ -31,6 +31,7 @@ RENEWED_AFTER, OLD_AFTER, UNSEEN_AFTER = 10.0, 15.0, 60.0
 """Seconds after which numbers that somebody looks at are renewed, are shown as old, are renewed though nobody looks."""
 SHARE = 9
 """The pause between two counts is at least so many times as long as the last one was."""
+COUNTING_SECONDS = 60.0
 PATIENCE = 1.0
 """How long a reader waits for a count when there is none yet, or only an old one (seconds)."""
 SOON = EXPIRES_SOON + SEP
@@ -103,7 +104,7 @@ class CustomerCounter:
 
     async def _count(self) -> CustomerCounts:
         now, total = self._clock(), Counter[tuple[str, Any]]()
-        for group in await self._store.collection.aggregate(PIPELINE, limit=MOST_GROUPS):
+        for group in await self._store.collection.aggregate(PIPELINE, limit=MOST_GROUPS, seconds=COUNTING_SECONDS):
             for what in group["_id"].items():
                 total[what] += group["count"]
         return CustomerCounts(
