@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-pytest_plugins = ["tests.servers", "tests.system"]
+pytest_plugins = ["tests.chromium", "tests.servers", "tests.system"]
 LAST = ("e2e", "browser", "chaos")
 TOGETHER = {**dict.fromkeys(LAST, "system"), "screens": "screens"}
 """Folders whose files stay together: they share the one whole system, or keep a browser with many pages busy."""

@@ -1,4 +1,4 @@
-"""The machine's Chromium, once for all browser tests, and a world to walk through."""
+"""A world to walk through, and the people who do."""
 
 from __future__ import annotations
 
@@ -6,23 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, StorageState, ViewportSize, async_playwright
+from playwright.async_api import Browser, StorageState, ViewportSize
 
 from tests.e2e.e2e_kit import Customer, World, open_world
 from tests.system import WholeSystem
-from tokenswitch_dev.walkthrough.browser import LAPTOP, launch, open_window
+from tokenswitch_dev.walkthrough.browser import LAPTOP, open_window
 from tokenswitch_dev.walkthrough.portal import Portal
 from tokenswitch_dev.walkthrough.steps import Addresses, People, Walkthrough, begin
 
 Walkers = Callable[..., Awaitable[Walkthrough]]
-
-
-@pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await launch(playwright)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

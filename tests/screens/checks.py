@@ -26,17 +26,19 @@ DEMANDED = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 ADVISED = "best-practice"
 AGAIN = ("color-contrast", "target-size", "html-has-lang", "html-lang-valid", "valid-lang", "link-in-text-block")
 """Rules whose answer words and colours can change."""
-RUN_AXE = """async ([kind, values]) => {
+INSPECT = """async ([kind, values]) => {
   const found = await axe.run(document, {
     runOnly: { type: kind, values: values }, resultTypes: ["violations"], preload: false, iframes: false,
     ...(kind === "tag" ? { rules: { "target-size": { enabled: true } } } : {}),
   });
-  return found.violations.map((rule) => [rule.id, rule.tags, rule.nodes.map((node) => node.target.flat().join(" "))]);
+  const nodes = (rule) => rule.nodes.map((node) => node.target.flat().join(" "));
+  return [found.violations.map((rule) => [rule.id, rule.tags, nodes(rule)]), probe.all()];
 }"""
-RESTYLE = """(css) => {
+MEASURE = """(css) => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
   document.adoptedStyleSheets = css ? [sheet] : [];
+  return probe.all();
 }"""
 SPACING = (
     "* { line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important; }"
@@ -92,10 +94,12 @@ async def show(page: Page, look: Look, height: int = HEIGHT) -> None:
 
 
 def looks_of(part: Part, language: str) -> tuple[Look, Look]:
-    """The first language sees the desktop light and the phone dark, the second one the others."""
+    """The first language sees the phone dark and the desktop light, the second one the others. The desktop comes last:
+    there the walk goes on.
+    """
     desktop_light, phone_light, desktop_dark, phone_dark = LOOKS
     first = part.languages.index(language) % 2 == 0
-    return (desktop_light, phone_dark) if first else (desktop_dark, phone_light)
+    return (phone_dark, desktop_light) if first else (phone_light, desktop_dark)
 
 
 async def check(browser: Browser, part: str, row: Part, language: str, mongo_url: str, seen: Seen) -> None:
@@ -111,40 +115,41 @@ async def check(browser: Browser, part: str, row: Part, language: str, mongo_url
             if first and part != "mails":
                 seen.weights[screen] = await weigh(page, scales)
             await hold(page)
+            await stretch(page, screen, language, seen)
             for look in looks_of(row, language):
                 await show(page, look)
                 await inspect(page, screen, f"{language} {look.name}", seen, first)
                 seen.looks[screen, look.name] += 1
-            await stretch(page, screen, language, seen)
-            await show(page, LOOKS[0])
 
         await row.walk(context, mongo_url, visit)
 
 
 async def inspect(page: Page, screen: str, look: str, seen: Seen, whole: bool) -> None:
     rules = ["tag", [*DEMANDED, ADVISED]] if whole else ["rule", AGAIN]
-    for rule, tags, nodes in await page.evaluate(RUN_AXE, rules):
+    violations, measured = await page.evaluate(INSPECT, rules)
+    for rule, tags, nodes in violations:
         demanded = not {ADVISED}.intersection(tags)
         seen.add("axe" if demanded else "advice", screen, look, [f"{rule}: {', '.join(nodes[:4])}"])
-    await measure(page, screen, look, seen)
-
-
-async def measure(page: Page, screen: str, look: str, seen: Seen) -> None:
-    for kind, found in (await page.evaluate("probe.all()")).items():
-        seen.add(kind, screen, look, found)
+    note(measured, screen, look, seen)
 
 
 async def stretch(page: Page, screen: str, language: str, seen: Seen) -> None:
-    """Zoom 400 % and 200 % of a desktop window, and text spaced as WCAG 1.4.12 says, the first of them at once."""
+    """Zoom 400 % and 200 % of a desktop window, and text spaced as WCAG 1.4.12 says, the first of them at once.
+    The last one leaves the page in its own style.
+    """
     for width, css, look in (
+        (DESKTOP, SPACING, "spaced"),
         (DESKTOP // 4, SPACING, "400 %, spaced"),
         (DESKTOP // 2, "", "200 %"),
-        (DESKTOP, SPACING, "spaced"),
     ):
         await page.set_viewport_size({"width": width, "height": HEIGHT})
-        await page.evaluate(RESTYLE, css)
-        await measure(page, screen, f"{language} {look}", seen)
-    await page.evaluate(RESTYLE, "")
+        note(await page.evaluate(MEASURE, css), screen, f"{language} {look}", seen)
+    await page.evaluate(MEASURE, "")
+
+
+def note(measured: dict[str, list[str]], screen: str, look: str, seen: Seen) -> None:
+    for kind, found in measured.items():
+        seen.add(kind, screen, look, found)
 
 
 def _listen(context: BrowserContext, part: str, seen: Seen) -> None:

@@ -9,11 +9,17 @@
     const id = element.id ? "#" + element.id : "";
     return element.tagName.toLowerCase() + id + classes + (text ? ` "${text.slice(0, 40).replace(/\s+/g, " ")}"` : "");
   };
-  // For screen readers only, or closed: nobody sees it.
+  // For screen readers only, or closed: nobody sees it. What is so for an element is so for all in it.
+  let cropped = new Map();
+  const isCropped = (element) => {
+    if (!element || element === document.body) return false;
+    if (!cropped.has(element)) cropped.set(element, style(element).clipPath === "inset(50%)" || box(element).width <= 1 || isCropped(element.parentElement));
+    return cropped.get(element);
+  };
   const unseen = (element) =>
     element.closest("dialog:not([open]):not(:target), svg, option, textarea, noscript, script, style, head") !== null ||
     !element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) ||
-    [...ancestors(element)].some((one) => style(one).clipPath === "inset(50%)" || box(one).width <= 1);
+    isCropped(element);
   function* ancestors(element) { for (let one = element; one && one !== document.body; one = one.parentElement) yield one; }
 
   function sideways() {
@@ -75,7 +81,10 @@
     return found.map((one) => one.outerHTML.slice(0, 120)).concat(window.pwned === undefined ? [] : ["a script ran"]);
   }
 
-  const all = () => ({ reflow: sideways(), cut: cut(), motion: moving() });
+  const all = () => {
+    cropped = new Map();
+    return { reflow: sideways(), cut: cut(), motion: moving() };
+  };
 
-  window.probe = { all: all, sideways: sideways, cut: cut, focus: focus, moving: moving, injected: injected };
+  window.probe = { all: all, focus: focus, moving: moving, injected: injected };
 })();

@@ -8,20 +8,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
-import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.config_svc.config_shots import PAGES, everyone
 from tests.screens import mail_screens, portal, wizard
 from tests.screens.checks import PROBE, window
 from tests.screens.hostile import MARKUP, HostileConfig, HostileWizard, hostile_mails
-from tokenswitch_dev.walkthrough.browser import launch
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(900)]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 FIELDS = "input:not([type=hidden], [type=radio], [type=checkbox], [type=date], [type=file]), textarea"
 TEXT = "document.body.innerText + [...document.querySelectorAll('input, textarea')].map((one) => one.value)"
@@ -84,14 +81,6 @@ class Watch:
                 await tab.evaluate(SEND, [at, FIELDS, MARKUP])
             await self.look(tab, f"{screen}, form {at} sent")
             await tab.close()
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await launch(playwright)
-        yield browser
-        await browser.close()
 
 
 async def test_on_every_screen_of_the_portal_and_in_every_export(chromium: Browser, mongo_url: str) -> None:

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from shared.contracts.events import EmailSent, InvitationOpened
 from shared.store.write_plan import WritePlan
 from tests.config_svc.config_kit import Config
-from tests.config_svc.config_shots import served
 from tests.config_svc.pages.test_config_invitations import invite, work
-from tests.config_svc.pages.test_config_pages_browser import Scene
+from tests.config_svc.pages.test_config_pages_browser import Scene, opened
 from tests.config_svc.queries.test_config_plans import customer
 from tests.shared.kit.core import eventually
-from tokenswitch_dev.walkthrough.browser import launch
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 FIRST_LOAD = 150_000
 MANY = 120
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def scene(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> AsyncIterator[Scene]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def scene(tmp_path_factory: pytest.TempPathFactory, mongo_url: str, chromium: Browser) -> AsyncIterator[Scene]:
     """Three whose administrators are invited, and many more customers, half of them asked to switch too."""
     folder: Path = tmp_path_factory.mktemp("lists")
     config = Config(folder, mongo_url, f"test_lists_{folder.name}")
@@ -35,14 +32,9 @@ async def scene(tmp_path_factory: pytest.TempPathFactory, mongo_url: str) -> Asy
     await config.customers.collection.write([config.customers._mapping.write(plan, None, config.now) for plan in plans])
     config.later(minutes=5)
     await invite(config, "alpha", "beta", "gamma")
-    sock = socket.create_server(("127.0.0.1", 0))
-    async with served(config, sock), async_playwright() as playwright:
-        browser = await launch(playwright)
-        made = Scene(config=config, browser=browser, base=f"http://localhost:{sock.getsockname()[1]}", complaints=[])
+    async with opened(config, chromium) as made:
         yield made
-        await browser.close()
     await config.close()
-    assert made.complaints == []
 
 
 async def polled(page: Page) -> None:

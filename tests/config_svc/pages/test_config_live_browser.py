@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, expect
 
 from config_svc.stream.sse import EventStream
 from config_svc.stream.streams import Streams
 from shared.contracts.events import AuthenticationValidated
 from tests.config_svc.config_kit import C, Config
-from tests.config_svc.config_shots import served
-from tests.config_svc.pages.test_config_pages_browser import Scene
-from tokenswitch_dev.walkthrough.browser import launch
+from tests.config_svc.pages.test_config_pages_browser import Scene, opened
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 class Log:
@@ -53,24 +53,19 @@ class Log:
         self.said.put_nowait(f"event: {name}\ndata: {{}}\n\n".encode())
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     made = Log()
     monkeypatch.setattr(Streams, "events", lambda *given, **more: made.events(*given, **more))
     return made
 
 
-@pytest.fixture
-async def scene(config: Config, log: Log) -> AsyncIterator[Scene]:
-    await config.registered()
-    sock = socket.create_server(("127.0.0.1", 0))
-    async with served(config, sock), async_playwright() as playwright:
-        browser: Browser = await launch(playwright)
-        made = Scene(config=config, browser=browser, base=f"http://localhost:{sock.getsockname()[1]}", complaints=[])
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(browser_config: Config, chromium: Browser, log: Log) -> AsyncIterator[Scene]:
+    await browser_config.registered()
+    async with opened(browser_config, chromium) as made:
         yield made
-        await browser.close()
         log.said.put_nowait(None)
-    assert made.complaints == []
 
 
 async def test_lines_come_pause_go_on_and_the_list_stays_bounded(scene: Scene, log: Log) -> None:

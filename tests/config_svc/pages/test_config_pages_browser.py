@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from shared.contracts.events import AuthenticationStarted, InvitationOpened
 from tests.config_svc.config_kit import ADMIN, GLOBAL_ADMIN, INVITE, TENANT, C, Config
 from tests.config_svc.config_shots import served
-from tokenswitch_dev.walkthrough.browser import launch
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HERE = f"/customers/{C}"
 
@@ -39,16 +42,23 @@ class Scene:
         return page
 
 
-@pytest.fixture
-async def scene(config: Config) -> AsyncIterator[Scene]:
-    await config.invited()
+@asynccontextmanager
+async def opened(config: Config, chromium: Browser) -> AsyncIterator[Scene]:
+    """The service for a browser. At the end: nobody's console showed anything in red."""
     sock = socket.create_server(("127.0.0.1", 0))
-    async with served(config, sock), async_playwright() as playwright:
-        browser = await launch(playwright)
-        made = Scene(config=config, browser=browser, base=f"http://localhost:{sock.getsockname()[1]}", complaints=[])
+    async with served(config, sock):
+        made = Scene(config=config, browser=chromium, base=f"http://localhost:{sock.getsockname()[1]}", complaints=[])
         yield made
-        await browser.close()
+        for context in chromium.contexts:
+            await context.close()
     assert made.complaints == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(browser_config: Config, chromium: Browser) -> AsyncIterator[Scene]:
+    await browser_config.invited()
+    async with opened(browser_config, chromium) as made:
+        yield made
 
 
 async def test_the_line_of_steps_moves_to_successful_without_reloading(scene: Scene) -> None:

@@ -6,28 +6,29 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
 
 from tests.config_svc.config_kit import Config
 from tests.config_svc.config_shots import served
-from tokenswitch_dev.walkthrough.browser import launch
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.fixture
-async def page(config: Config) -> AsyncIterator[Page]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser_config: Config, chromium: Browser) -> AsyncIterator[Page]:
     complaints: list[str] = []
     sock = socket.create_server(("127.0.0.1", 0))
     base = f"http://localhost:{sock.getsockname()[1]}"
-    async with served(config, sock), async_playwright() as playwright:
-        browser = await launch(playwright)
-        context = await browser.new_context(locale="en-GB", base_url=base, viewport={"width": 1280, "height": 900})
-        session = (await config.browser("admin")).http.cookies["ts-config"]
+    async with served(browser_config, sock):
+        context = await chromium.new_context(locale="en-GB", base_url=base, viewport={"width": 1280, "height": 900})
+        session = (await browser_config.browser("admin")).http.cookies["ts-config"]
         await context.add_cookies([{"name": "ts-config", "value": session, "url": base}])
         found = await context.new_page()
         found.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         found.on("pageerror", lambda error: complaints.append(str(error)))
         yield found
-        await browser.close()
+        await context.close()
     refused = [said for said in complaints if "sandboxed frame" in said]  # the browser says so when a link is pressed
     assert complaints == refused
 

@@ -6,16 +6,19 @@ import re
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import Browser, ConsoleMessage, Page, expect
 
 from shared.contracts.events import SwitchCompleted
 from shared.i18n.marks import LANGUAGES
-from tests.invite_svc.invite_kit import ADMIN, CODE, CUSTOMER, Wizard, claimed
+from tests.invite_svc.invite_kit import ADMIN, CODE, CUSTOMER, Wizard, claimed, requested
 from tests.invite_svc.invite_shots import served
-from tokenswitch_dev.walkthrough.browser import launch
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 def wrong(said: ConsoleMessage) -> bool:
@@ -43,14 +46,23 @@ class Scene:
         return page
 
 
-@pytest.fixture
-async def scene(wizard: Wizard) -> AsyncIterator[Scene]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def wizard(tmp_path: Path, mongo_url: str, mongo_database: str) -> AsyncIterator[Wizard]:
+    """On the loop of the session, where Chromium is."""
+    made = Wizard(tmp_path, mongo_url, mongo_database)
+    await made.hears(requested())
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(wizard: Wizard, chromium: Browser) -> AsyncIterator[Scene]:
     sock = socket.create_server(("127.0.0.1", 0))
-    async with served(wizard, sock), async_playwright() as playwright:
-        browser = await launch(playwright)
-        made = Scene(wizard=wizard, browser=browser, base=f"http://127.0.0.1:{sock.getsockname()[1]}", complaints=[])
+    async with served(wizard, sock):
+        made = Scene(wizard=wizard, browser=chromium, base=f"http://127.0.0.1:{sock.getsockname()[1]}", complaints=[])
         yield made
-        await browser.close()
+        for context in chromium.contexts:
+            await context.close()
     assert made.complaints == []
 
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 import uvicorn
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,7 +19,9 @@ from starlette.routing import Route
 
 from shared.web.pages import Pages
 from tests.shared.kit.protected import protect
-from tokenswitch_dev.walkthrough.browser import TIMEOUT_MILLISECONDS, launch
+from tokenswitch_dev.walkthrough.browser import TIMEOUT_MILLISECONDS
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 FRAME = """{% extends "wizard.html" %}{% block head %}{{ c.live_without_script(1) }}{% endblock %}
 {% block heading %}Live{% endblock %}
@@ -59,7 +62,7 @@ class Service:
         return app
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def service(tmp_path: Path) -> AsyncIterator[tuple[Service, str]]:
     served = Service(tmp_path)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -72,14 +75,12 @@ async def service(tmp_path: Path) -> AsyncIterator[tuple[Service, str]]:
     await serving
 
 
-@pytest.fixture(params=[True], ids=["script"])
-async def context(request: pytest.FixtureRequest) -> AsyncIterator[BrowserContext]:
-    async with async_playwright() as playwright:
-        browser = await launch(playwright)
-        found = await browser.new_context(java_script_enabled=request.param, locale="en")
-        found.set_default_timeout(TIMEOUT_MILLISECONDS)
-        yield found
-        await browser.close()
+@pytest_asyncio.fixture(loop_scope="session", params=[True], ids=["script"])
+async def context(request: pytest.FixtureRequest, chromium: Browser) -> AsyncIterator[BrowserContext]:
+    found = await chromium.new_context(java_script_enabled=request.param, locale="en")
+    found.set_default_timeout(TIMEOUT_MILLISECONDS)
+    yield found
+    await found.close()
 
 
 async def opened(context: BrowserContext, address: str) -> tuple[Page, list[str]]:
