@@ -99,6 +99,7 @@ async def test_by_device_code_each_step_is_an_event_in_order_and_in_the_stream(w
             *REGISTERED,
             "ValidationRequested",
             "AuthenticationValidated",
+            "AccessProven",
             *(name for name in INVITED if name != "EmailSent"),
             "DeviceCodeIssued",
             "TokenClaimed",
