@@ -15,7 +15,7 @@ import psutil
 
 from bench.servers import Servers
 from tests.e2e.e2e_kit import World, open_world
-from tests.system import SERVICES, WholeSystem
+from tests.system import SERVICES, WholeSystem, started
 
 SWITCHES, AT_ONCE = int(os.environ.get("BENCH_SWITCHES", "1000")), 8
 PATIENCE_SECONDS, REST_SECONDS = 120.0, 5.0
@@ -62,11 +62,8 @@ def cpu(process: psutil.Process) -> float:
 
 @contextmanager
 def whole_system() -> Iterator[WholeSystem]:
-    with tempfile.TemporaryDirectory(prefix="tokenswitch-bench-") as folder:
-        system = WholeSystem(Path(folder))
-        try:
-            system.start(*system.originals)
-            system.await_consumers()
-            yield system
-        finally:
-            system.stop()
+    with (
+        tempfile.TemporaryDirectory(prefix="tokenswitch-bench-") as folder,
+        started(WholeSystem(Path(folder))) as system,
+    ):
+        yield system

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -28,6 +30,7 @@ QUICK = {
     "WRONG_LINKS_PER_ADDRESS": "100000",
 }
 QUICK_SIMULATOR = ("--interval", "0")
+System = TypeVar("System", bound="WholeSystem")
 
 
 class WholeSystem:
@@ -151,13 +154,19 @@ def free_ports() -> ports.Ports:
     return ports.read({name: str(port) for name, port in zip(ports.DEFAULTS, free, strict=True)})
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSystem]:
-    """One for all tests that need it; each works with customers and tenants of its own."""
-    running = WholeSystem(tmp_path_factory.mktemp("system"))
+@contextmanager
+def started(running: System) -> Iterator[System]:
+    """With all its programs up and all consumers in their groups; stopped in the end, also where it did not come up."""
     try:
         running.start(*running.originals)
         running.await_consumers()
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeSystem]:
+    """One for all tests that need it; each works with customers and tenants of its own."""
+    with started(WholeSystem(tmp_path_factory.mktemp("system"))) as running:
+        yield running

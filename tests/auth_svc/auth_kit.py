@@ -55,6 +55,7 @@ OID = "c0de0001-0002-4001-9abc-d00d00010001"
 MARK = "marked-secret"
 HEADER = urlsafe_b64encode(b'{"alg": "RS256", "kid": "k1"}').decode().rstrip("=")
 OPERATOR = Actor(id="op", name="Olga", email="olga@provider.example")
+Adapters = tuple[MsalEntra, MsGraph]
 
 
 # --- keys ---------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from pymongo.collection import Collection
 from tests.chaos.chaos_kit import LONG, InFlight, all_complete, by_code
 from tests.e2e.e2e_kit import Customer, World, open_world
 from tests.lanes.releases import AcrossReleases
-from tests.system import SERVICES
+from tests.system import SERVICES, started
 
 DOCUMENTS = int(os.environ.get("LANE_DOCUMENTS", "100000"))
 """In each collection that holds a document a customer, or several."""
@@ -35,13 +35,8 @@ pytestmark = pytest.mark.timeout(4 * 3600)
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcrossReleases]:
-    running = AcrossReleases(tmp_path_factory.mktemp("system"))
-    try:
-        running.start(*running.originals)
-        running.await_consumers()
+    with started(AcrossReleases(tmp_path_factory.mktemp("system"))) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tests.e2e.e2e_kit import World, open_world
 from tests.e2e.e2e_pages import ANEW
 from tests.lanes.load import Point
 from tests.lanes.releases import RELEASE, AcrossReleases
-from tests.system import SERVICES
+from tests.system import SERVICES, started
 from tokenswitch_dev.runner.gateway import Address, Gateway, Route
 from tokenswitch_dev.stack.process import free_port
 
@@ -29,13 +29,8 @@ pytestmark = pytest.mark.timeout(1500)
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AcrossReleases]:
-    running = AcrossReleases(tmp_path_factory.mktemp("system"))
-    try:
-        running.start(*running.originals)
-        running.await_consumers()
+    with started(AcrossReleases(tmp_path_factory.mktemp("system"))) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @contextlib.asynccontextmanager

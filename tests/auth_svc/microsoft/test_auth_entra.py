@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,27 +17,12 @@ from auth_svc.microsoft.http_client import NotWanted
 from auth_svc.microsoft.interfaces import Redeemed
 from shared.contracts.reasons import REASONS
 from shared.crypto.secret import Secret
-from tests.auth_svc.auth_kit import TENANT, microsoft
+from tests.auth_svc.auth_kit import TENANT, Adapters, microsoft
 from tests.dev.simulator.simulator_kit import Kit, kit_fixture
 from tokenswitch_dev.simulator import demo
 
 CONTOSO, ADMIN = "contoso.example", "admin@contoso.example"
 APP, APP_SECRET = demo.guid(3, 1), Secret("demo-app-secret-of-contoso")
-Adapters = tuple[MsalEntra, MsGraph]
-
-
-@pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
-    for made in kit_fixture(tmp_path_factory):
-        made.no_faults()
-        yield made
-
-
-@pytest.fixture
-def adapters(kit: Kit) -> Iterator[Adapters]:
-    with microsoft(kit) as made:
-        yield made
-    kit.no_faults()
 
 
 @pytest.fixture

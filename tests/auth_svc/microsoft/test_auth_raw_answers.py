@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,13 +12,11 @@ import msal
 import pytest
 
 from auth_svc.microsoft import checks
-from auth_svc.microsoft.entra import MsalEntra
 from auth_svc.microsoft.errors import EntraRefused, EntraUnavailable
-from auth_svc.microsoft.graph import MsGraph
 from auth_svc.microsoft.interfaces import Redeemed
 from shared.crypto.secret import Secret
 from shared.domain.rules import utc_now
-from tests.auth_svc.auth_kit import TENANT, microsoft
+from tests.auth_svc.auth_kit import TENANT, Adapters
 from tests.auth_svc.microsoft.test_auth_entra import (
     ADMIN,
     APP,
@@ -29,9 +27,8 @@ from tests.auth_svc.microsoft.test_auth_entra import (
     failure,
     signed_in,
 )
-from tests.dev.simulator.simulator_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit
 
-Adapters = tuple[MsalEntra, MsGraph]
 FOREIGN: dict[str, dict[str, Any]] = {
     "a gateway": {"status": 403, "body": {"message": "Missing Authentication Token"}},
     "a proxy": {"status": 407, "body": {"error": "proxy_auth"}, "headers": {"Proxy-Authenticate": "Basic"}},
@@ -42,20 +39,6 @@ FOREIGN: dict[str, dict[str, Any]] = {
     "an oauth server": {"status": 400, "body": {"error": "invalid_grant", "error_description": "Token is not active"}},
     "a redirect": {"status": 302, "body": {}, "headers": {"Location": "https://portal.example/"}},
 }
-
-
-@pytest.fixture(scope="module")
-def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
-    for made in kit_fixture(tmp_path_factory):
-        made.no_faults()
-        yield made
-
-
-@pytest.fixture
-def adapters(kit: Kit) -> Iterator[Adapters]:
-    with microsoft(kit) as made:
-        yield made
-    kit.no_faults()
 
 
 async def calls_of(kit: Kit, adapters: Adapters) -> dict[str, Callable[[], Awaitable[Any]]]:

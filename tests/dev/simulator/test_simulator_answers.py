@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
 import requests
 
-from tests.dev.simulator.simulator_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit
 from tokenswitch_dev.simulator import demo
 
 CONTOSO, OTHER, ADMIN = "contoso.example", "tailspin.example", "admin@contoso.example"
 Call = Callable[[Kit, str], requests.Response]
-
-
-@pytest.fixture(scope="module")
-def module_kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
-    yield from kit_fixture(tmp_path_factory)
-
-
-@pytest.fixture
-def kit(module_kit: Kit) -> Kit:
-    module_kit.no_faults()
-    return module_kit
 
 
 def got(path: str) -> Call:

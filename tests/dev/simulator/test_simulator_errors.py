@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
 import requests
 
-from tests.dev.simulator.simulator_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.simulator.wire.error_table import ROWS, Row
 
@@ -87,17 +86,6 @@ NAMED = {
     "50087",
     "70019",
 }
-
-
-@pytest.fixture(scope="module")
-def module_kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
-    yield from kit_fixture(tmp_path_factory)
-
-
-@pytest.fixture
-def kit(module_kit: Kit) -> Kit:
-    module_kit.no_faults()
-    return module_kit
 
 
 def poll(kit: Kit, device_code: str, **headers: str) -> requests.Response:

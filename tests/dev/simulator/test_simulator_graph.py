@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 
 import msal
 import pytest
 from joserfc.errors import JoseError
 
-from tests.dev.simulator.simulator_kit import Kit, kit_fixture
+from tests.dev.simulator.simulator_kit import Kit
 from tokenswitch_dev.simulator import demo
 from tokenswitch_dev.simulator.directory.directory import GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR
 
 CONTOSO, ADMIN = "contoso.example", "admin@contoso.example"
 BOTH = [GLOBAL_ADMINISTRATOR, TEAMS_ADMINISTRATOR]
-
-
-@pytest.fixture(scope="module")
-def module_kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
-    yield from kit_fixture(tmp_path_factory)
-
-
-@pytest.fixture
-def kit(module_kit: Kit) -> Kit:
-    module_kit.no_faults()
-    return module_kit
 
 
 @pytest.fixture
